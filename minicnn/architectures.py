@@ -1,0 +1,133 @@
+"""Networks as data: which layers, which input, which classes. Weights come later.
+
+    =========  ============================================================================  =============
+    name       layers                                                                        parameters
+    =========  ============================================================================  =============
+    vgg16-gap  VGG16's 13 convolutions, global average pooling, one dense layer               15,227,688
+    vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
+    vgg19      the same with 16 convolutions                                                 143,667,240
+    =========  ============================================================================  =============
+
+References
+----------
+K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns D, E.
+B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:1512.04150 (global average pooling as the head).
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from minicnn.errors import UnknownNameError
+from minicnn.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer, MaxPool2D, ReLU
+from minicnn.network import Network
+
+VGG_CHANNELS = (64, 128, 256, 512, 512)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without weights.
+
+    Attributes
+    ----------
+    name : str
+    build : function
+        From the input's size in pixels to the network, whose parameters have shapes but no values (they are NaN).
+    input_size : int
+        Height and width of the images that the network was trained on.
+    any_size : bool
+        Whether the same weights fit other input sizes too.
+    preprocessing : str
+        What its published weights expect; see `minicnn.images.PREPROCESSING`.
+    classes : int
+    shipped_weights : str or None
+        The file in the package that holds its weights.
+    """
+
+    name: str
+    build: Callable[[int], Network]
+    input_size: int = 224
+    any_size: bool = False
+    preprocessing: str = "caffe"
+    classes: int = 1000
+    shipped_weights: str | None = None
+
+    def network(self, input_size: int | None = None) -> Network:
+        """Build the network for images of the given size, by default its own."""
+        return self.build(input_size or self.input_size)
+
+
+def unset(*shape: int) -> np.ndarray:
+    """Return an array that has a shape but takes no memory; its values are NaN, so that nobody takes them for weights."""
+    return np.broadcast_to(np.float32(np.nan), shape)
+
+
+def _dense(inputs: int, outputs: int) -> Dense:
+    return Dense(unset(inputs, outputs), unset(outputs))
+
+
+def _vgg_trunk(convolutions: tuple[int, ...]) -> dict[str, Layer]:
+    """Blocks of 3x3 convolutions, each followed by a ReLU; at each block's end the image is halved."""
+    layers: dict[str, Layer] = {}
+    channels = 3
+    for block, (count, filters) in enumerate(zip(convolutions, VGG_CHANNELS), start=1):
+        for i in range(1, count + 1):
+            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, channels, filters), unset(filters), padding=1)
+            layers[f"relu{block}_{i}"] = ReLU()
+            channels = filters
+        layers[f"pool{block}"] = MaxPool2D(2)
+    return layers
+
+
+def _vgg(input_size: int, convolutions: tuple[int, ...]) -> Network:
+    layers = _vgg_trunk(convolutions)
+    height, width, channels = Network(layers).shapes((input_size, input_size, 3))["pool5"]
+    layers["flatten"] = Flatten()
+    layers["fc6"] = _dense(height * width * channels, 4096)
+    layers["relu6"] = ReLU()
+    layers["drop6"] = Dropout(0.5)
+    layers["fc7"] = _dense(4096, 4096)
+    layers["relu7"] = ReLU()
+    layers["drop7"] = Dropout(0.5)
+    layers["fc8"] = _dense(4096, 1000)
+    return Network(layers)
+
+
+def _vgg_gap(input_size: int, convolutions: tuple[int, ...]) -> Network:
+    layers = _vgg_trunk(convolutions)
+    layers["gap"] = GlobalAveragePool2D()
+    layers["fc"] = _dense(VGG_CHANNELS[-1], 1000)
+    return Network(layers)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture(
+            "vgg16-gap", partial(_vgg_gap, convolutions=(2, 2, 3, 3, 3)), any_size=True, shipped_weights="vgg16-gap.h5"
+        ),
+        Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
+        Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+    )
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """Look an architecture up by name.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name and the list of all.
+    """
+    if name not in ARCHITECTURES:
+        near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise UnknownNameError(f"there is no model {name!r}{hint}; the models are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]

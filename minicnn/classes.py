@@ -1,0 +1,81 @@
+"""The names of a network's classes, and finding one by name."""
+
+from __future__ import annotations
+
+import difflib
+import json
+from collections.abc import Sequence
+from functools import cache
+
+from minicnn.errors import UnknownNameError
+from minicnn.resources import shipped_file
+
+
+class ClassNames(Sequence):
+    """Class names by index, and indices by name.
+
+    Parameters
+    ----------
+    names : sequence of str
+        In the order of the network's outputs. Underscores become spaces.
+    identifiers : sequence of str, optional
+        A second, unambiguous name for each class, such as WordNet's "n02123045".
+    """
+
+    def __init__(self, names: Sequence[str], identifiers: Sequence[str] = ()):
+        self.names = tuple(name.replace("_", " ") for name in names)
+        self.identifiers = tuple(identifiers)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __getitem__(self, index: int) -> str:
+        return self.names[index]
+
+    def find(self, target: str | int) -> int:
+        """Find a class.
+
+        Parameters
+        ----------
+        target : str or int
+            An index, a name (upper or lower case, spaces or underscores), or an identifier.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such class (the message has the nearest names), or more than one.
+        """
+        text = _plain(str(target))
+        if text.removeprefix("-").isdigit():
+            if not 0 <= int(text) < len(self):
+                raise UnknownNameError(f"there is no class {text}; the indices run from 0 to {len(self) - 1}")
+            return int(text)
+        if text in self.identifiers:
+            return self.identifiers.index(text)
+        plain = [_plain(name) for name in self.names]
+        found = [i for i, name in enumerate(plain) if name == text]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            choices = " or ".join(f"{i} ({self.identifiers[i]})" if self.identifiers else str(i) for i in found)
+            raise UnknownNameError(f"{len(found)} classes are called {target!r}; give the index instead: {choices}")
+        containing = [name for name in plain if text in name.split()]
+        near = dict.fromkeys(containing + difflib.get_close_matches(text, plain, n=5, cutoff=0.5))
+        hint = f"the nearest names are {', '.join(list(near)[:5])}" if near else "no name is near"
+        raise UnknownNameError(f"there is no class {target!r}; {hint}. Or give an index from 0 to {len(self) - 1}")
+
+
+@cache
+def imagenet() -> ClassNames:
+    """Return the 1000 classes of ImageNet (ILSVRC 2012) with their WordNet identifiers."""
+    entries = json.loads(shipped_file("imagenet_class_index.json").read_text())
+    ordered = [entries[str(i)] for i in range(len(entries))]
+    return ClassNames([name for _, name in ordered], [identifier for identifier, _ in ordered])
+
+
+def _plain(name: str) -> str:
+    return " ".join(name.replace("_", " ").lower().split())

@@ -1,0 +1,164 @@
+r"""Where a window lands: output sizes and receptive fields, in integers only.
+
+A window of size F slides over W pixels, widened by P pixels of padding on both sides, in steps of S::
+
+    padding    image, W = 5     padding
+      [P]  [0] [1] [2] [3] [4]    [P]
+      |------F = 3-----|                      output 0
+              |----------------|              output 1 (stride S = 2)
+
+The last window must still fit, so along each axis the output has
+
+    ((W - F + 2P) / S) + 1
+
+positions. Where S does not divide W - F + 2P the fraction is dropped (floor), as Caffe's convolution, PyTorch and Keras do: the
+pixels right of the last window that fits are never looked at.
+
+The *receptive field* of a unit is the box of input pixels that can change it. Going through one more window of size F, stride S and
+padding P:
+
+    size    <- size + (F - 1) * jump      a unit sees F neighbours, each `jump` input pixels from the next
+    padding <- padding + P * jump         how far the first unit's box reaches over the input's edge
+    jump    <- jump * S                   the distance, in input pixels, between neighbouring units
+
+References
+----------
+A. Araujo, W. Norris, J. Sim, "Computing Receptive Fields of Convolutional Neural Networks", Distill 2019.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from minicnn.errors import ShapeError
+
+Pair = tuple[int, int]
+
+
+def as_pair(value: int | Pair, name: str, smallest: int) -> Pair:
+    """Read one integer, or a (vertical, horizontal) pair of them.
+
+    Parameters
+    ----------
+    value : int or pair of int
+        One integer stands for both axes.
+    name : str
+        What the value is, for the error message.
+    smallest : int
+        The smallest allowed value.
+
+    Returns
+    -------
+    pair of int
+        (vertical, horizontal).
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else, or smaller than `smallest`.
+    """
+    pair = tuple(value) if isinstance(value, (tuple, list)) else (value, value)
+    integers = all(hasattr(item, "__index__") and not isinstance(item, bool) for item in pair)
+    if len(pair) != 2 or not integers or min(pair) < smallest:
+        raise ShapeError(f"{name} is {value!r}; expected an integer of at least {smallest}, or a (vertical, horizontal) pair of them")
+    return int(pair[0]), int(pair[1])
+
+
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> int:
+    """Count the positions of a window along one axis: floor((W - F + 2P) / S) + 1.
+
+    Parameters
+    ----------
+    size : int
+        W, the input's pixels along this axis.
+    kernel_size : int
+        F, the window's pixels along this axis.
+    stride : int
+        S, the step from one position to the next.
+    padding : int
+        P, the pixels added before and after the input.
+
+    Returns
+    -------
+    int
+        The number of positions, at least 1.
+
+    Raises
+    ------
+    ShapeError
+        If not even one window fits.
+    """
+    if size + 2 * padding < kernel_size:
+        raise ShapeError(
+            f"a window of {kernel_size} does not fit into {size} pixels with padding {padding} on both sides; "
+            f"the input needs at least {max(1, kernel_size - 2 * padding)} pixels here"
+        )
+    return (size - kernel_size + 2 * padding) // stride + 1
+
+
+@dataclass(frozen=True)
+class Window:
+    """A sliding window: its size, stride and padding, each as a (vertical, horizontal) pair."""
+
+    kernel_size: Pair
+    stride: Pair = (1, 1)
+    padding: Pair = (0, 0)
+
+    @classmethod
+    def of(cls, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0) -> Window:
+        """Make a window from integers or pairs; raises ShapeError for anything else."""
+        return cls(as_pair(kernel_size, "kernel_size", 1), as_pair(stride, "stride", 1), as_pair(padding, "padding", 0))
+
+    def output_size(self, height: int, width: int) -> Pair:
+        """Count the positions down and across an image; raises ShapeError where no window fits."""
+        (kh, kw), (sh, sw), (ph, pw) = self.kernel_size, self.stride, self.padding
+        return output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
+
+
+@dataclass(frozen=True)
+class ReceptiveField:
+    """What a unit sees of the input, each number as a (vertical, horizontal) pair of input pixels.
+
+    Attributes
+    ----------
+    size : pair of int
+        Height and width of the box of pixels that can change a unit.
+    jump : pair of int
+        The distance between the boxes of neighbouring units: the product of all strides so far.
+    padding : pair of int
+        How far the first unit's box reaches beyond the input's top and left edge.
+    """
+
+    size: Pair = (1, 1)
+    jump: Pair = (1, 1)
+    padding: Pair = (0, 0)
+
+    def through(self, window: Window) -> ReceptiveField:
+        """Return the receptive field after one more sliding window."""
+        axes = range(2)
+        return ReceptiveField(
+            size=tuple(self.size[a] + (window.kernel_size[a] - 1) * self.jump[a] for a in axes),
+            jump=tuple(self.jump[a] * window.stride[a] for a in axes),
+            padding=tuple(self.padding[a] + window.padding[a] * self.jump[a] for a in axes),
+        )
+
+    def box(self, row: int, column: int, height: int, width: int) -> tuple[slice, slice]:
+        """Cut the unit's box out of an input of the given size.
+
+        Parameters
+        ----------
+        row, column : int
+            The unit's position in its layer's output.
+        height, width : int
+            The input's size in pixels; the box is clipped to it.
+
+        Returns
+        -------
+        pair of slice
+            Rows and columns of the input that can change the unit.
+        """
+        slices = []
+        for axis, (position, extent) in enumerate(((row, height), (column, width))):
+            start = position * self.jump[axis] - self.padding[axis]
+            slices.append(slice(max(0, start), max(0, min(extent, start + self.size[axis]))))
+        return slices[0], slices[1]

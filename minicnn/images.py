@@ -1,0 +1,178 @@
+"""Photos in, pictures out: the one border between pixels and arrays.
+
+On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is what a network was trained on: float32,
+(1, height, width, 3), its own order of colours, its own scale, the training set's mean colour taken off. A *preprocessing* says which:
+
+    =======  =======  =======  ==========================  ====================  =============================
+    name     colours  scale    minus (R, G, B)             divided by (R, G, B)  used by
+    =======  =======  =======  ==========================  ====================  =============================
+    caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
+    torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
+    =======  =======  =======  ==========================  ====================  =============================
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from minicnn.errors import ImageError
+
+#: What people hand in as a photo.
+Photo = str | os.PathLike | Image.Image | np.ndarray
+
+#: Of the photo's largest centred part with the wanted proportions, the share of each side that is kept: networks are tested on the
+#: centre 224 x 224 of an image resized to 256.
+CENTRE_SHARE = 224 / 256
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become numbers for a network.
+
+    Attributes
+    ----------
+    reverse_colours : bool
+        Whether the network wants blue, green, red.
+    scale : float
+        What 0-255 is multiplied by first.
+    mean, deviation : tuple of float
+        Then red, green and blue become (value - mean) / deviation.
+    """
+
+    reverse_colours: bool
+    scale: float
+    mean: tuple[float, float, float]
+    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units."""
+        x = (pixels.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation)
+        return np.ascontiguousarray(x[..., ::-1]) if self.reverse_colours else x
+
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        """Turn numbers in the network's units, (..., 3), back into RGB pixels, uint8; what lies out of range is clipped."""
+        x = x[..., ::-1] if self.reverse_colours else x
+        pixels = (x * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
+        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+
+    def check_range(self, x: np.ndarray) -> None:
+        """Raise ImageError if an array cannot be the result of `apply`: not finite, out of range, or still scaled 0-1."""
+        low, high = self.apply(np.zeros(3)), self.apply(np.full(3, 255.0))
+        found = f"the values run from {x.min():.4g} to {x.max():.4g}"
+        if not np.isfinite(x).all():
+            raise ImageError("the prepared array holds NaN or infinite values; expected finite ones, as model.prepare(photo) gives")
+        slack = 0.01 * (high - low)
+        if (x < low - slack).any() or (x > high + slack).any() or 0 <= x.min() < x.max() <= 1:
+            raise ImageError(
+                f"the array does not look prepared: {found}; this network expects values between {low.min():.4g} and {high.max():.4g}, "
+                "as model.prepare(photo) gives. For plain RGB leave prepared=True out"
+            )
+
+
+PREPROCESSING: dict[str, Preprocessing] = {
+    "caffe": Preprocessing(reverse_colours=True, scale=1.0, mean=(123.68, 116.779, 103.939)),
+    "torch": Preprocessing(
+        reverse_colours=False, scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
+    ),
+}
+
+
+def load(photo: Photo) -> Image.Image:
+    """Read a photo as upright 8-bit RGB.
+
+    Parameters
+    ----------
+    photo : path, PIL image or array
+        A file that Pillow can read (of animations the first frame). Arrays are RGB, (height, width, 3), or grey, (height, width):
+        uint8 0-255, uint16 0-65535, or floating-point 0-1.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB. The camera's rotation (EXIF) is applied; grey, palette, 16-bit and CMYK pictures are converted; what is transparent
+        becomes white.
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, or it is not a picture, damaged, or unreasonably large.
+    """
+    if isinstance(photo, np.ndarray):
+        return Image.fromarray(_array_to_pixels(photo)).convert("RGB")
+    if isinstance(photo, Image.Image):
+        return _to_rgb(ImageOps.exif_transpose(photo), "the image")
+    return _read_file(Path(photo))
+
+
+def fit(image: Image.Image, height: int, width: int) -> Image.Image:
+    """Cut the photo's centre out and scale it to the given size (bilinear, averaging where it shrinks).
+
+    It keeps `CENTRE_SHARE` of the largest centred part that has the wanted proportions; nothing is stretched.
+    """
+    scale = CENTRE_SHARE * min(image.width / width, image.height / height)
+    left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
+    box = (left, top, left + width * scale, top + height * scale)
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def _read_file(path: Path) -> Image.Image:
+    """Open and decode a file; every way in which that fails becomes one clear error."""
+    if path.is_dir():
+        raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
+    if not path.exists():
+        raise ImageError(f"there is no file {path}; expected the path of a photo")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
+            with Image.open(path) as image:
+                image.load()
+                return _to_rgb(ImageOps.exif_transpose(image), str(path))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(
+            f"{path} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
+        ) from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{path} is not an image that can be read; expected a photo, such as a JPEG or PNG file") from None
+    except PermissionError:
+        raise ImageError(f"{path} may not be read; check its permissions") from None
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{path} does not fit into memory; scale it down first") from None
+    except Exception as error:  # Pillow's decoders raise many types on damaged files
+        raise ImageError(f"{path} is damaged ({error}); expected a complete photo. Copy or export it again") from None
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if image.mode.startswith("I"):  # 16-bit grey, in one of its spellings
+        return Image.fromarray(_array_to_pixels(np.asarray(image).astype(np.uint16))).convert("RGB")
+    if image.mode == "F":
+        raise ImageError(f"{name} holds floating-point pixels, whose range is not known; save it with 8 or 16 bits per colour")
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _array_to_pixels(array: np.ndarray) -> np.ndarray:
+    """Check an RGB or grey array and bring it to 8 bits."""
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or 0 in array.shape:
+        raise ImageError(f"the photo is an array of shape {array.shape}; expected (height, width, 3) in RGB order, or (height, width)")
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype == np.uint16:
+        return (array / 257 + 0.5).astype(np.uint8)
+    if array.dtype.kind == "f" and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
+        return (array * 255 + 0.5).astype(np.uint8)
+    raise ImageError(
+        f"the photo is an array of type {array.dtype} with values from {array.min():.4g} to {array.max():.4g}; "
+        "expected uint8 (0 to 255), uint16 (0 to 65535) or floating-point (0 to 1)"
+    )

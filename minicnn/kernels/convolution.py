@@ -1,0 +1,121 @@
+r"""Convolution as a matrix product over patches (see `minicnn.kernels.im2col`), forward and backward.
+
+With X the patches of the input (rows x kh*kw*C), K the kernel as a matrix (kh*kw*C x filters) and Y the output,
+
+    forward            Y  = X K + bias
+    kernel gradient    dK = X^T dY
+    input gradient     dX = dY K^T,  and each number of dX is added back to its pixel.
+
+Like every deep-learning library, this does not flip the kernel: strictly it is a cross-correlation.
+
+The patches of a whole VGG16 layer would take 115 MB for one image, so all three work through blocks of output rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from minicnn.geometry import Window
+from minicnn.kernels.im2col import gather_patches, scatter_patches
+
+#: The most memory that one block of patches may take, in bytes: enough for any VGG16 layer at 224 x 224 in one piece, since each
+#: change between the compiled kernels and the matrix product costs some milliseconds of waiting threads.
+PATCH_BYTES = 128_000_000
+
+
+def _blocks(x_shape, kernel_shape, out_width, rows, dtype) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut `rows` output rows into blocks; yield each block's first row and a patch array (reused) for it."""
+    kernel_height, kernel_width, channels, _ = kernel_shape
+    row_shape = (out_width, kernel_height, kernel_width, channels)
+    rows_at_once = max(1, PATCH_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
+    patches = np.empty((min(rows, rows_at_once), *row_shape), dtype)
+    for first in range(0, rows, rows_at_once):
+        yield first, patches[: rows - first]
+
+
+def convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray:
+    """Convolve images with a bank of filters.
+
+    Parameters
+    ----------
+    x : array (N, H, W, C)
+    kernel : array (kh, kw, C, filters)
+    bias : array (filters,)
+    window : Window
+        Stride and padding; its kernel size is that of `kernel`.
+
+    Returns
+    -------
+    array (N, OH, OW, filters)
+    """
+    batch, height, width, channels = x.shape
+    filters = kernel.shape[3]
+    out_height, out_width = window.output_size(height, width)
+    x = np.ascontiguousarray(x)
+    output = np.empty((batch, out_height, out_width, filters), np.result_type(x, kernel))
+    output_rows = output.reshape(batch * out_height, out_width, filters)
+    matrix = kernel.reshape(-1, filters)
+    for first, patches in _blocks(x.shape, kernel.shape, out_width, batch * out_height, x.dtype):
+        gather_patches(x, window.stride, window.padding, out_height, first, patches)
+        block = output_rows[first : first + len(patches)].reshape(-1, filters)
+        np.matmul(patches.reshape(len(block), -1), matrix, out=block)
+        block += bias
+    return output
+
+
+def convolve_backward(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
+    """Send a gradient of the output back to the images.
+
+    Parameters
+    ----------
+    gradient : array (N, OH, OW, filters)
+        Gradient of some scalar with respect to the output of `convolve`.
+    kernel, window
+        As for `convolve`.
+    x_shape : tuple
+        Shape (N, H, W, C) of the images.
+
+    Returns
+    -------
+    array (N, H, W, C)
+        Gradient of the same scalar with respect to the images.
+    """
+    batch, out_height, out_width, filters = gradient.shape
+    dtype = np.result_type(gradient, kernel)
+    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
+    matrix = kernel.reshape(-1, filters)
+    x_gradient = np.zeros(x_shape, dtype)
+    for first, patches in _blocks(x_shape, kernel.shape, out_width, batch * out_height, dtype):
+        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
+        np.matmul(block, matrix.T, out=patches.reshape(len(block), -1))
+        scatter_patches(patches, window.stride, window.padding, out_height, first, x_gradient)
+    return x_gradient
+
+
+def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+    """Sum the gradient of the kernel over all positions of all images.
+
+    Parameters
+    ----------
+    gradient : array (N, OH, OW, filters)
+        Gradient of some scalar with respect to the output of `convolve`.
+    x : array (N, H, W, C)
+        The images that were convolved.
+    window : Window
+
+    Returns
+    -------
+    array (kh, kw, C, filters)
+    """
+    batch, out_height, out_width, filters = gradient.shape
+    kernel_shape = (*window.kernel_size, x.shape[3], filters)
+    x = np.ascontiguousarray(x)
+    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
+    total = np.zeros((int(np.prod(kernel_shape[:3])), filters), np.result_type(gradient, x))
+    for first, patches in _blocks(x.shape, kernel_shape, out_width, batch * out_height, x.dtype):
+        gather_patches(x, window.stride, window.padding, out_height, first, patches)
+        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
+        total += patches.reshape(len(block), -1).T @ block
+    return total.reshape(kernel_shape)

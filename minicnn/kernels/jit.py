@@ -1,0 +1,29 @@
+"""One way to compile: on first use, in parallel, kept on disk where that is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numba
+
+
+def jit(function: Callable) -> Callable:
+    """Compile a kernel with numba when it is first called.
+
+    The machine code is cached beside the source, or, if that folder is read-only, in numba's cache folder of the user. Where neither
+    can be written the kernel still works and is compiled anew in each process.
+
+    Parameters
+    ----------
+    function : callable
+        A function that uses only what numba can compile.
+
+    Returns
+    -------
+    callable
+        The compiled function; ``.py_func`` is the original.
+    """
+    try:
+        return numba.njit(parallel=True, cache=True)(function)
+    except RuntimeError:  # numba found no folder that it may write to
+        return numba.njit(parallel=True)(function)

@@ -1,0 +1,76 @@
+"""The convolution layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn import kernels
+from minicnn.errors import ShapeError
+from minicnn.geometry import Pair, Window
+from minicnn.layers.base import Layer, Shape, check_gradient_shape, check_image_shape
+
+
+@dataclass(frozen=True, eq=False)
+class Conv2D(Layer):
+    """Slide a bank of filters over the image; each output is one window times one filter, summed, plus a bias.
+
+    Parameters
+    ----------
+    weight : array (kernel height, kernel width, input channels, filters)
+    bias : array (filters,)
+    stride, padding : int or pair of int
+        Vertical and horizontal; the padding is zeros, on both sides.
+
+    Raises
+    ------
+    ShapeError
+        If `weight` and `bias` do not fit together.
+
+    Notes
+    -----
+    Input (N, H, W, C), output (N, OH, OW, filters) with OH = floor((H - kernel height + 2 padding) / stride) + 1, OW alike.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+    stride: int | Pair = 1
+    padding: int | Pair = 0
+
+    parameter_names = ("weight", "bias")
+
+    def __post_init__(self):
+        if self.weight.ndim != 4 or self.bias.shape != self.weight.shape[3:]:
+            raise ShapeError(
+                f"a convolution got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
+                "expected (kernel height, kernel width, input channels, filters) and (filters,)"
+            )
+        self.window  # raises for a wrong stride or padding
+
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window.of(self.weight.shape[:2], self.stride, self.padding)
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        check_image_shape(input_shape, channels=self.weight.shape[2])
+        return (*self.window.output_size(*input_shape[:2]), self.weight.shape[3])
+
+    def multiply_accumulates(self, input_shape: Shape) -> int:
+        out_height, out_width, _ = self.output_shape(input_shape)
+        return out_height * out_width * self.weight.size
+
+    def forward(self, x):
+        self.output_shape(x.shape[1:])
+        return kernels.convolve(x, self.weight, self.bias, self.window), x
+
+    def backward(self, gradient, context):
+        x = context
+        check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
+        return kernels.convolve_backward(gradient, self.weight, self.window, x.shape)
+
+    def parameter_gradients(self, gradient, context):
+        x = context
+        check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
+        return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": gradient.sum(axis=(0, 1, 2))}

@@ -1,0 +1,82 @@
+"""Layers without an image: flattening it, and the fully connected layer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.errors import ShapeError
+from minicnn.layers.base import Layer, Shape, check_gradient_shape
+
+
+@dataclass(frozen=True, eq=False)
+class Flatten(Layer):
+    """Lay out each image as one row of numbers, in the order H, W, C (Keras' order; PyTorch's is C, H, W)."""
+
+    window = None
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return (math.prod(input_shape),)
+
+    def forward(self, x):
+        return x.reshape(len(x), -1), x.shape
+
+    def backward(self, gradient, context):
+        x_shape = context
+        return gradient.reshape(x_shape)
+
+
+@dataclass(frozen=True, eq=False)
+class Dense(Layer):
+    """Connect every input with every output: y = x W + b.
+
+    Parameters
+    ----------
+    weight : array (inputs, outputs)
+    bias : array (outputs,)
+
+    Raises
+    ------
+    ShapeError
+        If `weight` and `bias` do not fit together.
+    """
+
+    weight: np.ndarray
+    bias: np.ndarray
+
+    parameter_names = ("weight", "bias")
+    window = None
+
+    def __post_init__(self):
+        if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[1:]:
+            raise ShapeError(
+                f"a dense layer got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
+                "expected (inputs, outputs) and (outputs,)"
+            )
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        if input_shape != self.weight.shape[:1]:
+            raise ShapeError(
+                f"the input of each image has shape {tuple(input_shape)}; expected ({self.weight.shape[0]},). "
+                "If the image has another size than the network was made for, use that size, "
+                "or a network that ends in global average pooling"
+            )
+        return self.bias.shape
+
+    def multiply_accumulates(self, input_shape: Shape) -> int:
+        return self.weight.size
+
+    def forward(self, x):
+        self.output_shape(x.shape[1:])
+        return x @ self.weight + self.bias, x
+
+    def backward(self, gradient, context):
+        check_gradient_shape(gradient, (len(context), *self.bias.shape))
+        return gradient @ self.weight.T
+
+    def parameter_gradients(self, gradient, context):
+        x = context
+        check_gradient_shape(gradient, (len(x), *self.bias.shape))
+        return {"weight": x.T @ gradient, "bias": gradient.sum(axis=0)}

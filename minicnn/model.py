@@ -1,0 +1,264 @@
+"""A model: a network, the pixels it wants, and the names of what it answers."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from minicnn import images
+from minicnn.architectures import Architecture, find_architecture
+from minicnn.classes import ClassNames, imagenet
+from minicnn.errors import ImageError, MinicnnError, ShapeError, UnknownNameError, WeightFileError
+from minicnn.geometry import as_pair
+from minicnn.network import Network
+from minicnn.probability import softmax
+from minicnn.resources import shipped_file
+from minicnn.weightfiles import read_keras
+
+#: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
+MEMORY_FACTOR = 2.5
+
+#: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
+KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+
+
+class Model:
+    """A network with everything around it that a photo needs.
+
+    Parameters
+    ----------
+    network : Network
+        Ends in logits.
+    name : str
+    preprocessing : images.Preprocessing, optional
+        Without it (a bare network) the model takes prepared arrays only.
+    classes : sequence of str, optional
+        One name for each logit.
+    input_size : int
+        Height and width of a prepared photo, in pixels, unless another size is asked for.
+    weights_path : path, optional
+        The file that the weights were read from.
+    """
+
+    def __init__(
+        self,
+        network: Network,
+        name: str = "network",
+        preprocessing: images.Preprocessing | None = None,
+        classes: ClassNames | None = None,
+        input_size: int = 224,
+        weights_path: Path | None = None,
+    ):
+        self.network = network
+        self.name = name
+        self.preprocessing = preprocessing
+        self.classes = classes
+        self.input_size = input_size
+        self.weights_path = weights_path
+
+    @classmethod
+    def of(cls, model: Model | Network) -> Model:
+        """Return the model itself, or one around a bare network."""
+        return cls(model) if isinstance(model, Network) else model
+
+    @cached_property
+    def weights_sha256(self) -> str | None:
+        """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""
+        if self.weights_path is None:
+            return None
+        digest = hashlib.sha256()
+        with open(self.weights_path, "rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+        return digest.hexdigest()
+
+    def prepare(
+        self, photo: images.Photo, size: int | tuple[int, int] | None = None, prepared: bool = False
+    ) -> np.ndarray:
+        """Turn a photo into what the network takes.
+
+        Parameters
+        ----------
+        photo : path, PIL image or RGB array
+            See `minicnn.images.load`. With `prepared`, an array that is already what this method returns.
+        size : int or (height, width), optional
+            Pixels to scale the photo's centre to; by default the size that the network was trained on.
+        prepared : bool
+            Only check the array.
+
+        Returns
+        -------
+        array (1, height, width, 3), float32
+            In the units and colour order of the model's preprocessing.
+
+        Raises
+        ------
+        ImageError
+            If the photo cannot be read, or a prepared array has a wrong range.
+        ShapeError
+            If the network cannot take an image of this size.
+        """
+        if prepared:
+            return self._check_prepared(photo)
+        if self.preprocessing is None:
+            raise ImageError("a bare network knows no preprocessing; pass an array that is ready for it, and prepared=True")
+        height, width = as_pair(self.input_size if size is None else size, "size", 1)
+        self._check_size(height, width)
+        image = images.fit(images.load(photo), height, width)
+        return self.preprocessing.apply(np.asarray(image))[None]
+
+    def deprocess(self, x: np.ndarray) -> np.ndarray:
+        """Turn a prepared array (..., 3) back into RGB pixels, uint8.
+
+        Raises
+        ------
+        ImageError
+            If the model is a bare network, which knows no preprocessing.
+        """
+        if self.preprocessing is None:
+            raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
+        return self.preprocessing.undo(x)
+
+    def predict(
+        self,
+        photo: images.Photo,
+        top: int = 5,
+        size: int | tuple[int, int] | None = None,
+        prepared: bool = False,
+    ) -> list[tuple[str, float]]:
+        """Name what is on a photo.
+
+        Parameters
+        ----------
+        photo, size, prepared
+            As for `prepare`.
+        top : int
+            How many classes to return.
+
+        Returns
+        -------
+        list of (str, float)
+            Class names and probabilities in [0, 1], the likeliest first.
+
+        Raises
+        ------
+        MinicnnError
+            If the photo cannot be used, `top` is less than 1, or the network has no classes.
+        """
+        if top < 1:
+            raise MinicnnError(f"top is {top}; expected at least 1")
+        probabilities = self.probabilities(self.prepare(photo, size, prepared))
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return [(self.class_name(int(i)), float(probabilities[i])) for i in order]
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """Compute the probability of every class for one prepared image (1, H, W, 3); returns an array (classes,)."""
+        self.check_classifier()
+        return softmax(self.network(x))[0]
+
+    def class_index(self, target: str | int) -> int:
+        """Find a class by name, index or identifier; see `ClassNames.find`.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such class, or more than one.
+        """
+        if self.classes is not None:
+            return self.classes.find(target)
+        if isinstance(target, int):
+            return target
+        raise UnknownNameError(f"{self.name} has no class names, got {target!r}; give the index of the output instead")
+
+    def class_name(self, index: int) -> str:
+        """Name a class; without names, "class 7"."""
+        return f"class {index}" if self.classes is None else self.classes[index]
+
+    def check_classifier(self) -> None:
+        """Raise UnknownNameError if the network ends without classes, as one read from a file "without top" does."""
+        last_name, last_layer = next(reversed(self.network.layers.items()))
+        if last_layer.window is not None:
+            raise UnknownNameError(
+                f"{self.name} ends with {last_name}, without classes: its weight file has no top. Use a file with top, or vgg16-gap"
+            )
+
+    def _check_prepared(self, x: np.ndarray) -> np.ndarray:
+        if not isinstance(x, np.ndarray) or x.ndim != 4 or len(x) != 1:
+            found = f"shape {x.shape}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+            raise ImageError(f"the prepared image is {found}; expected an array (1, height, width, channels)")
+        if self.preprocessing is not None:
+            self.preprocessing.check_range(x)
+        return x
+
+    def _check_size(self, height: int, width: int) -> None:
+        """Raise unless the network can take images of this size, and this machine has the memory for it."""
+        shapes = self.network.shapes((height, width, 3))
+        needed = 4 * MEMORY_FACTOR * sum(np.prod(shape, dtype=float) for shape in shapes.values())
+        available = psutil.virtual_memory().available
+        if needed > available:
+            raise ShapeError(
+                f"images of {height} x {width} need about {needed / 1e9:.1f} GB of memory, and {available / 1e9:.1f} GB are free; "
+                "choose a smaller size"
+            )
+
+
+def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> Model:
+    """Load a pretrained model.
+
+    Parameters
+    ----------
+    name : str
+        One of `minicnn.ARCHITECTURES`: vgg16-gap ships with its weights, vgg16 and vgg19 need a file.
+    weights : path, optional
+        A Keras HDF5 file, with or without top; see `minicnn.weightfiles.keras` for the layouts. Without top the network ends with
+        its last pooling layer and has no classes.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such model.
+    WeightFileError
+        If the weights are missing, damaged, or of another network.
+    """
+    architecture = find_architecture(name)
+    path = _weights_path(architecture, weights)
+    network = architecture.network()
+    expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.parameters.items()}
+    parameters, attributes = read_keras(path, expected)
+    classes = imagenet()
+    if set(parameters) != set(expected):
+        last_image_layer = [layer_name for layer_name, field in network.receptive_fields().items() if field is not None][-1]
+        network, _ = network.split(last_image_layer)
+        classes = None
+    preprocessing = attributes.get("preprocessing", architecture.preprocessing)
+    if preprocessing not in images.PREPROCESSING:
+        raise WeightFileError(f"{path} asks for preprocessing {preprocessing!r}; expected one of {', '.join(images.PREPROCESSING)}")
+    return Model(
+        network.with_parameters(parameters),
+        name=name,
+        preprocessing=images.PREPROCESSING[preprocessing],
+        classes=classes,
+        input_size=architecture.input_size,
+        weights_path=path,
+    )
+
+
+def _weights_path(architecture: Architecture, weights: str | os.PathLike | None) -> Path:
+    if weights is not None:
+        return Path(weights)
+    if architecture.shipped_weights is None:
+        raise WeightFileError(
+            f"{architecture.name} does not ship with weights; give a Keras file, such as those under {KERAS_ADDRESS}{architecture.name}/, "
+            "or use vgg16-gap"
+        )
+    return shipped_file(architecture.shipped_weights)
+
