@@ -1,3 +1,35 @@
 """minicnn: look inside a convolutional network with nothing but NumPy and numba."""
 
-from minicnn.model import load
+from minicnn import gradcheck, layers, objectives, rules
+from minicnn.architectures import ARCHITECTURES
+from minicnn.errors import MinicnnError
+from minicnn.initialise import he_initialised
+from minicnn.model import Model, load
+from minicnn.network import Network, Trace
+from minicnn.probability import cross_entropy, softmax
+from minicnn.resources import shipped_photo
+from minicnn.results import Result
+from minicnn.visualizers import grad_cam, layer_outputs, occlusion, saliency, smoothgrad
+
+__all__ = [
+    "ARCHITECTURES",
+    "MinicnnError",
+    "Model",
+    "Network",
+    "Result",
+    "Trace",
+    "cross_entropy",
+    "grad_cam",
+    "gradcheck",
+    "he_initialised",
+    "layer_outputs",
+    "layers",
+    "load",
+    "objectives",
+    "occlusion",
+    "rules",
+    "saliency",
+    "shipped_photo",
+    "smoothgrad",
+    "softmax",
+]

@@ -43,6 +43,8 @@ class Model:
         Height and width of a prepared photo, in pixels, unless another size is asked for.
     weights_path : path, optional
         The file that the weights were read from.
+    credit : str, optional
+        Whom to name for the weights.
     """
 
     def __init__(
@@ -53,6 +55,7 @@ class Model:
         classes: ClassNames | None = None,
         input_size: int = 224,
         weights_path: Path | None = None,
+        credit: str | None = None,
     ):
         self.network = network
         self.name = name
@@ -60,6 +63,7 @@ class Model:
         self.classes = classes
         self.input_size = input_size
         self.weights_path = weights_path
+        self.credit = credit
 
     @classmethod
     def of(cls, model: Model | Network) -> Model:
@@ -152,14 +156,24 @@ class Model:
         """
         if top < 1:
             raise MinicnnError(f"top is {top}; expected at least 1")
-        probabilities = self.probabilities(self.prepare(photo, size, prepared))
-        order = np.argsort(-probabilities, kind="stable")[:top]
-        return [(self.class_name(int(i)), float(probabilities[i])) for i in order]
+        return self.ranked(self.probabilities(self.prepare(photo, size, prepared)), top)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Compute the probability of every class for one prepared image (1, H, W, 3); returns an array (classes,)."""
         self.check_classifier()
         return softmax(self.network(x))[0]
+
+    def ranked(self, probabilities: np.ndarray, top: int) -> list[tuple[str, float]]:
+        """Pair the largest probabilities (classes,) with the names of their classes, the likeliest first."""
+        order = np.argsort(-probabilities, kind="stable")[:top]
+        return [(self.class_name(int(i)), float(probabilities[i])) for i in order]
+
+    def unsure(self, ranking: list[tuple[str, float]]) -> str | None:
+        """Say so if even the likeliest class is more likely wrong than right; None otherwise."""
+        name, probability = ranking[0]
+        if probability >= 0.5:
+            return None
+        return f"Not sure: even the likeliest class, {name}, has only {probability:.0%}. Perhaps no class of {self.name} fits the photo."
 
     def class_index(self, target: str | int) -> int:
         """Find a class by name, index or identifier; see `ClassNames.find`.
@@ -249,6 +263,7 @@ def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> M
         classes=classes,
         input_size=architecture.input_size,
         weights_path=path,
+        credit=attributes.get("source"),
     )
 
 

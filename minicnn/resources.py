@@ -9,6 +9,12 @@ from minicnn.errors import UnknownNameError
 
 PHOTOS = Path(__file__).parent / "photos"
 
+#: Whom to name beside each shipped photo, as its licence asks.
+PHOTO_CREDITS = {
+    "panda": "photo: Aaron Logan, CC BY 1.0, Wikimedia Commons",
+    "moose": "photo: Ryan Hagerty, public domain, Wikimedia Commons",
+}
+
 
 def shipped_file(name: str) -> Path:
     """Return the path of a file in the package `minicnn.shipped`, which is the folder weights/ of the source."""
@@ -23,7 +29,6 @@ def shipped_photo(name: str = "panda") -> Path:
     UnknownNameError
         With the list of photos, for any other name.
     """
-    photos = {path.stem: path for path in sorted(PHOTOS.glob("*.jpg"))}
-    if name not in photos:
-        raise UnknownNameError(f"there is no shipped photo {name!r}; there are {', '.join(photos)}")
-    return photos[name]
+    if name not in PHOTO_CREDITS:
+        raise UnknownNameError(f"there is no shipped photo {name!r}; there are {', '.join(PHOTO_CREDITS)}")
+    return PHOTOS / f"{name}.jpg"

@@ -80,7 +80,7 @@ class Layer:
         return {}
 
     def decisions(self, context: Context) -> np.ndarray | None:
-        """Tell which branch each element took, for layers with a kink; None for smooth ones.
+        """Tell which branch each element of the output took, for layers with kinks; None for smooth ones.
 
         Between two inputs with equal decisions the layer is smooth, so finite differences across them are meaningful.
         """

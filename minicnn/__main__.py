@@ -1,0 +1,5 @@
+"""python -m minicnn"""
+
+from minicnn.cli.main import main
+
+main()

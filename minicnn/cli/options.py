@@ -1,0 +1,92 @@
+"""What several commands share: the photo, the model, the size, the table, the progress bar."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import click
+from tqdm import tqdm
+
+from minicnn.architectures import ARCHITECTURES
+from minicnn.resources import shipped_photo
+
+SHIPPED = "shipped:"
+
+
+class SizeType(click.ParamType):
+    """One number of pixels, or HEIGHTxWIDTH."""
+
+    name = "N|HxW"
+
+    def convert(self, value, parameter, context):
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).lower().split("x")
+        if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is no size; expected a number of pixels such as 320, or height x width such as 320x480")
+        return (int(parts[0]), int(parts[-1]))
+
+
+class PhotoType(click.ParamType):
+    """The path of a photo, or "shipped:NAME" for one that comes with the package."""
+
+    name = "PHOTO"
+
+    def convert(self, value, parameter, context):
+        return shipped_photo(value.removeprefix(SHIPPED)) if str(value).startswith(SHIPPED) else Path(value)
+
+
+photo_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False)
+model_option = click.option("--model", default="vgg16-gap", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}.")
+weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, for models without their own.")
+size_option = click.option(
+    "--size", type=SizeType(), help="Pixels to scale the photo's centre to: one number, or HEIGHTxWIDTH.  [default: the model's]"
+)
+overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+
+
+@contextlib.contextmanager
+def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left, on a terminal only; yields the function progress(done, total)."""
+    with tqdm(desc=label, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f}% |{bar}| {remaining} left") as bar:
+
+        def progress(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield progress
+
+
+@contextlib.contextmanager
+def part_bars(parts: int) -> Iterator[Callable[[str, int, int], None]]:
+    """Show one bar after the other for work in parts; yields the function progress(part, done, total).
+
+    Where there is no terminal, a line is printed as each part begins.
+    """
+    with contextlib.ExitStack() as shown:
+        begun: list[str] = []
+        update = None
+
+        def progress(part: str, done: int, total: int) -> None:
+            nonlocal update
+            if part not in begun:
+                begun.append(part)
+                shown.close()
+                label = f"[{len(begun)}/{parts}] {part}"
+                if not sys.stderr.isatty():
+                    click.echo(label, err=True)
+                update = shown.enter_context(progress_bar(label))
+            update(done, total)
+
+        yield progress
+
+
+def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print rows of text in columns, the first flush left, the others flush right."""
+    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
+    for row in [headings, *rows]:
+        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
+        click.echo("  ".join(cells).rstrip())

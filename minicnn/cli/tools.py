@@ -1,0 +1,152 @@
+"""The commands that are not visualizers: report, predict, summary, gradcheck."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+import numpy as np
+
+import minicnn.model
+from minicnn.architectures import find_architecture
+from minicnn.cli.options import (
+    model_option,
+    overwrite_option,
+    part_bars,
+    photo_argument,
+    print_table,
+    progress_bar,
+    size_option,
+    weights_option,
+)
+from minicnn.errors import MinicnnError
+from minicnn.geometry import ReceptiveField
+from minicnn.gradcheck import Check, check_network
+from minicnn.initialise import he_initialised
+from minicnn.network import Network
+from minicnn.summary import summarise
+from minicnn.visualizers import REGISTRY
+
+#: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
+CHECK_SIZE = 32
+
+
+@click.command()
+@photo_argument
+@click.option("--out", type=click.Path(path_type=Path), default="minicnn-report", show_default=True, help="The directory to write to.")
+@click.option("--target", help="The class that the maps are about, by name or index.  [default: the likeliest]")
+@model_option
+@weights_option
+@size_option
+@click.option("--seed", default=0, show_default=True, help="For the random methods.")
+@overwrite_option
+def report(photo, out, target, model, weights, size, seed, overwrite):
+    """Write a web page of what the network sees in a photo.
+
+    Without PHOTO it uses the one that ships with the package (shipped:panda; there is also shipped:moose).
+    """
+    from minicnn.report import write_report
+
+    loaded = minicnn.model.load(model, weights)
+    with part_bars(len(REGISTRY) + 1) as progress:
+        page, times = write_report(
+            loaded, photo, out, target=target, size=size, seed=seed, overwrite=overwrite, progress=progress
+        )
+    print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
+    click.echo(f"Open {page.resolve()}")
+
+
+@click.command()
+@photo_argument
+@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@model_option
+@weights_option
+@size_option
+def predict(photo, top, as_json, model, weights, size):
+    """Name what is on a photo."""
+    loaded = minicnn.model.load(model, weights)
+    ranking = loaded.predict(photo, top, size)
+    if as_json:
+        answers = [{"class": name, "probability": probability} for name, probability in ranking]
+        click.echo(json.dumps({"photo": str(photo), "model": loaded.name, "top": answers}, indent=2))
+        return
+    for name, probability in ranking:
+        click.echo(f"{probability:7.2%}  {name}")
+    if loaded.unsure(ranking):
+        click.echo(loaded.unsure(ranking))
+
+
+@click.command()
+@click.argument("model", default="vgg16-gap")
+@size_option
+def summary(model, size):
+    """Print a network's layers in numbers."""
+    architecture = find_architecture(model)
+    height, width = size or (architecture.input_size, architecture.input_size)
+    rows = summarise(architecture.network(), (height, width, 3))
+    print_table(
+        ["layer", "output", "parameters", "MACs", "receptive field", "jump", "padding"],
+        [
+            [row.name, " x ".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_accumulates:,}"]
+            + _field_cells(row.receptive_field)
+            for row in rows
+        ],
+    )
+    parameters, operations = sum(row.parameters for row in rows), sum(row.multiply_accumulates for row in rows)
+    click.echo(f"{parameters:,} parameters; {operations:,} multiply-accumulates (MACs) for an image of {height} x {width} pixels")
+    click.echo("Receptive field, jump and padding in pixels of the image; 'all' where each output sees the whole image.")
+
+
+@click.command()
+@click.argument("model", default="vgg16-gap")
+@weights_option
+@click.option("--size", default=None, type=click.IntRange(min=1), help=f"Pixels of the test image.  [default: {CHECK_SIZE}]")
+@click.option("--seed", default=0, show_default=True, help="For the test image, the directions, and weights where there are none.")
+def gradcheck(model, weights, size, seed):
+    """Compare every backward pass with finite differences.
+
+    The image is random. A model without weights of its own gets random ones.
+    """
+    network, size = _network_to_check(model, weights, size, seed)
+    x = 50 * np.random.default_rng(seed).standard_normal((1, size, size, 3))
+    rows, wrong = [], False
+    with progress_bar("gradcheck") as progress:
+        for i, (name, checks) in enumerate(check_network(network, x, seed)):
+            rows.append([name, *(_error_cell(checks, of) for of in ("input", "weight", "bias")), _verdict(checks)])
+            wrong = wrong or "wrong" in rows[-1][-1]
+            progress(i + 1, len(network.layers) + 1)
+    print_table(["layer", "input", "weight", "bias", "verdict"], rows)
+    click.echo("Relative errors of one random direction each, in float64.")
+    if wrong:
+        raise MinicnnError(f"{model}: a backward pass differs from the finite differences; see the rows marked wrong")
+
+
+TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, summary, gradcheck)}
+
+
+def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, int]:
+    """Load the model's weights if there are any, else make random ones for a network of the wanted size."""
+    architecture = find_architecture(model)
+    if weights is None and architecture.shipped_weights is None:
+        size = size or CHECK_SIZE
+        return he_initialised(architecture.network(size), seed), size
+    loaded = minicnn.model.load(model, weights)
+    return loaded.network, size or (CHECK_SIZE if architecture.any_size else loaded.input_size)
+
+
+def _field_cells(field: ReceptiveField | None) -> list[str]:
+    if field is None:
+        return ["all", "", ""]
+    return [str(a) if a == b else f"{a} x {b}" for a, b in (field.size, field.jump, field.padding)]
+
+
+def _error_cell(checks: list[Check], name: str) -> str:
+    return next((f"{check.error:.1e}" for check in checks if check.name == name), "")
+
+
+def _verdict(checks: list[Check]) -> str:
+    """Join the verdicts of a layer's checks: the plain "ok" only once, and not beside a longer word."""
+    verdicts = dict.fromkeys(check.verdict for check in checks)
+    return "; ".join(verdict for verdict in verdicts if verdict != "ok") or "ok"

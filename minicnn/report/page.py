@@ -1,0 +1,197 @@
+"""One self-contained web page over the whole registry, and the pictures beside it."""
+
+from __future__ import annotations
+
+import base64
+import os
+import time
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+from docstring_parser import parse
+
+from minicnn import render
+from minicnn.files import staged_folder
+from minicnn.images import Photo
+from minicnn.model import Model
+from minicnn.resources import PHOTO_CREDITS, shipped_photo
+from minicnn.visualizers import REGISTRY, Visualizer
+
+#: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
+ReportProgress = Callable[[str, int, int], None]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A part of the page: one visualization.
+
+    Attributes
+    ----------
+    name : str
+        Also the name of its PNG file.
+    title, text, paper : str
+        From the visualizer's result, docstring and registration.
+    settings : str
+        What made it.
+    panels : list of render.Panel
+    warnings : tuple of str
+    figure : bytes
+        The whole figure as PNG.
+    seconds : float
+    """
+
+    name: str
+    title: str
+    text: str
+    paper: str
+    settings: str
+    panels: list[render.Panel]
+    warnings: tuple[str, ...]
+    figure: bytes
+    seconds: float
+
+
+@dataclass(frozen=True)
+class PartTime:
+    """How long a part of the report took, in seconds."""
+
+    part: str
+    seconds: float
+
+
+def write_report(
+    model: Model,
+    photo: Photo,
+    folder: str | os.PathLike,
+    *,
+    target: str | int | None = None,
+    size: int | tuple[int, int] | None = None,
+    seed: int = 0,
+    overwrite: bool = False,
+    progress: ReportProgress | None = None,
+) -> tuple[Path, list[PartTime]]:
+    """Write a web page about what a model sees in a photo, and its pictures as PNG files.
+
+    Parameters
+    ----------
+    model : Model
+    photo : path, PIL image or RGB array
+    folder : path
+        Where index.html and the pictures go; made if it is not there.
+    target : str or int, optional
+        The class that the maps are about, by default the likeliest.
+    size : int or (height, width), optional
+        See `Model.prepare`.
+    seed : int
+        For the random methods.
+    overwrite : bool
+        Whether files of an earlier report may be replaced.
+    progress : function, optional
+        Called as progress(part, done, total).
+
+    Returns
+    -------
+    page : Path
+        The file to open.
+    times : list of PartTime
+
+    Raises
+    ------
+    MinicnnError
+        If the photo cannot be used, or the folder cannot be written. Then no file is left.
+    """
+    progress = progress or (lambda part, done, total: None)
+    model.check_classifier()
+    names = ["index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in REGISTRY)]
+    with staged_folder(folder, names, overwrite) as stage:
+        clock = time.perf_counter()
+        progress("prediction", 0, 1)
+        x = model.prepare(photo, size)
+        probabilities = model.probabilities(x)
+        target = int(probabilities.argmax()) if target is None else model.class_index(target)
+        top = model.ranked(probabilities, 5)
+        pixels = model.deprocess(x)[0]
+        (stage / "photo.png").write_bytes(render.png(pixels))
+        names_and_shares = list(zip(*top))
+        (stage / "prediction.png").write_bytes(render.png(render.bars(*names_and_shares, f"{model.name}: the likeliest classes")))
+        progress("prediction", 1, 1)
+        times = [PartTime("prediction", time.perf_counter() - clock)]
+        sections = []
+        for section in _sections(model, x, target, seed, progress):
+            (stage / f"{section.name}.png").write_bytes(section.figure)
+            times.append(PartTime(section.name, section.seconds))
+            sections.append(section)
+        page = _page(model, photo, pixels, top, len(probabilities), model.class_name(target), sections, times)
+        (stage / "index.html").write_text(page, encoding="utf-8")
+    return Path(folder) / "index.html", times
+
+
+def _sections(model: Model, x: np.ndarray, target: int, seed: int, progress: ReportProgress) -> Iterator[Section]:
+    """Run the registry's visualizers in its order."""
+    for visualizer in REGISTRY.values():
+        name = visualizer.name
+        clock = time.perf_counter()
+        progress(name, 0, 1)
+        arguments = _arguments(visualizer, target, seed, lambda done, total, name=name: progress(name, done, total))
+        result = visualizer.function(model, x, prepared=True, **arguments)
+        figure = result._repr_png_()
+        progress(name, 1, 1)
+        docstring = parse(visualizer.function.__doc__)
+        yield Section(
+            name=name,
+            title=result.title,
+            text=docstring.long_description,
+            paper=visualizer.paper,
+            settings=_settings(result.source["settings"]),
+            panels=result.panels(),
+            warnings=result.warnings,
+            figure=figure,
+            seconds=time.perf_counter() - clock,
+        )
+
+
+def _arguments(visualizer: Visualizer, target: int, seed: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
+    """Choose the arguments for one visualizer from what the report knows."""
+    offered = {"target": target, "seed": seed, "progress": progress}
+    return {name: value for name, value in offered.items() if name in visualizer.parameters} | dict(visualizer.report_options)
+
+
+def _settings(settings: Mapping[str, Any]) -> str:
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items()) or "no settings"
+
+
+def _page(model, photo, pixels, top, class_count, target_name, sections, times) -> str:
+    environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
+    environment.filters["data_address"] = _data_address
+    environment.filters["gradient"] = lambda colours: ", ".join(render.gradient_stops(colours))
+    environment.filters["number"] = lambda value: f"{value:.3g}"
+    return environment.get_template("page.html").render(
+        model=model,
+        photo_name=Path(photo).name if isinstance(photo, (str, os.PathLike)) else "the photo",
+        credit=_credit(photo),
+        pixels=pixels,
+        top=top,
+        class_count=class_count,
+        unsure=model.unsure(top),
+        target_name=target_name,
+        sections=sections,
+        times=times,
+        version=metadata.version("minicnn-numpy"),
+    )
+
+
+def _credit(photo: Photo) -> str | None:
+    """Name the author of a photo that ships with the package."""
+    if not isinstance(photo, (str, os.PathLike)):
+        return None
+    return next((credit for name, credit in PHOTO_CREDITS.items() if shipped_photo(name) == Path(photo)), None)
+
+
+def _data_address(pixels: np.ndarray) -> str:
+    """Put a picture into the page itself, as a data: address."""
+    return "data:image/png;base64," + base64.b64encode(render.png(pixels)).decode("ascii")

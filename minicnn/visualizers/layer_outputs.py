@@ -1,0 +1,35 @@
+"""What every layer puts out."""
+
+from __future__ import annotations
+
+from minicnn.model import Model
+from minicnn.results import Result
+from minicnn.visualizers.registry import visualizer
+
+
+@visualizer(
+    name="layers",
+    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901 (looking at feature maps)",
+    if_zero="every unit of every layer is off; the image may be constant, or the weights zero",
+)
+def layer_outputs(model: Model, image) -> Result:
+    """Show the output of every layer, averaged over its channels.
+
+    Each picture is one layer's answer to the photo, the mean over all its channels. The first layers keep the photo's edges and
+    colours; each pooling layer halves the picture; the last ones only say roughly where something of interest is. Every picture has
+    its own colour scale.
+
+    Parameters
+    ----------
+    model : Model
+    image : photo
+
+    Returns
+    -------
+    Result
+        Values: for each layer whose output is an image, by name, an array (height, width) in that layer's units. Before a ReLU they
+        may be negative, after it not.
+    """
+    trace = model.network.trace(image)
+    means = {name: output[0].mean(axis=2) for name, output in trace.outputs.items() if output.ndim == 4}
+    return Result(means, "layers", f"{model.name}: the output of every layer, averaged over its channels")
