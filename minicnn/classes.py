@@ -23,7 +23,7 @@ class ClassNames(Sequence):
     """
 
     def __init__(self, names: Sequence[str], identifiers: Sequence[str] = ()):
-        self.names = tuple(name.replace("_", " ") for name in names)
+        self.names = tuple(_spaced(name) for name in names)
         self.identifiers = tuple(identifiers)
 
     def __len__(self) -> int:
@@ -49,22 +49,24 @@ class ClassNames(Sequence):
         UnknownNameError
             If there is no such class (the message has the nearest names), or more than one.
         """
-        text = _plain(str(target))
+        spaced = _spaced(str(target))
+        text = spaced.lower()
         if text.removeprefix("-").isdigit():
             if not 0 <= int(text) < len(self):
                 raise UnknownNameError(f"there is no class {text}; the indices run from 0 to {len(self) - 1}")
             return int(text)
         if text in self.identifiers:
             return self.identifiers.index(text)
-        plain = [_plain(name) for name in self.names]
-        found = [i for i, name in enumerate(plain) if name == text]
+        plain = [name.lower() for name in self.names]
+        exact = [i for i, name in enumerate(self.names) if name == spaced]  # "Cardigan" is a dog, "cardigan" a garment
+        found = exact or [i for i, name in enumerate(plain) if name == text]
         if len(found) == 1:
             return found[0]
         if found:
             choices = " or ".join(f"{i} ({self.identifiers[i]})" if self.identifiers else str(i) for i in found)
             raise UnknownNameError(f"{len(found)} classes are called {target!r}; give the index instead: {choices}")
-        containing = [name for name in plain if text in name.split()]
-        near = dict.fromkeys(containing + difflib.get_close_matches(text, plain, n=5, cutoff=0.5))
+        one_word = [name for name in plain if difflib.get_close_matches(text, name.split(), n=1, cutoff=0.8)]
+        near = dict.fromkeys(one_word + difflib.get_close_matches(text, plain, n=5, cutoff=0.5))
         hint = f"the nearest names are {', '.join(list(near)[:5])}" if near else "no name is near"
         raise UnknownNameError(f"there is no class {target!r}; {hint}. Or give an index from 0 to {len(self) - 1}")
 
@@ -77,5 +79,5 @@ def imagenet() -> ClassNames:
     return ClassNames([name for _, name in ordered], [identifier for identifier, _ in ordered])
 
 
-def _plain(name: str) -> str:
-    return " ".join(name.replace("_", " ").lower().split())
+def _spaced(name: str) -> str:
+    return " ".join(name.replace("_", " ").split())

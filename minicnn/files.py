@@ -17,7 +17,7 @@ def check_free(path: str | os.PathLike, overwrite: bool) -> None:
     if os.path.isdir(path):
         raise OutputError(f"{path} is a directory; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
-        raise OutputError(f"{path} exists; choose another name, or ask to overwrite it")
+        raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:

@@ -1,0 +1,50 @@
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import minicnn
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+
+@pytest.fixture
+def generator():
+    return np.random.default_rng(7)
+
+
+@pytest.fixture(scope="session")
+def model():
+    """The shipped model."""
+    return minicnn.load("vgg16-gap")
+
+
+@pytest.fixture(scope="session")
+def panda():
+    return minicnn.shipped_photo("panda")
+
+
+@pytest.fixture(scope="session")
+def small_model():
+    """A quick classifier of 5 classes with strides, odd sizes and average pooling, on real preprocessing."""
+    from minicnn.classes import ClassNames
+    from minicnn.images import PREPROCESSING
+    from minicnn.layers import AveragePool2D, Conv2D, Dense, GlobalAveragePool2D, MaxPool2D, ReLU
+
+    def empty(*shape):
+        return np.zeros(shape, np.float32)
+
+    layers = {
+        "conv1": Conv2D(empty(5, 3, 3, 8), empty(8), stride=(2, 1), padding=(2, 1)),
+        "relu1": ReLU(),
+        "pool1": MaxPool2D(3, 2, 1),
+        "conv2": Conv2D(empty(3, 3, 8, 12), empty(12), padding=1),
+        "relu2": ReLU(),
+        "pool2": AveragePool2D(2),
+        "gap": GlobalAveragePool2D(),
+        "fc": Dense(empty(12, 5), empty(5)),
+    }
+    network = minicnn.he_initialised(minicnn.Network(layers), seed=3)
+    names = ClassNames(["ant", "bee", "red_fox", "grey_fox", "crane"])
+    return minicnn.Model(network, "small", PREPROCESSING["torch"], names, input_size=40)

@@ -1,0 +1,25 @@
+import pytest
+
+from minicnn.classes import imagenet
+from minicnn.errors import UnknownNameError
+
+
+@pytest.mark.parametrize("name", ["giant panda", "Giant_Panda", " giant  panda ", 388, "388", "n02510455"])
+def test_ways_to_name_a_class(name):
+    assert imagenet().find(name) == 388
+
+
+def test_all_names_but_the_ambiguous_find_themselves():
+    names = imagenet()
+    assert len(names) == 1000
+    twice = {name for name in names if list(names).count(name) > 1}
+    assert twice == {"crane", "maillot"}
+    assert all(names.find(name) == i for i, name in enumerate(names) if name not in twice)
+
+
+@pytest.mark.parametrize(
+    "name, hint", [("pandas", "giant panda"), ("tabbi", "tabby"), ("cat", "tiger cat"), ("crane", "134 .* or 517"), ("1000", "0 to 999"), (-1, "0 to 999")]
+)
+def test_unknown_classes_get_a_hint(name, hint):
+    with pytest.raises(UnknownNameError, match=hint):
+        imagenet().find(name)

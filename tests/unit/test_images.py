@@ -1,0 +1,136 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from minicnn.errors import ImageError
+from minicnn.images import PREPROCESSING, fit, load
+
+
+@pytest.fixture
+def colours():
+    """Four quarters, red, green, blue and grey, twice as wide as high."""
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:20, :40] = 255, 0, 0
+    pixels[:20, 40:] = 0, 255, 0
+    pixels[20:, :40] = 0, 0, 255
+    pixels[20:, 40:] = 128
+    return Image.fromarray(pixels)
+
+
+def quarters(image):
+    return [image.getpixel(spot) for spot in ((20, 10), (60, 10), (20, 30), (60, 30))]
+
+
+RED_GREEN_BLUE_GREY = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)]
+
+
+@pytest.mark.parametrize("suffix, mode", [("png", "RGB"), ("png", "RGBA"), ("png", "P"), ("bmp", "RGB"), ("gif", "P"), ("webp", "RGB"), ("tiff", "RGB")])
+def test_colours_survive_every_format(tmp_path, colours, suffix, mode):
+    path = tmp_path / f"photo.{suffix}"
+    colours.convert(mode, palette=Image.Palette.ADAPTIVE).save(path, **({"lossless": True} if suffix == "webp" else {}))
+    assert quarters(load(path)) == RED_GREEN_BLUE_GREY
+
+
+def test_cmyk(tmp_path, colours):
+    colours.convert("CMYK").save(tmp_path / "photo.jpg", quality=95)
+    assert np.allclose(quarters(load(tmp_path / "photo.jpg")), RED_GREEN_BLUE_GREY, atol=6)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA"])
+def test_grey(tmp_path, colours, mode):
+    colours.convert("L").convert(mode).save(tmp_path / "photo.png")
+    image = load(tmp_path / "photo.png")
+    assert image.mode == "RGB"
+    assert all(red == green == blue for red, green, blue in quarters(image))
+
+
+def test_16_bit(tmp_path):
+    deep = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
+    Image.fromarray(deep).save(tmp_path / "photo.png")
+    assert np.array_equal(np.asarray(load(tmp_path / "photo.png"))[..., 0].ravel(), np.arange(256))
+    assert np.array_equal(np.asarray(load(deep)), np.asarray(load(tmp_path / "photo.png")))
+
+
+def test_transparent_becomes_white(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2, :, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    image = load(tmp_path / "photo.png")
+    assert image.getpixel((0, 0)) == (0, 0, 0)
+    assert image.getpixel((0, 3)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize("orientation, turn", [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)])
+def test_the_cameras_rotation_is_undone(tmp_path, colours, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    colours.transpose(turn).save(tmp_path / "photo.png", exif=exif)
+    image = load(tmp_path / "photo.png")
+    assert image.size == (80, 40)
+    assert quarters(image) == RED_GREEN_BLUE_GREY
+
+
+def test_arrays():
+    pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    assert np.array_equal(load(pixels), pixels)
+    assert np.array_equal(load(pixels / 255), pixels)
+    assert np.array_equal(load(pixels[..., 0]), np.repeat(pixels[..., :1], 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    "array, found",
+    [
+        (np.zeros((4, 5, 2), np.uint8), r"\(4, 5, 2\)"),
+        (np.zeros((1, 4, 5, 3), np.uint8), r"\(1, 4, 5, 3\)"),
+        (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\)"),
+        (np.full((4, 5, 3), 200.0), "float64 with values from 200 to 200"),
+        (np.full((4, 5, 3), -1.0), "-1"),
+        (np.full((4, 5, 3), np.nan), "nan"),
+        (np.zeros((4, 5, 3), np.int64), "int64"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array, found):
+    with pytest.raises(ImageError, match=f"{found}.*expected|expected.*{found}"):
+        load(array)
+
+
+def test_fit_keeps_proportions_and_the_centre(colours):
+    assert fit(colours, 20, 20).size == (20, 20)
+    tall = fit(colours, 40, 10)
+    assert tall.size == (10, 40)
+    assert tall.getpixel((1, 2)) == (255, 0, 0)
+    assert tall.getpixel((8, 37)) == (128, 128, 128)
+    square = np.asarray(fit(Image.fromarray(np.pad(np.full((20, 20, 3), 255, np.uint8), ((0, 0), (10, 10), (0, 0)))), 20, 20))
+    assert (square == 255).all()  # the black sides are outside the centre
+
+
+def test_fit_matches_resizing_to_256_and_cropping_224(panda):
+    image = load(panda).crop((0, 0, 768, 512))  # so that no fraction of a pixel is left over
+    ours = np.asarray(fit(image, 224, 224), float)
+    resized = image.resize((384, 256), Image.Resampling.BILINEAR)
+    theirs = np.asarray(resized.crop((80, 16, 80 + 224, 16 + 224)), float)
+    assert np.abs(ours - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_preprocessing_and_back(name, generator):
+    pixels = generator.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    x = PREPROCESSING[name].apply(pixels)
+    assert x.dtype == np.float32 and x.flags.c_contiguous
+    PREPROCESSING[name].check_range(x)
+    assert np.array_equal(PREPROCESSING[name].undo(x), pixels)
+
+
+def test_preprocessing_by_hand():
+    red = np.array([[[255, 0, 0]]], np.uint8)
+    assert PREPROCESSING["caffe"].apply(red)[0, 0] == pytest.approx([-103.939, -116.779, 131.32])
+    assert PREPROCESSING["torch"].apply(red)[0, 0] == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225])
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+@pytest.mark.parametrize("scale", [255, 1])
+def test_unprepared_ranges_are_errors(name, scale, generator):
+    with pytest.raises(ImageError, match="does not look prepared"):
+        PREPROCESSING[name].check_range(scale * generator.random((1, 6, 7, 3)).astype(np.float32))
+    with pytest.raises(ImageError, match="NaN"):
+        PREPROCESSING[name].check_range(np.full((1, 2, 2, 3), np.nan))

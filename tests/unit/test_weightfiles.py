@@ -1,0 +1,163 @@
+import shutil
+import subprocess
+import sys
+
+import h5py
+import numpy as np
+import pytest
+
+from weight_file_helpers import LAYOUTS, random_parameters, write_applications
+
+import minicnn
+from minicnn.errors import WeightFileError
+from minicnn.weightfiles import read_keras, write_keras
+
+
+def shapes(parameters):
+    return {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in parameters.items()}
+
+
+def assert_equal(found, expected):
+    assert list(found) == list(expected)
+    for layer in expected:
+        assert np.array_equal(found[layer]["weight"], expected[layer]["weight"])
+        assert np.array_equal(found[layer]["bias"], expected[layer]["bias"])
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("name", ["vgg16", "vgg19"])
+def test_the_three_layouts(tmp_path, layout, name):
+    """At input size 32 the dense layers are small, the layout is the same; conv2d_10 must not come before conv2d_2."""
+    parameters = random_parameters(name, 32)
+    LAYOUTS[layout](tmp_path / "weights.h5", parameters)
+    found, _ = read_keras(tmp_path / "weights.h5", shapes(parameters))
+    assert_equal(found, parameters)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_without_top(tmp_path, layout, panda):
+    parameters = random_parameters("vgg16", without_top=True)
+    LAYOUTS[layout](tmp_path / "notop.h5", parameters)
+    model = minicnn.load("vgg16", weights=tmp_path / "notop.h5")
+    assert list(model.network.layers)[-1] == "pool5"
+    assert_equal(model.network.parameters, parameters)
+    with pytest.raises(minicnn.MinicnnError, match="no top"):
+        model.predict(panda)
+
+
+def test_our_own_files(tmp_path):
+    parameters = random_parameters("vgg16-gap")
+    write_keras(tmp_path / "own.h5", parameters, {"preprocessing": "torch", "source": "nowhere"})
+    found, attributes = read_keras(tmp_path / "own.h5", shapes(parameters))
+    assert_equal(found, parameters)
+    assert attributes == {"preprocessing": "torch", "source": "nowhere"}
+    model = minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
+    assert model.preprocessing == minicnn.images.PREPROCESSING["torch"]
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float64])
+def test_other_floating_point_types_become_float32(tmp_path, dtype):
+    parameters = {"conv1": {"weight": np.ones((3, 3, 1, 2), dtype), "bias": np.zeros(2, dtype)}}
+    write_keras(tmp_path / "own.h5", parameters, {})
+    found, _ = read_keras(tmp_path / "own.h5", shapes(parameters))
+    assert found["conv1"]["weight"].dtype == np.float32
+
+
+def change(path, change_file):
+    with h5py.File(path, "r+") as file:
+        change_file(file)
+
+
+def replaced(name, make):
+    def change_file(file):
+        old = file[name][...]
+        del file[name]
+        file[name] = make(old)
+
+    return change_file
+
+
+CONV, DENSE = "block1_conv2/block1_conv2_W_1:0", "fc2/fc2_W_1:0"
+
+DAMAGE = {
+    "wrong shape": (replaced(CONV, lambda old: old[..., :-1]), r"block1_conv2.* \(3, 3, 64, 63\), expected \(3, 3, 64, 64\)"),
+    "swapped axes": (replaced(DENSE, lambda old: old[:, :-1].T), r"fc2.* \(4095, 4096\), expected \(4096, 4096\)"),
+    "NaN": (replaced(CONV, lambda old: np.where(old == old.max(), np.nan, old)), "block1_conv2.* NaN"),
+    "integers": (replaced(CONV, lambda old: old.astype(int)), "int64, expected floating-point"),
+    "no bias": (lambda file: file["fc1"].attrs.create("weight_names", [b"fc1_W_1:0"]), r"fc1 has arrays of shape \(512, 4096\); expected"),
+    "a layer missing": (lambda file: file.__delitem__("block5_conv3"), "damaged"),
+    "a group where an array should be": (lambda file: (file.__delitem__(CONV), file.create_group(CONV)), "does not consist of arrays"),
+    "no layer names": (lambda file: file.attrs.__delitem__("layer_names"), "HDF5 file without Keras weights"),
+    "one convolution less": (
+        lambda file: file["block5_conv3"].attrs.create("weight_names", np.array([], "S1")),
+        "another network: it has 12 convolutions, expected 13",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def good_file(tmp_path_factory):
+    path = tmp_path_factory.mktemp("weights") / "good.h5"
+    parameters = random_parameters("vgg16", 32)
+    write_applications(path, parameters)
+    return path, shapes(parameters)
+
+
+@pytest.mark.parametrize("damage", DAMAGE)
+def test_damaged_files(tmp_path, good_file, damage):
+    good, expected = good_file
+    path = shutil.copy(good, tmp_path / "bad.h5")
+    change_file, message = DAMAGE[damage]
+    change(path, change_file)
+    with pytest.raises(WeightFileError, match=message):
+        read_keras(path, expected)
+
+
+def test_arrays_in_other_files_are_refused(tmp_path, good_file):
+    good, expected = good_file
+    path = shutil.copy(good, tmp_path / "bad.h5")
+    change(path, lambda file: (file.__delitem__(CONV), file.__setitem__(CONV, h5py.ExternalLink(good, CONV))))
+    with pytest.raises(WeightFileError, match="arrays in this file"):
+        read_keras(path, expected)
+
+
+def test_files_that_are_no_hdf5(tmp_path, good_file):
+    good, expected = good_file
+    content = good.read_bytes()
+    cases = {"empty": (b"", "not an HDF5 file"), "text": (b"hello" * 100, "not an HDF5 file")}
+    for share in (0.9, 0.5, 0.01):
+        cases[f"first {share:.0%}"] = (content[: int(share * len(content))], "truncated|not an HDF5 file")
+    for name, (start, message) in cases.items():
+        (tmp_path / name).write_bytes(start)
+        with pytest.raises(WeightFileError, match=message):
+            read_keras(tmp_path / name, expected)
+    with pytest.raises(WeightFileError, match="no file"):
+        read_keras(tmp_path / "none", expected)
+    with pytest.raises(WeightFileError, match="is a directory"):
+        read_keras(tmp_path, expected)
+
+
+def test_the_other_vgg_is_told_apart(tmp_path):
+    write_applications(tmp_path / "vgg19.h5", random_parameters("vgg19", without_top=True))
+    with pytest.raises(WeightFileError, match="16 convolutions, expected 13"):
+        minicnn.load("vgg16", weights=tmp_path / "vgg19.h5")
+
+
+def test_unknown_preprocessing(tmp_path):
+    write_keras(tmp_path / "own.h5", random_parameters("vgg16-gap"), {"preprocessing": "magic"})
+    with pytest.raises(WeightFileError, match="'magic'; expected one of caffe, torch"):
+        minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
+
+
+@pytest.mark.slow
+def test_a_full_size_file_loads_in_little_memory(tmp_path):
+    """All of VGG16, 553 MB; a process of its own, so that nothing else counts."""
+    path = tmp_path / "vgg16.h5"
+    write_applications(path, random_parameters("vgg16"))
+    code = (
+        "import sys, minicnn; model = minicnn.load('vgg16', weights=sys.argv[1]); "
+        "assert sum(a.size for p in model.network.parameters.values() for a in p.values()) == 138357544; "
+        "print([line.split()[1] for line in open('/proc/self/status') if line.startswith('VmHWM')][0])"
+    )
+    run = subprocess.run([sys.executable, "-c", code, path], check=True, capture_output=True, text=True)
+    assert int(run.stdout) * 1024 < 1.3 * path.stat().st_size

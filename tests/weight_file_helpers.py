@@ -1,0 +1,66 @@
+"""Write weight files as Keras does, in its three layouts; the structure was read off files that Keras 3.15 wrote."""
+
+import h5py
+import numpy as np
+
+from minicnn.architectures import find_architecture
+
+
+def random_parameters(name, input_size=None, seed=0, without_top=False):
+    """Make cheap random weights for an architecture: {layer: {"weight", "bias"}}."""
+    generator = np.random.default_rng(seed)
+    network = find_architecture(name).network(input_size)
+    return {
+        layer: {key: generator.random(array.shape, np.float32) - np.float32(0.5) for key, array in arrays.items()}
+        for layer, arrays in network.parameters.items()
+        if not (without_top and layer.startswith("fc"))
+    }
+
+
+def keras_names(parameters):
+    """conv2_1 -> block2_conv1, fc6 -> fc1, fc8 -> predictions."""
+    dense = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions", "fc": "predictions"}
+    return [dense.get(layer) or "block{}_conv{}".format(*layer.removeprefix("conv").split("_")) for layer in parameters]
+
+
+def write_applications(path, parameters, root=None, split_lists=False, suffixes=("_W_1:0", "_b_1:0")):
+    """The layout of Keras' applications files; with `root`, that of a full model."""
+    with h5py.File(path, "w") as file:
+        group = file.create_group(root) if root else file
+        names = keras_names(parameters)
+        listed = ["input_1", *names[:2], "block1_pool", *names[2:]]
+        if split_lists:
+            half = len(listed) // 2
+            group.attrs["layer_names0"] = np.array([name.encode() for name in listed[:half]])
+            group.attrs["layer_names1"] = np.array([name.encode() for name in listed[half:]])
+        else:
+            group.attrs["layer_names"] = listed
+        for name in ("input_1", "block1_pool"):
+            group.create_group(name).attrs["weight_names"] = np.array([], "S1")
+        for name, arrays in zip(names, parameters.values()):
+            layer = group.create_group(name)
+            weight_names = [name + suffix for suffix in suffixes]
+            layer.attrs["weight_names"] = np.array([weight_name.encode() for weight_name in weight_names])
+            for weight_name, key in zip(weight_names, ("weight", "bias")):
+                layer[weight_name] = arrays[key]
+
+
+def write_full_model(path, parameters):
+    write_applications(path, parameters, root="model_weights", split_lists=True, suffixes=("/kernel", "/bias"))
+
+
+def write_keras3(path, parameters):
+    """Keras 3's .weights.h5: layers numbered by kind, and things that are no layers of ours."""
+    counts = {}
+    with h5py.File(path, "w") as file:
+        file["optimizer/vars/0"] = np.zeros(3)
+        file.create_group("layers/flatten/vars").attrs["name"] = "flatten"
+        for name, arrays in zip(keras_names(parameters), parameters.values()):
+            kind = "conv2d" if arrays["weight"].ndim == 4 else "dense"
+            number = counts[kind] = counts.get(kind, -1) + 1
+            group = file.create_group(f"layers/{kind}_{number}/vars" if number else f"layers/{kind}/vars")
+            group.attrs["name"] = name
+            group["0"], group["1"] = arrays["weight"], arrays["bias"]
+
+
+LAYOUTS = {"applications": write_applications, "full model": write_full_model, "keras 3": write_keras3}
