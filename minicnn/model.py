@@ -205,6 +205,8 @@ class Model:
         if not isinstance(x, np.ndarray) or x.ndim != 4 or len(x) != 1:
             found = f"shape {x.shape}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
             raise ImageError(f"the prepared image is {found}; expected an array (1, height, width, channels)")
+        if not np.isfinite(x).all():
+            raise ImageError("the prepared array holds NaN or infinite values; expected finite ones, as model.prepare(photo) gives")
         if self.preprocessing is not None:
             self.preprocessing.check_range(x)
         return x

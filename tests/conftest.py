@@ -1,12 +1,7 @@
-import sys
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import minicnn
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 
 @pytest.fixture

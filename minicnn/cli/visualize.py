@@ -48,8 +48,12 @@ def make_command(visualizer: Visualizer) -> click.Command:
 
 def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
     """Make the flag of a keyword-only parameter, from its annotation and default."""
-    choices = typing.get_args(parameter.annotation) if typing.get_origin(parameter.annotation) is typing.Literal else None
-    kind = click.Choice(choices) if choices else parameter.annotation
-    return click.Option(
-        [f"--{parameter.name.replace('_', '-')}"], type=kind, default=parameter.default, show_default=True, help=help_text
-    )
+    annotation = parameter.annotation
+    if typing.get_origin(annotation) is typing.Literal:
+        kind = click.Choice(typing.get_args(annotation))
+    elif parameter.default is None:  # int | None: the method chooses
+        kind = next(part for part in typing.get_args(annotation) if part is not type(None))
+    else:
+        kind = annotation
+    name = f"--{parameter.name.replace('_', '-')}"
+    return click.Option([name], type=kind, default=parameter.default, show_default=True, help=help_text)

@@ -137,7 +137,7 @@ def _sections(model: Model, x: np.ndarray, target: int, seed: int, progress: Rep
         name = visualizer.name
         clock = time.perf_counter()
         progress(name, 0, 1)
-        arguments = _arguments(visualizer, target, seed, lambda done, total, name=name: progress(name, done, total))
+        arguments = _arguments(visualizer, x, target, seed, lambda done, total, name=name: progress(name, done, total))
         result = visualizer.function(model, x, prepared=True, **arguments)
         figure = result._repr_png_()
         progress(name, 1, 1)
@@ -155,10 +155,14 @@ def _sections(model: Model, x: np.ndarray, target: int, seed: int, progress: Rep
         )
 
 
-def _arguments(visualizer: Visualizer, target: int, seed: int, progress: Callable[[int, int], None]) -> dict[str, Any]:
+def _arguments(
+    visualizer: Visualizer, x: np.ndarray, target: int, seed: int, progress: Callable[[int, int], None]
+) -> dict[str, Any]:
     """Choose the arguments for one visualizer from what the report knows."""
     offered = {"target": target, "seed": seed, "progress": progress}
-    return {name: value for name, value in offered.items() if name in visualizer.parameters} | dict(visualizer.report_options)
+    return {name: value for name, value in offered.items() if name in visualizer.parameters} | dict(
+        visualizer.report_options(*x.shape[1:3])
+    )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -16,18 +16,24 @@ from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.saliency import Output
 
 
+def _coarse(height: int, width: int) -> dict[str, int]:
+    """Choose a large patch and few positions (7 x 7 on a square photo) for the report."""
+    side = min(height, width)
+    return {"patch": max(1, round(side * 5 / 14)), "stride": max(1, round(side * 3 / 28))}
+
+
 @visualizer(
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4.2",
     if_zero="the class has no probability wherever the patch lies; it may be the wrong class for this photo",
-    report={"patch": 80, "stride": 24},
+    report=_coarse,
 )
 def occlusion(
     model: Model,
     image,
     target: str | int | None = None,
     *,
-    patch: int = 32,
-    stride: int = 16,
+    patch: int | None = None,
+    stride: int | None = None,
     fill: Literal["grey", "mean"] = "grey",
     output: Output = "probability",
     batch_size: int = 8,
@@ -45,9 +51,9 @@ def occlusion(
     target : str or int
         The class, by name or index. Default: the likeliest on the whole photo.
     patch : int
-        The patch's height and width in pixels of the network's input.
+        The patch's height and width in pixels of the network's input. Default: a seventh of the shorter side.
     stride : int
-        The step from one position to the next, in pixels. The cost grows with 1 / stride^2.
+        The step from one position to the next, in pixels. The cost grows with 1 / stride^2. Default: half the patch.
     fill : {"grey", "mean"}
         The patch's colour: the mean colour of the training photos, which is 0 in the network's units, or of this photo.
     output : {"logit", "probability", "log-probability"}
@@ -70,9 +76,11 @@ def occlusion(
     ShapeError
         If the patch is larger than the photo.
     """
+    _, height, width, _ = image.shape
+    patch = max(1, min(height, width) // 7) if patch is None else patch
+    stride = max(1, patch // 2) if stride is None else stride
     if patch < 1 or stride < 1 or batch_size < 1:
         raise MinicnnError(f"got patch={patch}, stride={stride}, batch_size={batch_size}; expected at least 1 each")
-    _, height, width, _ = image.shape
     rows, columns = Window.of(patch, stride).output_size(height, width)
     colour = image.mean(axis=(0, 1, 2)) if fill == "mean" else 0
     corners = list(product(range(0, rows * stride, stride), range(0, columns * stride, stride)))
@@ -89,4 +97,5 @@ def occlusion(
     margin = (patch - stride) / 2
     extent = (margin, margin + rows * stride, margin, margin + columns * stride)
     title = f"Occlusion: {output} of {model.class_name(target)} with a {patch} x {patch} patch hidden"
-    return Result(np.concatenate(values).reshape(rows, columns), "overlay", title, unit=output, extent=extent)
+    grid = np.concatenate(values).reshape(rows, columns)
+    return Result(grid, "overlay", title, unit=output, extent=extent, source={"patch": patch, "stride": stride})

@@ -60,15 +60,15 @@ class Visualizer:
         The method's own parameters.
     paper : str
         Where the method comes from.
-    report_options : dict
-        The options that the report uses.
+    report_options : function
+        From the height and width of the network's input to the options that the report uses.
     """
 
     name: str
     function: Callable[..., Result]
     parameters: Mapping[str, inspect.Parameter]
     paper: str
-    report_options: Mapping[str, Any]
+    report_options: Callable[[int, int], Mapping[str, Any]]
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -77,7 +77,7 @@ class Visualizer:
         return {p.name: p for p in keyword_only if p.name != "progress"}
 
 
-def visualizer(*, paper: str, if_zero: str, report: Mapping[str, Any] | None = None, name: str | None = None) -> Callable:
+def visualizer(*, paper: str, if_zero: str, report: Callable[[int, int], Mapping[str, Any]] | None = None, name: str | None = None) -> Callable:
     """Register a method and make its public function.
 
     Parameters
@@ -86,8 +86,8 @@ def visualizer(*, paper: str, if_zero: str, report: Mapping[str, Any] | None = N
         Where the method comes from.
     if_zero : str
         Why its values may all be zero, for the warning.
-    report : dict, optional
-        Options for the report, where they differ from the defaults.
+    report : function, optional
+        From the height and width of the network's input to the options for the report, where they differ from the defaults.
     name : str, optional
         The name on the command line; by default the function's, with hyphens.
 
@@ -116,7 +116,7 @@ def visualizer(*, paper: str, if_zero: str, report: Mapping[str, Any] | None = N
             return _finish(result, command, model, arguments, if_zero)
 
         public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *PHOTO_PARAMETERS])
-        REGISTRY[command] = Visualizer(command, public, signature.parameters, paper, report or {})
+        REGISTRY[command] = Visualizer(command, public, signature.parameters, paper, report or (lambda height, width: {}))
         return public
 
     return register
@@ -131,6 +131,7 @@ def _finish(result: Result, method: str, model: Model, arguments: Mapping[str, A
     """Add to a bare result what the network saw, what made it, and what is odd about it."""
     x = arguments["image"]
     settings = {name: value for name, value in arguments.items() if name not in ("model", "image", "progress")}
+    settings.update(result.source)  # what the method chose itself
     source = {
         "method": method,
         "settings": settings,

@@ -15,7 +15,7 @@ from minicnn.visualizers.saliency import Output, strongest_colour
 @visualizer(
     paper="D. Smilkov et al., arXiv:1706.03825, section 3",
     if_zero="no pixel changes the score in any of the noisy copies; every path to the image is blocked, or a probability is saturated",
-    report={"samples": 20},
+    report=lambda height, width: {"samples": 20},
 )
 def smoothgrad(
     model: Model,

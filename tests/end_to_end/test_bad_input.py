@@ -1,0 +1,200 @@
+"""Whatever is wrong: one line that says so, exit code 2, nothing half-written."""
+
+import os
+import resource
+import shutil
+import signal
+import struct
+import subprocess
+import sys
+import time
+import zlib
+
+import h5py
+import numpy as np
+import pytest
+from commands import fail, minicnn
+
+from minicnn.resources import shipped_file
+
+
+def png_of(width, height):
+    """Make the head of a PNG that claims to be large."""
+
+    def chunk(kind, content):
+        return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+
+    header = struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"")) + chunk(b"IEND", b"")
+
+
+@pytest.fixture
+def photos(tmp_path, panda):
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    content = panda.read_bytes()
+    (folder / "text.jpg").write_text("no picture at all")
+    (folder / "empty.jpg").write_bytes(b"")
+    (folder / "half.jpg").write_bytes(content[: len(content) // 2])
+    (folder / "bomb.png").write_bytes(png_of(60_000, 60_000))
+    (folder / "large.png").write_bytes(png_of(10_000, 10_000))
+    return folder
+
+
+@pytest.mark.parametrize(
+    "photo, message",
+    [
+        ("none.jpg", "there is no file .*none.jpg; expected the path of a photo"),
+        ("text.jpg", "text.jpg is not an image"),
+        ("empty.jpg", "empty.jpg is not an image"),
+        ("half.jpg", "half.jpg is damaged .*truncated"),
+        ("bomb.png", "bomb.png holds more than .* pixels"),
+        ("large.png", "large.png holds more than .* pixels"),
+        ("", "is a directory; expected a photo"),
+    ],
+)
+def test_photos(photos, tmp_path, photo, message):
+    assert_matches(fail("report", photos / photo, "--out", tmp_path / "page"), message)
+    assert not (tmp_path / "page").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["predict", "--size", "16"], "pool5: a window of 2 does not fit into 1 pixels"),
+        (["predict", "--size", "99999"], "GB of memory"),
+        (["predict", "--size", "0x5"], "'0x5' is no size"),
+        (["predict", "--top", "0"], "top"),
+        (["predict", "shipped:lion"], "no shipped photo 'lion'; there are panda, moose"),
+        (["predict", "--model", "vgg61"], "no model 'vgg61' .*the models are vgg16-gap, vgg16, vgg19"),
+        (["predict", "--model", "vgg16"], "vgg16 does not ship with weights"),
+        (["summary", "nothing"], "no model 'nothing'"),
+        (["summary", "--size", "8"], "pool4: a window of 2 does not fit"),
+        (["gradcheck", "nothing"], "no model 'nothing'"),
+        (["saliency", "--target", "giant pandas"], "no class 'giant pandas'; the nearest names are giant panda"),
+        (["saliency", "--target", "1000"], "indices run from 0 to 999"),
+        (["saliency", "--output", "score"], "'score' is not one of 'logit'"),
+        (["grad-cam", "--layer", "conv6_1"], "no layer 'conv6_1'; the layers are conv1_1, .*pool5, gap, fc"),
+        (["grad-cam", "--layer", "fc"], "layer fc is no image"),
+        (["occlusion", "--patch", "500"], "a window of 500 does not fit into 224 pixels"),
+        (["smoothgrad", "--samples", "-1"], "samples=-1"),
+        (["saliency", "--out", "map.bmp"], "map.bmp: expected a name ending in .png or .npy"),
+        (["nothing"], "No such command 'nothing'"),
+    ],
+    ids=" ".join,
+)
+def test_arguments(tmp_path, arguments, message):
+    assert_matches(fail(*arguments, folder=tmp_path), message)
+    assert os.listdir(tmp_path) == []
+
+
+@pytest.fixture
+def weights(tmp_path):
+    """Copies of the shipped weights, each with one thing wrong."""
+    good = shipped_file("vgg16-gap.h5")
+    content = good.read_bytes()
+    (tmp_path / "text.h5").write_text("no HDF5")
+    (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
+
+    def changed(name, change):
+        shutil.copy(good, tmp_path / name)
+        with h5py.File(tmp_path / name, "r+") as file:
+            change(file)
+
+    def replace_kernel(make):
+        def change(file):
+            old = file["conv2_1/kernel:0"][...]
+            del file["conv2_1/kernel:0"]
+            file["conv2_1/kernel:0"] = make(old)
+
+        return change
+
+    changed("shape.h5", replace_kernel(lambda old: old.transpose(1, 0, 3, 2)))
+    changed("nan.h5", replace_kernel(lambda old: old * np.float16(np.nan)))
+    changed("other.h5", lambda file: file.attrs.create("layer_names", ["conv1_1", "conv1_2", "fc"]))
+    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+        file["numbers"] = np.zeros(3)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "name, message",
+    [
+        ("none.h5", "there is no file .*none.h5"),
+        ("text.h5", "text.h5 is not an HDF5 file"),
+        ("half.h5", "half.h5 is truncated"),
+        ("shape.h5", r"conv2_1/kernel:0 has shape \(3, 3, 128, 64\), expected \(3, 3, 64, 128\)"),
+        ("nan.h5", "conv2_1/kernel:0 holds NaN"),
+        ("other.h5", "another network: it has 2 convolutions, expected 13"),
+        ("foreign.h5", "HDF5 file without Keras weights.*It holds numbers"),
+    ],
+)
+def test_weights(weights, name, message):
+    assert_matches(fail("predict", "--weights", weights / name), message)
+
+
+@pytest.mark.parametrize("command", ["report", "saliency"])
+def test_places_that_cannot_be_written(tmp_path, command):
+    (tmp_path / "file").write_text("")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    places = [tmp_path / "file" / "page", "/proc/nowhere/page"] + ([] if os.geteuid() == 0 else [tmp_path / "locked" / "page"])
+    for place in places:
+        out = place if command == "report" else f"{place}.png"
+        assert_matches(fail(command, "--size", "32", "--out", out), "cannot write .*: .*; choose another place")
+
+
+def test_a_file_in_place_of_the_directory(tmp_path):
+    (tmp_path / "page").write_text("mine")
+    assert_matches(fail("report", "--out", tmp_path / "page"), "page is a file; expected a directory")
+    assert (tmp_path / "page").read_text() == "mine"
+
+
+def test_existing_files_stay(tmp_path):
+    (tmp_path / "map.png").write_text("mine")
+    assert_matches(fail("saliency", "--out", tmp_path / "map.png"), "map.png exists")
+    assert (tmp_path / "map.png").read_text() == "mine"
+
+
+def test_a_full_disk(tmp_path):
+    """On a file system of 100 kB, mounted where only this test sees it."""
+    script = f"""
+        mount -t tmpfs -o size=100k none {tmp_path} || exit 77
+        cd {tmp_path} && echo mine > mine
+        {sys.executable} -m minicnn report --size 64 --out page; code=$?
+        {sys.executable} -m minicnn layers --size 64 --out layers.png; code=$code$?
+        echo "codes $code"; ls -A {tmp_path}
+    """
+    process = subprocess.run(["unshare", "--mount", "--map-root-user", "bash", "-c", script], capture_output=True, text=True)
+    if process.returncode == 77 or "unshare" in process.stderr:
+        pytest.skip("mounting a file system is not allowed here")
+    assert process.stderr.count("No space left on device") == 2 and "Traceback" not in process.stderr
+    assert process.stdout.split() == ["codes", "22", "mine"]
+
+
+def test_a_file_that_may_not_grow(tmp_path):
+    """The same through a limit on file sizes, which needs no rights."""
+
+    def limit():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+
+    process = minicnn("report", "--size", "64", "--out", tmp_path / "page", preexec_fn=limit)
+    assert process.returncode == 2 and "cannot write" in process.stderr and "Traceback" not in process.stderr
+    assert os.listdir(tmp_path) == []
+
+
+def test_ctrl_c_ends_cleanly(tmp_path):
+    command = [sys.executable, "-m", "minicnn", "report", "--out", tmp_path / "page"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "smoothgrad" not in process.stderr.readline():
+        assert process.poll() is None
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "stopped; nothing was written" in errors and "Traceback" not in errors and output == ""
+    assert os.listdir(tmp_path) == []
+
+
+def assert_matches(line, pattern):
+    with pytest.raises(ValueError, match=pattern):
+        raise ValueError(line)

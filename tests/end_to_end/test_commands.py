@@ -1,0 +1,152 @@
+"""Every command on the shipped photos and model."""
+
+import base64
+import html.parser
+import io
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from commands import minicnn, succeed
+from PIL import Image
+
+from minicnn.visualizers import REGISTRY
+
+QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"]}
+
+
+class Page(html.parser.HTMLParser):
+    """Collects the tags of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attributes):
+        self.tags.append((tag, dict(attributes)))
+
+
+@pytest.fixture(scope="module")
+def report(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("report")
+    output = succeed("report", "--out", "page", "--size", "64x96", folder=folder)
+    return folder / "page", output
+
+
+def test_the_report_says_what_to_open_and_how_long_it_took(report):
+    folder, output = report
+    assert f"Open {folder / 'index.html'}" in output
+    for part in ("prediction", *REGISTRY):
+        assert re.search(rf"^{part} +\d+\.\d$", output, re.MULTILINE)
+
+
+def test_the_reports_files(report):
+    folder, _ = report
+    expected = {"index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in REGISTRY)}
+    assert set(os.listdir(folder)) == expected
+    for name in expected - {"index.html"}:
+        pixels = np.asarray(Image.open(folder / name))
+        assert pixels.std() > 10, f"{name} is blank"
+    assert Image.open(folder / "photo.png").size == (96, 64)
+
+
+def test_the_page_needs_nothing_else(report):
+    text = (report[0] / "index.html").read_text()
+    tags = Page(text).tags
+    for _, attributes in tags:
+        for name in ("src", "href", "srcset", "action"):
+            assert attributes.get(name, "data:").startswith("data:")
+    assert not {"script", "link", "iframe", "object"} & {tag for tag, _ in tags}
+    assert "url(" not in text and "@import" not in text
+
+
+def test_the_page_shows_everything(report):
+    text = (report[0] / "index.html").read_text()
+    assert "giant panda" in text and "Aaron Logan, CC BY 1.0" in text and "K. Simonyan and A. Zisserman, CC BY 4.0" in text
+    tags = Page(text).tags
+    assert [attributes["id"] for tag, attributes in tags if tag == "section"] == list(REGISTRY)
+    images = [attributes for tag, attributes in tags if tag == "img"]
+    assert all(attributes["alt"] for attributes in images)
+    for attributes in images:
+        Image.open(io.BytesIO(base64.b64decode(attributes["src"].partition(",")[2]))).verify()
+    assert len([attributes for attributes in images if "layer" in attributes["alt"]]) == 32  # the photo and 31 layers
+    widths = [float(width) for width in re.findall(r'class="bar" style="width: ([\d.]+)%"', text)]
+    assert len(widths) == 5 and widths == sorted(widths, reverse=True) and sum(widths) <= 100.05
+
+
+def test_a_second_report_needs_permission(report):
+    folder, _ = report
+    process = minicnn("report", "--out", folder, "--size", "64x96")
+    assert process.returncode == 2 and "index.html exists" in process.stderr
+    before = (folder / "index.html").stat().st_mtime_ns
+    succeed("report", "shipped:moose", "--out", folder, "--size", "32", "--overwrite")
+    assert (folder / "index.html").stat().st_mtime_ns > before
+    assert "Ryan Hagerty, public domain" in (folder / "index.html").read_text()
+    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+
+
+def test_names_are_escaped(tmp_path, panda):
+    photo = tmp_path / "<script>alert(1)<x>.jpg"
+    photo.write_bytes(panda.read_bytes())
+    succeed("report", photo, "--out", tmp_path / "page", "--size", "32", "--target", "tabby")
+    text = (tmp_path / "page" / "index.html").read_text()
+    assert "<script>" not in text and "&lt;script&gt;" in text
+    assert "Saliency for tabby" in text
+
+
+def test_predict():
+    lines = succeed("predict").splitlines()
+    assert len(lines) == 5 and "giant panda" in lines[0]
+    assert "Not sure" in succeed("predict", "shipped:moose")
+
+
+def test_predict_json(panda):
+    answer = json.loads(succeed("predict", panda, "--top", 3, "--json"))
+    assert [entry["class"] for entry in answer["top"]][0] == "giant panda"
+    assert len(answer["top"]) == 3 and 0.9 < answer["top"][0]["probability"] <= 1
+
+
+def test_summary():
+    text = succeed("summary", "vgg16")
+    row = next(line for line in text.splitlines() if line.startswith("conv3_2 "))
+    assert row.split("  ")[0] == "conv3_2"
+    assert re.findall(r"[\d,]+", row.removeprefix("conv3_2")) == ["56", "56", "256", "590,080", "1,849,688,064", "32", "4", "14"]
+    assert "138,357,544 parameters; 15,470,264,320 multiply-accumulates" in text
+    assert "15,227,688 parameters" in succeed("summary")
+    assert "conv1_1   64 x 96 x 64" in succeed("summary", "--size", "64x96")
+
+
+@pytest.mark.parametrize("model", ["vgg16-gap", "vgg16"])
+def test_gradcheck(model):
+    lines = succeed("gradcheck", model).splitlines()
+    rows = {line.split()[0]: line for line in lines[1:-1]}
+    assert "network" in rows and "conv5_3" in rows and (model == "vgg16-gap" or "fc8" in rows)
+    assert "wrong" not in "".join(lines)
+    for name, row in rows.items():
+        if name.startswith(("conv", "fc")):
+            errors = [float(error) for error in re.findall(r"\d\.\de-?\d+", row)]
+            assert len(errors) == 3 and max(errors) < 1e-7, row
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_visualizer(tmp_path, panda, name):
+    options = ["--size", "64x96", *QUICK.get(name, [])]
+    output = succeed(name, panda, *options, folder=tmp_path)
+    assert f"panda-{name}.png" in output
+    picture = Image.open(tmp_path / f"panda-{name}.png")
+    assert json.loads(picture.text["minicnn"])["method"] == name
+    assert np.asarray(picture).std() > 10
+    suffix = "npz" if name == "layers" else "npy"
+    succeed(name, panda, *options, "--out", f"raw.{suffix}", folder=tmp_path)
+    assert (tmp_path / f"raw.{suffix}").exists()
+    assert "Source: " in succeed(name, "--help")
+
+
+def test_help_lists_every_command():
+    text = succeed("--help")
+    for name in ("report", "predict", "summary", "gradcheck", *REGISTRY):
+        assert re.search(rf"^  {name} ", text, re.MULTILINE)
+    assert minicnn("--version").stdout.startswith("minicnn, version")

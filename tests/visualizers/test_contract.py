@@ -1,0 +1,165 @@
+"""What holds for every visualizer, read off the registry."""
+
+import inspect
+import io
+import json
+
+import numpy as np
+import pytest
+from docstring_parser import parse
+from PIL import Image
+
+import minicnn
+from minicnn.errors import MinicnnError, OutputError
+from minicnn.visualizers import REGISTRY
+
+QUICK = {"smoothgrad": {"samples": 3}, "occlusion": {"patch": 20}}
+SIZE = (30, 46)
+
+
+@pytest.fixture(params=REGISTRY)
+def visualizer(request):
+    return REGISTRY[request.param]
+
+
+@pytest.fixture
+def run(visualizer, small_model, panda):
+    def run(model=small_model, image=panda, **options):
+        if image is panda:
+            options.setdefault("size", SIZE)
+        return visualizer.function(model, image, **{**QUICK.get(visualizer.name, {}), **options})
+
+    return run
+
+
+def arrays(result):
+    return list(result.values.values()) if isinstance(result.values, dict) else [result.values]
+
+
+def test_finite_and_deterministic(run):
+    first, again = run(), run()
+    for a, b in zip(arrays(first), arrays(again)):
+        assert np.isfinite(a).all() and a.any()
+        assert np.array_equal(a, b)
+
+
+def test_seeds_make_a_difference_only_where_there_is_chance(visualizer, run):
+    if "seed" in visualizer.options:
+        assert not np.array_equal(arrays(run(seed=0))[0], arrays(run(seed=1))[0])
+
+
+def test_network_and_image_stay_as_they_were(run, small_model, panda):
+    x = small_model.prepare(panda, SIZE)
+    before = x.copy()
+    parameters = [array.copy() for layer in small_model.network.parameters.values() for array in layer.values()]
+    x.flags.writeable = False
+    run(image=x, prepared=True)
+    assert np.array_equal(x, before)
+    after = [array for layer in small_model.network.parameters.values() for array in layer.values()]
+    assert all(np.array_equal(a, b) for a, b in zip(after, parameters))
+
+
+def test_photo_and_prepared_array_give_the_same(run, small_model, panda):
+    pixels = np.asarray(Image.open(panda))
+    results = [run(), run(image=Image.open(panda), size=SIZE), run(image=pixels, size=SIZE)]
+    results.append(run(image=small_model.prepare(panda, SIZE), prepared=True))
+    for result in results[1:]:
+        assert all(np.array_equal(a, b) for a, b in zip(arrays(result), arrays(results[0])))
+
+
+def test_a_bare_network_takes_prepared_arrays(run, visualizer, small_model, generator):
+    x = generator.standard_normal((1, 30, 46, 3))
+    result = run(model=small_model.network, image=x, prepared=True)
+    assert all(array.dtype == np.float64 for array in arrays(result))
+    assert result.photo is None
+    assert result.picture().dtype == np.uint8
+
+
+def test_a_bare_network_takes_no_photo(run, small_model, panda):
+    with pytest.raises(MinicnnError, match="bare network knows no preprocessing"):
+        run(model=small_model.network)
+
+
+def test_targets_by_name_and_index(visualizer, run, small_model, panda):
+    if "target" in visualizer.parameters:
+        by_name, by_index = run(target="Red Fox"), run(target=2)
+        assert np.array_equal(by_name.values, by_index.values)
+        assert by_name.source["settings"]["target"] == 2
+        assert "red fox" in by_name.title
+        likeliest = small_model.class_index(small_model.predict(panda, size=SIZE)[0][0])
+        assert run().source["settings"]["target"] == likeliest
+        with pytest.raises(MinicnnError, match="red fox"):
+            run(target="fox")
+
+
+def test_progress_ends_complete(visualizer, run):
+    if "progress" in visualizer.parameters:
+        calls = []
+        run(progress=lambda done, total: calls.append((done, total)))
+        assert [done for done, _ in calls] == sorted(done for done, _ in calls)
+        assert calls[-1][0] == calls[-1][1]
+        assert len({total for _, total in calls}) == 1
+
+
+def test_every_parameter_is_documented(visualizer):
+    docstring = parse(visualizer.function.__doc__)
+    documented = {parameter.arg_name for parameter in docstring.params}
+    assert documented == set(visualizer.parameters)
+    assert docstring.short_description and len(docstring.long_description.split(". ")) >= 2
+    assert docstring.returns and visualizer.paper
+    for parameter in visualizer.options.values():
+        assert parameter.default is not inspect.Parameter.empty
+        assert parameter.annotation is not inspect.Parameter.empty
+
+
+def test_the_signature_shows_what_may_be_passed(visualizer):
+    parameters = inspect.signature(visualizer.function).parameters
+    assert list(parameters)[:2] == ["model", "image"]
+    assert {"size", "prepared"} <= set(parameters)
+
+
+def test_results_say_what_made_them(run, visualizer):
+    source = run().source
+    assert source["method"] == visualizer.name
+    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "image", "progress"}
+    assert source["input"] == {"height": 30, "width": 46}
+    json.dumps(source)
+
+
+def test_results_show_and_save_themselves(run, tmp_path):
+    result = run()
+    assert result.photo.shape == (*SIZE, 3)
+    picture = Image.open(io.BytesIO(result._repr_png_()))
+    assert json.loads(picture.text["minicnn"]) == json.loads(json.dumps(result.source))
+    result.save(tmp_path / "picture.png")
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "picture.png")), result.picture())
+    several = isinstance(result.values, dict)
+    raw = tmp_path / ("raw.npz" if several else "raw.npy")
+    result.save(raw)
+    loaded = np.load(raw)
+    if several:
+        assert all(np.array_equal(loaded[name], array) for name, array in result.values.items())
+    else:
+        assert np.array_equal(loaded, result.values)
+    for path in ("picture.png", "picture.jpg", "raw.npy" if several else "raw.npz", "picture"):
+        with pytest.raises(OutputError):
+            result.save(tmp_path / path)
+
+
+def test_a_dead_network_gives_a_warning_and_no_nan(visualizer, small_model, panda):
+    dead = small_model.network.with_parameters({"conv2": {"bias": np.full(12, -1e9, np.float32)}})
+    model = minicnn.Model(dead, "dead", small_model.preprocessing, small_model.classes)
+    if visualizer.name in ("layers", "occlusion"):
+        assert visualizer.function(model, panda, size=SIZE, **QUICK.get(visualizer.name, {})).warnings == ()
+        return
+    with pytest.warns(UserWarning, match="all values of .* are zero: .*"):
+        result = visualizer.function(model, panda, size=SIZE, **QUICK.get(visualizer.name, {}))
+    assert not result.values.any() and result.warnings
+    assert result.picture().dtype == np.uint8
+
+
+def test_nan_is_an_error(run, small_model):
+    with pytest.raises(MinicnnError, match="NaN"):
+        run(image=np.full((1, 30, 46, 3), np.nan, np.float32), prepared=True)
+    with pytest.raises(MinicnnError, match="NaN"):
+        run(model=small_model.network, image=np.full((1, 30, 46, 3), np.nan, np.float32), prepared=True)
