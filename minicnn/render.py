@@ -24,6 +24,9 @@ BRIGHT_QUANTILE = 0.995
 #: How strongly an overlay covers the photo, 0 to 1.
 OVERLAY_STRENGTH = 0.55
 
+#: What a figure's title takes, in inches.
+TITLE_HEIGHT = 0.32
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -114,16 +117,28 @@ def stretch(values: np.ndarray, height: int, width: int, extent: tuple[float, fl
     return np.stack([np.interp(y, np.arange(rows), column) for column in wide.T], axis=1)
 
 
-def figure(panels: Sequence[Panel], title: str) -> np.ndarray:
-    """Compose panels into one picture with a title, captions and colour bars; returns RGB pixels, uint8."""
+def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> np.ndarray:
+    """Compose panels into one picture with a title, captions and colour bars.
+
+    Parameters
+    ----------
+    panels : sequence of Panel
+    title : str
+    columns : int, optional
+        Panels in a row; by default up to 4 panels stand in one row, more in rows of 6.
+
+    Returns
+    -------
+    uint8 array (H, W, 3)
+        RGB.
+    """
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
 
-    columns = min(len(panels), 6 if len(panels) > 4 else 4)
+    columns = columns or (len(panels) if len(panels) <= 4 else 6)
     rows = math.ceil(len(panels) / columns)
     side = 3.4 if len(panels) <= 4 else 2.2
-    canvas = _canvas(columns * side, rows * side * 1.18 + 0.4)
-    canvas.suptitle(title, fontsize=11)
+    canvas = _canvas(columns * side, rows * side * 1.18 + 0.4, title)
     for i, panel in enumerate(panels):
         axes = canvas.add_subplot(rows, columns, i + 1)
         axes.imshow(panel.pixels, interpolation="nearest")
@@ -141,8 +156,7 @@ def figure(panels: Sequence[Panel], title: str) -> np.ndarray:
 
 def bars(names: Sequence[str], shares: Sequence[float], title: str) -> np.ndarray:
     """Draw horizontal bars, the first on top, for shares between 0 and 1; returns RGB pixels, uint8."""
-    canvas = _canvas(6.4, 0.8 + 0.4 * len(names))
-    canvas.suptitle(title, fontsize=11)
+    canvas = _canvas(6.4, 0.8 + 0.4 * len(names), title)
     axes = canvas.add_subplot()
     positions = np.arange(len(names))[::-1]
     axes.barh(positions, shares, color="#31688e")
@@ -175,12 +189,14 @@ def _photo_panels(photo: np.ndarray | None) -> list[Panel]:
     return [] if photo is None else [Panel("photo", photo)]
 
 
-def _canvas(width: float, height: float):
-    """Make an empty figure, in inches, that needs no screen."""
+def _canvas(width: float, height: float, title: str):
+    """Make a figure, in inches, that has a title over an empty area and needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     canvas = Figure(figsize=(width, height), dpi=120, layout="constrained")
+    canvas.get_layout_engine().set(rect=(0, 0, 1, 1 - TITLE_HEIGHT / height))
+    canvas.text(0.5, 1 - TITLE_HEIGHT / 2 / height, title, fontsize=11, ha="center", va="center")
     FigureCanvasAgg(canvas)
     return canvas
 
