@@ -24,7 +24,16 @@ from functools import partial
 import numpy as np
 
 from minicnn.errors import UnknownNameError
-from minicnn.layers import Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, Layer, MaxPool2D, ReLU
+from minicnn.layers import (
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    MaxPool2D,
+    ReLU,
+)
 from minicnn.network import Network
 
 VGG_CHANNELS = (64, 128, 256, 512, 512)

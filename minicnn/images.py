@@ -144,7 +144,7 @@ def _read_file(path: Path) -> Image.Image:
         raise
     except MemoryError:
         raise ImageError(f"{path} does not fit into memory; scale it down first") from None
-    except Exception as error:  # Pillow's decoders raise many types on damaged files
+    except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many types on damaged files
         raise ImageError(f"{path} is damaged ({error}); expected a complete photo. Copy or export it again") from None
 
 

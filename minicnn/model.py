@@ -13,7 +13,13 @@ import psutil
 from minicnn import images
 from minicnn.architectures import Architecture, find_architecture
 from minicnn.classes import ClassNames, imagenet
-from minicnn.errors import ImageError, MinicnnError, ShapeError, UnknownNameError, WeightFileError
+from minicnn.errors import (
+    ImageError,
+    MinicnnError,
+    ShapeError,
+    UnknownNameError,
+    WeightFileError,
+)
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax

@@ -25,7 +25,14 @@ def small_model():
     """A quick classifier of 5 classes with strides, odd sizes and average pooling, on real preprocessing."""
     from minicnn.classes import ClassNames
     from minicnn.images import PREPROCESSING
-    from minicnn.layers import AveragePool2D, Conv2D, Dense, GlobalAveragePool2D, MaxPool2D, ReLU
+    from minicnn.layers import (
+        AveragePool2D,
+        Conv2D,
+        Dense,
+        GlobalAveragePool2D,
+        MaxPool2D,
+        ReLU,
+    )
 
     def empty(*shape):
         return np.zeros(shape, np.float32)

@@ -10,7 +10,14 @@ import click
 from docstring_parser import parse
 
 import minicnn.model
-from minicnn.cli.options import model_option, overwrite_option, photo_argument, progress_bar, size_option, weights_option
+from minicnn.cli.options import (
+    model_option,
+    overwrite_option,
+    photo_argument,
+    progress_bar,
+    size_option,
+    weights_option,
+)
 from minicnn.files import check_free
 from minicnn.visualizers import Visualizer
 

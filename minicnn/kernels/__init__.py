@@ -4,7 +4,12 @@ Nothing here checks its input or keeps state; the layers do the checking and say
 """
 
 from minicnn.kernels.convolution import convolve, convolve_backward, kernel_gradient
-from minicnn.kernels.pooling import average_pool, average_pool_backward, max_pool, max_pool_backward
+from minicnn.kernels.pooling import (
+    average_pool,
+    average_pool_backward,
+    max_pool,
+    max_pool_backward,
+)
 
 __all__ = [
     "average_pool",

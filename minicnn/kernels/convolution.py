@@ -50,7 +50,7 @@ def convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window
     -------
     array (N, OH, OW, filters)
     """
-    batch, height, width, channels = x.shape
+    batch, height, width, _ = x.shape
     filters = kernel.shape[3]
     out_height, out_width = window.output_size(height, width)
     x = np.ascontiguousarray(x)

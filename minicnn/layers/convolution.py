@@ -46,7 +46,7 @@ class Conv2D(Layer):
                 f"a convolution got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
                 "expected (kernel height, kernel width, input channels, filters) and (filters,)"
             )
-        self.window  # raises for a wrong stride or padding
+        Window.of(self.weight.shape[:2], self.stride, self.padding)  # raises for a wrong stride or padding
 
     @property
     def window(self) -> Window:

@@ -1,5 +1,6 @@
 """The visualizers: one documented function each. This list is the table of contents, in the order of the report."""
 
+# isort: off
 from minicnn.visualizers.layer_outputs import layer_outputs
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad

@@ -105,7 +105,7 @@ def test_predict():
 
 def test_predict_json(panda):
     answer = json.loads(succeed("predict", panda, "--top", 3, "--json"))
-    assert [entry["class"] for entry in answer["top"]][0] == "giant panda"
+    assert answer["top"][0]["class"] == "giant panda"
     assert len(answer["top"]) == 3 and 0.9 < answer["top"][0]["probability"] <= 1
 
 

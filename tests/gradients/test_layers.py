@@ -4,7 +4,16 @@ import numpy as np
 import pytest
 
 from minicnn.gradcheck import check_layer
-from minicnn.layers import AveragePool2D, Conv2D, Dense, Dropout, Flatten, GlobalAveragePool2D, MaxPool2D, ReLU
+from minicnn.layers import (
+    AveragePool2D,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    MaxPool2D,
+    ReLU,
+)
 
 GEOMETRIES = [
     # kernel, stride, padding

@@ -40,19 +40,18 @@ def test_a_folder_is_filled_whole(tmp_path):
 
 @pytest.mark.parametrize("error", [OSError(28, "No space left on device"), KeyboardInterrupt(), ValueError("bug")])
 def test_a_folder_that_fails_vanishes(tmp_path, error):
-    with pytest.raises(OutputError if isinstance(error, OSError) else type(error)):
-        with staged_folder(tmp_path / "x" / "y", ["a"]) as stage:
-            (stage / "a").write_text("1")
-            raise error
+    expected = OutputError if isinstance(error, OSError) else type(error)
+    with pytest.raises(expected), staged_folder(tmp_path / "x" / "y", ["a"]) as stage:
+        (stage / "a").write_text("1")
+        raise error
     assert os.listdir(tmp_path) == []
 
 
 def test_what_was_in_the_folder_stays(tmp_path):
     (tmp_path / "mine").write_text("1")
-    with pytest.raises(KeyboardInterrupt):
-        with staged_folder(tmp_path, ["a"]) as stage:
-            (stage / "a").write_text("1")
-            raise KeyboardInterrupt
+    with pytest.raises(KeyboardInterrupt), staged_folder(tmp_path, ["a"]) as stage:
+        (stage / "a").write_text("1")
+        raise KeyboardInterrupt
     assert os.listdir(tmp_path) == ["mine"]
     with pytest.raises(OutputError, match="exists"), staged_folder(tmp_path, ["mine"]):
         pass

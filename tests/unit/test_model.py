@@ -3,7 +3,13 @@ import pytest
 from PIL import Image
 
 import minicnn
-from minicnn.errors import ImageError, MinicnnError, ShapeError, UnknownNameError, WeightFileError
+from minicnn.errors import (
+    ImageError,
+    MinicnnError,
+    ShapeError,
+    UnknownNameError,
+    WeightFileError,
+)
 
 
 def test_prepare_gives_what_the_network_takes(model, panda):

@@ -5,7 +5,6 @@ import sys
 import h5py
 import numpy as np
 import pytest
-
 from weight_file_helpers import LAYOUTS, random_parameters, write_applications
 
 import minicnn
