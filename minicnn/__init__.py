@@ -2,7 +2,9 @@
 
 from minicnn import gradcheck, layers, objectives, rules
 from minicnn.architectures import ARCHITECTURES
+from minicnn.classes import ClassNames
 from minicnn.errors import MinicnnError
+from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.model import Model, load
 from minicnn.network import Network, Trace
@@ -13,6 +15,8 @@ from minicnn.visualizers import grad_cam, layer_outputs, occlusion, saliency, sm
 
 __all__ = [
     "ARCHITECTURES",
+    "PREPROCESSING",
+    "ClassNames",
     "MinicnnError",
     "Model",
     "Network",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 from collections.abc import Sequence
 from functools import cache
 
@@ -51,9 +52,9 @@ class ClassNames(Sequence):
         """
         spaced = _spaced(str(target))
         text = spaced.lower()
-        if text.removeprefix("-").isdigit():
-            if not 0 <= int(text) < len(self):
-                raise UnknownNameError(f"there is no class {text}; the indices run from 0 to {len(self) - 1}")
+        if re.fullmatch("-?[0-9]+", text):
+            if len(text) > 9 or not 0 <= int(text) < len(self):
+                raise UnknownNameError(f"there is no class {text[:20]}; the indices run from 0 to {len(self) - 1}")
             return int(text)
         if text in self.identifiers:
             return self.identifiers.index(text)

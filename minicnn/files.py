@@ -12,16 +12,19 @@ from pathlib import Path
 from minicnn.errors import OutputError
 
 
-def check_free(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError if there is something at the path and it may not be overwritten."""
-    if os.path.isdir(path):
+def check_place(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not writable."""
+    path = Path(path)
+    if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
+    if path.parent.exists() and not os.access(path.parent, os.W_OK):
+        raise OutputError(f"cannot write {path}: {path.parent} is not writable; choose another place")
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:
-    """Write a file beside its place first, then rename it, so that a broken attempt leaves nothing.
+    """Write a file beside its place first, then move it there, so that a broken attempt leaves nothing.
 
     Parameters
     ----------
@@ -37,19 +40,18 @@ def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False)
         If the file exists, or its folder cannot be written, or the disk is full.
     """
     path = Path(path)
-    check_free(path, overwrite)
+    check_place(path, overwrite)
     with explain_failure(path):
-        handle, beside = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+        handle, beside = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(handle)
-            os.chmod(beside, 0o666 & ~_umask())
-            os.replace(beside, path)
-        except BaseException:
-            os.unlink(beside)
-            raise
+            os.chmod(beside, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
+            _move(Path(beside), path, overwrite)
+        finally:
+            Path(beside).unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
@@ -68,7 +70,7 @@ def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool =
     ------
     Path
         A hidden folder inside it to write to. When the block ends well, its files move to `folder`; when it fails, they vanish,
-        and so does `folder` if it was made here.
+        what they had replaced comes back, and `folder` goes if it was made here.
 
     Raises
     ------
@@ -79,7 +81,7 @@ def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool =
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; expected a directory to write to")
     for name in names:
-        check_free(folder / name, overwrite)
+        check_place(folder / name, overwrite)
     with explain_failure(folder):
         made = [path for path in (folder, *folder.parents) if not path.exists()]
         stage = None
@@ -87,9 +89,8 @@ def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool =
             folder.mkdir(parents=True, exist_ok=True)
             stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
             yield stage
-            for file in sorted(stage.iterdir()):
-                os.replace(file, folder / file.name)
-            stage.rmdir()
+            _move_all(sorted(stage.iterdir()), folder, overwrite)
+            shutil.rmtree(stage)
         except BaseException:
             if stage is not None:
                 shutil.rmtree(stage, ignore_errors=True)
@@ -107,6 +108,42 @@ def explain_failure(path: str | os.PathLike) -> Iterator[None]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise OutputError(f"cannot write {path}: {reason}; choose another place, or make room there") from None
+
+
+def _move(source: Path, target: Path, overwrite: bool) -> None:
+    """Rename a file; without `overwrite` fail if by now there is something at the new name."""
+    if overwrite:
+        os.replace(source, target)
+        return
+    try:
+        os.link(source, target)  # unlike a rename, fails if the name is taken
+    except FileExistsError:
+        raise OutputError(f"{target} exists by now; choose another name, or overwrite it (--overwrite, overwrite=True)") from None
+    except OSError:  # a file system without links
+        check_place(target, overwrite)
+        os.replace(source, target)
+    else:
+        source.unlink()
+
+
+def _move_all(sources: list[Path], folder: Path, overwrite: bool) -> None:
+    """Move files into a folder; if one cannot be moved, undo what was done."""
+    moved: list[Path] = []
+    try:
+        for source in sources:
+            target = folder / source.name
+            if overwrite and target.exists():
+                os.replace(target, source.with_name(f"{source.name}.replaced"))
+            moved.append(target)
+            _move(source, target, overwrite)
+    except BaseException:
+        for target in moved:
+            source = sources[0].with_name(target.name)
+            if not source.exists():  # it did move
+                target.unlink()
+            if (before := source.with_name(f"{source.name}.replaced")).exists():
+                os.replace(before, target)
+        raise
 
 
 def _umask() -> int:

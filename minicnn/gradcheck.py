@@ -8,9 +8,10 @@ One random direction and one random weighting of the outputs test all entries of
 if d happens to be orthogonal to the error. On request the whole Jacobian is compared, entry by entry.
 
 ReLU and max pooling have kinks, where the difference means nothing. All our layers with kinks say which branch each output took
-(`Layer.decisions`), and between points with the same decisions they are linear. So if decisions at x + h d and x - h d differ, the
-step h is made smaller. What still differs lies on a kink, as a ReLU at exactly 0 does, or a pooling window of equal pixels: for a
-single layer those outputs are left out and counted; for a network, the whole comparison is void, and that is what is reported.
+(`Layer.decisions`), and between points with the same decisions they are linear. So where decisions at x + h d and x - h d differ, the
+step h is made smaller, for a single layer only for those outputs. What still differs lies on a kink, as a ReLU at exactly 0 does, or a
+pooling window of equal pixels: for a single layer those outputs are left out and counted; for a network, where one decision concerns
+all outputs, the comparison is void, and that is what is reported.
 
 References
 ----------
@@ -112,9 +113,7 @@ def check_layer(layer: Layer, x: np.ndarray, seed: int = 0, full: bool = False) 
             continue
         direction = generator.standard_normal(value.shape)
         difference = _differentiate(partial(varied, name), value, direction)
-        smooth = weights
-        for changed in difference.changed:
-            smooth = np.where(changed, 0, smooth)  # leave the outputs on kinks out
+        smooth = np.where(difference.settled, weights, 0)  # leave the outputs on kinks out
         gradient = layer.backward(smooth, context) if name == "input" else layer.parameter_gradients(smooth, context)[name]
         check = _compare(name, difference, smooth, gradient, direction)
         checks.append(dataclasses.replace(check, void=not smooth.any()))
@@ -146,8 +145,9 @@ def check_objective(network: Network, objective: Objective, x: np.ndarray, seed:
 
     values, gradient = objective.value_and_gradient(network, x)
     direction = np.random.default_rng(seed).standard_normal(x.shape)
-    check = _compare("input", _differentiate(at, x, direction), np.ones_like(values), gradient, direction)
-    return dataclasses.replace(check, void=check.kinks > 0)
+    difference = _differentiate(at, x, direction)
+    check = _compare("input", difference, np.ones_like(values), gradient, direction)
+    return dataclasses.replace(check, void=not difference.settled.all())
 
 
 def check_network(network: Network, x: np.ndarray, seed: int = 0) -> Iterator[tuple[str, list[Check]]]:
@@ -179,23 +179,34 @@ def check_network(network: Network, x: np.ndarray, seed: int = 0) -> Iterator[tu
 
 @dataclass(frozen=True)
 class _Difference:
-    """A central difference along a direction: the derivative of each output, its rounding error, and the decisions that changed."""
+    """A central difference along a direction: each output's derivative, its rounding error, and whether it is off the kinks."""
 
     derivative: np.ndarray
     rounding: np.ndarray
-    changed: list[np.ndarray]
+    settled: np.ndarray
+    kinks: int
 
 
 def _differentiate(at: Callable[[np.ndarray], Evaluation], x: np.ndarray, direction: np.ndarray) -> _Difference:
-    """Take a central difference with the largest step that crosses no kink, or with the smallest of all."""
+    """Take central differences, for each output with the largest step that changes no decision."""
     for step in STEPS:
         h = step * _scale(x)
         above, decisions_above = at(x + h * direction)
         below, decisions_below = at(x - h * direction)
-        changed = [a != b for a, b in zip(decisions_above, decisions_below)]
-        if not any(differ.any() for differ in changed):
-            break
-    return _Difference((above - below) / (2 * h), 1e-15 * np.abs(above) / h, changed)
+        if step == STEPS[0]:
+            derivative, rounding, settled = np.zeros(above.shape), np.zeros(above.shape), np.zeros(above.shape, bool)
+        crossed = np.zeros(above.shape, bool)
+        kinks = 0
+        for a, b in zip(decisions_above, decisions_below):
+            crossed |= (a != b) if a.shape == above.shape else (a != b).any()
+            kinks += int(np.count_nonzero(a != b))
+        fresh = ~settled & ~crossed
+        derivative[fresh] = (above - below)[fresh] / (2 * h)
+        rounding[fresh] = 1e-15 * np.abs(above[fresh]) / h
+        settled |= fresh
+        if settled.all():
+            return _Difference(derivative, rounding, settled, 0)
+    return _Difference(derivative, rounding, settled, kinks)
 
 
 def _compare(name: str, difference: _Difference, weights: np.ndarray, gradient: np.ndarray, direction: np.ndarray) -> Check:
@@ -206,8 +217,7 @@ def _compare(name: str, difference: _Difference, weights: np.ndarray, gradient: 
     analytic = np.vdot(gradient, direction)
     size = max(abs(numeric), abs(analytic)) or 1.0
     rounding = np.linalg.norm(difference.rounding * weights) / size
-    kinks = sum(int(np.count_nonzero(differ)) for differ in difference.changed)
-    return Check(name, float(abs(numeric - analytic) / size), max(TOLERANCE, float(rounding)), kinks)
+    return Check(name, float(abs(numeric - analytic) / size), max(TOLERANCE, float(rounding)), difference.kinks)
 
 
 def _check_jacobian(layer: Layer, x: np.ndarray) -> Check:
@@ -225,10 +235,8 @@ def _check_jacobian(layer: Layer, x: np.ndarray) -> Check:
         direction = np.eye(1, x.size, j).reshape(x.shape)
         difference = _differentiate(at, x, direction)
         wrong = np.abs(difference.derivative - analytic[:, j].reshape(output.shape))
-        for changed in difference.changed:
-            wrong = np.where(changed, 0, wrong)
-            kinks += int(np.count_nonzero(changed))
-        largest = max(largest, float(wrong.max()))
+        kinks += difference.kinks
+        largest = max(largest, float(wrong[difference.settled].max(initial=0)))
     return Check("input", largest / (float(np.abs(analytic).max()) or 1.0), kinks=kinks, void=kinks == analytic.size)
 
 

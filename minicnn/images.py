@@ -14,7 +14,9 @@ On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is wh
 from __future__ import annotations
 
 import os
+import stat
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -62,14 +64,16 @@ class Preprocessing:
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
     def check_range(self, x: np.ndarray) -> None:
-        """Raise ImageError if an array cannot be the result of `apply`: out of range, or still scaled 0-1."""
-        low, high = self.apply(np.zeros(3)), self.apply(np.full(3, 255.0))
-        found = f"the values run from {x.min():.4g} to {x.max():.4g}"
-        slack = 0.01 * (high - low)
-        if (x < low - slack).any() or (x > high + slack).any() or 0 <= x.min() < x.max() <= 1:
+        """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
+
+        Some room is left on both sides, so that noise or an optimisation may leave the range of photos.
+        """
+        low, high = self.apply(np.zeros(3)).min(), self.apply(np.full(3, 255.0)).max()
+        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or x.min() < x.max() <= 1)
+        if unprepared or np.abs(x).max() > 10 * (high - low):
             raise ImageError(
-                f"the array does not look prepared: {found}; this network expects values between {low.min():.4g} and {high.max():.4g}, "
-                "as model.prepare(photo) gives. For plain RGB leave prepared=True out"
+                f"the array does not look prepared: its values run from {x.min():.4g} to {x.max():.4g}, those of photos between "
+                f"{low:.4g} and {high:.4g}. Use model.prepare(photo), or for plain RGB leave prepared=True out"
             )
 
 
@@ -104,8 +108,12 @@ def load(photo: Photo) -> Image.Image:
     if isinstance(photo, np.ndarray):
         return Image.fromarray(_array_to_pixels(photo)).convert("RGB")
     if isinstance(photo, Image.Image):
-        return _to_rgb(ImageOps.exif_transpose(photo), "the image")
-    return _read_file(Path(photo))
+        return _decode(lambda: photo, "the image")
+    if isinstance(photo, (str, os.PathLike)):
+        path = Path(photo)
+        _check_file(path)
+        return _decode(lambda: Image.open(path), str(path))
+    raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
 
 
 def fit(image: Image.Image, height: int, width: int) -> Image.Image:
@@ -119,45 +127,69 @@ def fit(image: Image.Image, height: int, width: int) -> Image.Image:
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
 
 
-def _read_file(path: Path) -> Image.Image:
-    """Open and decode a file; every way in which that fails becomes one clear error."""
-    if path.is_dir():
-        raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
-    if not path.exists():
-        raise ImageError(f"there is no file {path}; expected the path of a photo")
+def _check_file(path: Path) -> None:
+    """Raise ImageError unless there is a file to read at the path."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
-            with Image.open(path) as image:
-                image.load()
-                return _to_rgb(ImageOps.exif_transpose(image), str(path))
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(
-            f"{path} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
-        ) from None
-    except Image.UnidentifiedImageError:
-        raise ImageError(f"{path} is not an image that can be read; expected a photo, such as a JPEG or PNG file") from None
+        found = path.stat()
     except PermissionError:
         raise ImageError(f"{path} may not be read; check its permissions") from None
+    except (OSError, ValueError):
+        raise ImageError(f"there is no file {path}; expected the path of a photo") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError(f"{path} is no ordinary file; expected a photo, such as a JPEG or PNG file")
+
+
+def _decode(open_image: Callable[[], Image.Image], name: str) -> Image.Image:
+    """Open and decode a picture; every way in which that fails becomes one clear error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            image = open_image()
+            image.load()
+            return _to_rgb(ImageOps.exif_transpose(image), name)
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(
+            f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
+        ) from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image that can be read; expected a photo, such as a JPEG or PNG file") from None
+    except PermissionError:
+        raise ImageError(f"{name} may not be read; check its permissions") from None
     except ImageError:
         raise
     except MemoryError:
-        raise ImageError(f"{path} does not fit into memory; scale it down first") from None
+        raise ImageError(f"{name} does not fit into memory; scale it down first") from None
     except Exception as error:  # noqa: BLE001 - Pillow's decoders raise many types on damaged files
-        raise ImageError(f"{path} is damaged ({error}); expected a complete photo. Copy or export it again") from None
+        raise ImageError(f"{name} is damaged ({error}); expected a complete photo. Copy or export it again") from None
 
 
 def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if image.mode.startswith("I"):  # 16-bit grey, in one of its spellings
-        return Image.fromarray(_array_to_pixels(np.asarray(image).astype(np.uint16))).convert("RGB")
+    if 0 in image.size:
+        raise ImageError(f"{name} has {image.width} x {image.height} pixels; expected at least one")
+    if image.mode.startswith("I"):
+        return Image.fromarray(_integers_to_pixels(image, name)).convert("RGB")
     if image.mode == "F":
         raise ImageError(f"{name} holds floating-point pixels, whose range is not known; save it with 8 or 16 bits per colour")
+    if image.mode in ("La", "RGBa"):  # colours multiplied with the transparency
+        image = image.convert(image.mode.replace("a", "A"))
     if image.has_transparency_data:
         image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
         return Image.alpha_composite(white, image).convert("RGB")
     return image.convert("RGB")
+
+
+def _integers_to_pixels(image: Image.Image, name: str) -> np.ndarray:
+    """Bring grey with more than 8 bits to 8: 16 bits, or 32 bits (mode "I") that hold numbers of 16 bits or only 8."""
+    values = np.asarray(image)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f"{name} holds numbers from {low} to {high}; expected 0 to 255 or 0 to 65535. Save it with 8 or 16 bits")
+    only_8_bits = image.mode == "I" and high <= 255 and image.format != "PNG"  # older Pillow opens 16-bit PNG as "I"
+    return values.astype(np.uint8) if only_8_bits else _array_to_pixels(values.astype(np.uint16))
 
 
 def _array_to_pixels(array: np.ndarray) -> np.ndarray:
@@ -166,11 +198,11 @@ def _array_to_pixels(array: np.ndarray) -> np.ndarray:
         raise ImageError(f"the photo is an array of shape {array.shape}; expected (height, width, 3) in RGB order, or (height, width)")
     if array.dtype == np.uint8:
         return array
-    if array.dtype == np.uint16:
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
         return (array / 257 + 0.5).astype(np.uint8)
-    if array.dtype.kind == "f" and np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
-        return (array * 255 + 0.5).astype(np.uint8)
-    raise ImageError(
-        f"the photo is an array of type {array.dtype} with values from {array.min():.4g} to {array.max():.4g}; "
-        "expected uint8 (0 to 255), uint16 (0 to 65535) or floating-point (0 to 1)"
-    )
+    found = f"type {array.dtype}"
+    if array.dtype.kind == "f":
+        if np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
+            return (array * 255 + 0.5).astype(np.uint8)
+        found += f" with values from {array.min():.4g} to {array.max():.4g}"
+    raise ImageError(f"the photo is an array of {found}; expected uint8 (0 to 255), uint16 (0 to 65535) or floating-point (0 to 1)")

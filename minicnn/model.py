@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
+from collections.abc import Sequence
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
 
 import numpy as np
@@ -28,6 +31,9 @@ from minicnn.weightfiles import read_keras
 
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
+
+#: No photo is larger than this, in pixels a side.
+MOST_PIXELS = 1_000_000
 
 #: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
 KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -58,7 +64,7 @@ class Model:
         network: Network,
         name: str = "network",
         preprocessing: images.Preprocessing | None = None,
-        classes: ClassNames | None = None,
+        classes: Sequence[str] | None = None,
         input_size: int = 224,
         weights_path: Path | None = None,
         credit: str | None = None,
@@ -66,14 +72,16 @@ class Model:
         self.network = network
         self.name = name
         self.preprocessing = preprocessing
-        self.classes = classes
+        self.classes = classes if classes is None or isinstance(classes, ClassNames) else ClassNames(classes)
         self.input_size = input_size
         self.weights_path = weights_path
         self.credit = credit
 
     @classmethod
     def of(cls, model: Model | Network) -> Model:
-        """Return the model itself, or one around a bare network."""
+        """Return the model itself, or one around a bare network; raises MinicnnError for anything else."""
+        if not isinstance(model, (Model, Network)):
+            raise MinicnnError(f"the model is a {type(model).__name__}; expected what minicnn.load(name) returns, or a Network")
         return cls(model) if isinstance(model, Network) else model
 
     @cached_property
@@ -114,11 +122,13 @@ class Model:
             If the network cannot take an image of this size.
         """
         if prepared:
+            if size is not None:
+                raise ImageError(f"got size={size} and prepared=True; a prepared array has its size already, so leave one of them out")
             return self._check_prepared(photo)
         if self.preprocessing is None:
             raise ImageError("a bare network knows no preprocessing; pass an array that is ready for it, and prepared=True")
         height, width = as_pair(self.input_size if size is None else size, "size", 1)
-        self._check_size(height, width)
+        self.check_memory(height, width)
         image = images.fit(images.load(photo), height, width)
         return self.preprocessing.apply(np.asarray(image))[None]
 
@@ -160,14 +170,17 @@ class Model:
         MinicnnError
             If the photo cannot be used, `top` is less than 1, or the network has no classes.
         """
-        if top < 1:
-            raise MinicnnError(f"top is {top}; expected at least 1")
+        if not isinstance(top, Integral) or top < 1:
+            raise MinicnnError(f"top is {top!r}; expected an integer of at least 1")
         return self.ranked(self.probabilities(self.prepare(photo, size, prepared)), top)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Compute the probability of every class for one prepared image (1, H, W, 3); returns an array (classes,)."""
-        self.check_classifier()
-        return softmax(self.network(x))[0]
+        self.check_classifier(x.shape)
+        probabilities = softmax(self.network(x))[0]
+        if self.classes is not None and len(self.classes) != len(probabilities):
+            raise MinicnnError(f"{self.name} has {len(self.classes)} class names for {len(probabilities)} outputs; give one for each")
+        return probabilities
 
     def ranked(self, probabilities: np.ndarray, top: int) -> list[tuple[str, float]]:
         """Pair the largest probabilities (classes,) with the names of their classes, the likeliest first."""
@@ -191,42 +204,47 @@ class Model:
         """
         if self.classes is not None:
             return self.classes.find(target)
-        if isinstance(target, int):
-            return target
+        if isinstance(target, Integral):
+            return int(target)
         raise UnknownNameError(f"{self.name} has no class names, got {target!r}; give the index of the output instead")
 
     def class_name(self, index: int) -> str:
         """Name a class; without names, "class 7"."""
         return f"class {index}" if self.classes is None else self.classes[index]
 
-    def check_classifier(self) -> None:
-        """Raise UnknownNameError if the network ends without classes, as one read from a file "without top" does."""
-        last_name, last_layer = next(reversed(self.network.layers.items()))
-        if last_layer.window is not None:
+    def check_classifier(self, x_shape: tuple[int, ...]) -> None:
+        """Raise UnknownNameError if for such an input the network ends in no classes, as one "without top" does."""
+        shapes = self.network.shapes(x_shape[1:])
+        last, shape = list(shapes.items())[-1] if shapes else ("nothing", x_shape[1:])
+        if len(shape) != 1:
             raise UnknownNameError(
-                f"{self.name} ends with {last_name}, without classes: its weight file has no top. Use a file with top, or vgg16-gap"
+                f"{self.name} ends with {last}, whose output of shape {shape} holds no classes. If its weight file has no top, "
+                "use one with top, or vgg16-gap"
             )
 
-    def _check_prepared(self, x: np.ndarray) -> np.ndarray:
-        if not isinstance(x, np.ndarray) or x.ndim != 4 or len(x) != 1:
-            found = f"shape {x.shape}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
-            raise ImageError(f"the prepared image is {found}; expected an array (1, height, width, channels)")
-        if not np.isfinite(x).all():
-            raise ImageError("the prepared array holds NaN or infinite values; expected finite ones, as model.prepare(photo) gives")
-        if self.preprocessing is not None:
-            self.preprocessing.check_range(x)
-        return x
-
-    def _check_size(self, height: int, width: int) -> None:
-        """Raise unless the network can take images of this size, and this machine has the memory for it."""
-        shapes = self.network.shapes((height, width, 3))
-        needed = 4 * MEMORY_FACTOR * sum(np.prod(shape, dtype=float) for shape in shapes.values())
+    def check_memory(self, height: int, width: int, channels: int = 3, batch: int = 1) -> None:
+        """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""
+        if max(height, width) > MOST_PIXELS:
+            raise ShapeError(f"images of {height} x {width} are beyond reason; expected at most {MOST_PIXELS:,} pixels a side")
+        shapes = self.network.shapes((height, width, channels))
+        needed = 4 * MEMORY_FACTOR * batch * sum(math.prod(shape) for shape in shapes.values())
         available = psutil.virtual_memory().available
         if needed > available:
             raise ShapeError(
-                f"images of {height} x {width} need about {needed / 1e9:.1f} GB of memory, and {available / 1e9:.1f} GB are free; "
-                "choose a smaller size"
+                f"{batch} image{'s' if batch > 1 else ''} of {height} x {width} need about {needed / 1e9:.1f} GB of memory, and "
+                f"{available / 1e9:.1f} GB are free; choose a smaller size or batch size"
             )
+
+    def _check_prepared(self, x: np.ndarray) -> np.ndarray:
+        if not isinstance(x, np.ndarray) or x.ndim != 4 or len(x) != 1 or 0 in x.shape or x.dtype.kind != "f":
+            found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+            raise ImageError(f"the prepared image is {found}; expected an array (1, height, width, channels), float32")
+        if not np.isfinite(x).all():
+            raise ImageError("the prepared array holds NaN or infinite values; expected finite ones, as model.prepare(photo) gives")
+        self.network.shapes(x.shape[1:])
+        if self.preprocessing is not None:
+            self.preprocessing.check_range(x)
+        return x
 
 
 def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> Model:

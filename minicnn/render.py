@@ -138,17 +138,20 @@ def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> n
     columns = columns or (len(panels) if len(panels) <= 4 else 6)
     rows = math.ceil(len(panels) / columns)
     side = 3.4 if len(panels) <= 4 else 2.2
-    canvas = _canvas(columns * side, rows * side * 1.18 + 0.4, title)
+    height, width = panels[0].pixels.shape[:2]
+    aspect = min(max(height / width, 0.25), 4)
+    cell_width = side / max(1, aspect**0.5)
+    canvas = _canvas(columns * cell_width, rows * (cell_width * aspect + 0.6) + 0.4, title)
     for i, panel in enumerate(panels):
         axes = canvas.add_subplot(rows, columns, i + 1)
         axes.imshow(panel.pixels, interpolation="nearest")
-        axes.set_title(panel.caption, fontsize=8)
+        axes.set_title(panel.caption, fontsize=8, parse_math=False)
         axes.set_axis_off()
         scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colours or "gray")
         bar = canvas.colorbar(scale, ax=axes, location="bottom", shrink=0.8, aspect=25, pad=0.02)
         bar.ax.tick_params(labelsize=6)
         bar.locator = _few_ticks()
-        bar.set_label(panel.unit, fontsize=7)
+        bar.set_label(panel.unit, fontsize=7, parse_math=False)
         if panel.colours is None:  # a photo has no scale, but keeps its place in the row
             bar.ax.set_visible(False)
     return _pixels(canvas)
@@ -160,7 +163,7 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str) -> np.ndarra
     axes = canvas.add_subplot()
     positions = np.arange(len(names))[::-1]
     axes.barh(positions, shares, color="#31688e")
-    axes.set_yticks(positions, names)
+    axes.set_yticks(positions, names, parse_math=False)
     axes.set_xlim(0, 1.12)
     for position, share in zip(positions, shares):
         axes.text(share + 0.01, position, f"{share:.1%}", va="center", fontsize=8)
@@ -196,7 +199,7 @@ def _canvas(width: float, height: float, title: str):
 
     canvas = Figure(figsize=(width, height), dpi=120, layout="constrained")
     canvas.get_layout_engine().set(rect=(0, 0, 1, 1 - TITLE_HEIGHT / height))
-    canvas.text(0.5, 1 - TITLE_HEIGHT / 2 / height, title, fontsize=11, ha="center", va="center")
+    canvas.text(0.5, 1 - TITLE_HEIGHT / 2 / height, title, fontsize=11, ha="center", va="center", parse_math=False)
     FigureCanvasAgg(canvas)
     return canvas
 

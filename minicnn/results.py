@@ -14,7 +14,10 @@ import numpy as np
 
 from minicnn import render
 from minicnn.errors import OutputError
-from minicnn.files import write_file
+from minicnn.files import check_place, write_file
+
+#: The picture, one raw array, several raw arrays.
+SUFFIXES = (".png", ".npy", ".npz")
 
 KINDS = {"map": render.map_panels, "overlay": render.overlay_panels, "layers": render.layer_panels}
 
@@ -87,7 +90,22 @@ class Result:
         write_file(path, content, overwrite)
 
     def _repr_png_(self) -> bytes:
-        return render.png(self.picture(), {"Title": self.title, "Software": "minicnn", "minicnn": json.dumps(self.source)})
+        return render.png(self.picture(), {"Title": self.title, "Software": "minicnn", "minicnn": json.dumps(self.source, default=_as_python)})
+
+
+def _as_python(number: np.generic) -> int | float:
+    """Turn a NumPy number into Python's, for JSON."""
+    return number.item()
+
+
+def check_name(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raise OutputError if no result could be saved under this name, before the work of making one."""
+    path = Path(path)
+    if path.suffix.lower() not in SUFFIXES:
+        raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(SUFFIXES)}")
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
+    check_place(path, overwrite)
 
 
 def _saved(save, *arrays: np.ndarray, **named_arrays: np.ndarray) -> bytes:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 import warnings
 
@@ -41,11 +43,19 @@ def main(arguments: list[str] | None = None) -> None:
         By default those of the process.
     """
     warnings.simplefilter("ignore")  # what a result warns about, its command prints itself
+    for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+    for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     try:
         commands.main(arguments, prog_name="minicnn", standalone_mode=False)
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx else "minicnn"
+        _fail(f"{error.format_message()} See '{command} --help'")
     except click.ClickException as error:
-        error.show()
-        sys.exit(2)
+        _fail(error.format_message())
     except MinicnnError as error:
         _fail(str(error))
     except MemoryError:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -25,7 +26,7 @@ class SizeType(click.ParamType):
         if isinstance(value, tuple):
             return value
         parts = str(value).lower().split("x")
-        if len(parts) > 2 or not all(part.isdigit() and int(part) > 0 for part in parts):
+        if len(parts) > 2 or not all(re.fullmatch("0*[1-9][0-9]{0,6}", part) for part in parts):
             self.fail(f"{value!r} is no size; expected a number of pixels such as 320, or height x width such as 320x480")
         return (int(parts[0]), int(parts[-1]))
 

@@ -39,7 +39,7 @@ CHECK_SIZE = 32
 @model_option
 @weights_option
 @size_option
-@click.option("--seed", default=0, show_default=True, help="For the random methods.")
+@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @overwrite_option
 def report(photo, out, target, model, weights, size, seed, overwrite):
     """Write a web page of what the network sees in a photo.
@@ -103,7 +103,13 @@ def summary(model, size):
 @click.argument("model", default="vgg16-gap")
 @weights_option
 @click.option("--size", default=None, type=click.IntRange(min=1), help=f"Pixels of the test image.  [default: {CHECK_SIZE}]")
-@click.option("--seed", default=0, show_default=True, help="For the test image, the directions, and weights where there are none.")
+@click.option(
+    "--seed",
+    default=0,
+    show_default=True,
+    type=click.IntRange(min=0),
+    help="For the test image, the directions, and weights where there are none.",
+)
 def gradcheck(model, weights, size, seed):
     """Compare every backward pass with finite differences.
 

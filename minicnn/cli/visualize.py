@@ -18,7 +18,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
-from minicnn.files import check_free
+from minicnn.results import check_name
 from minicnn.visualizers import Visualizer
 
 
@@ -29,7 +29,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
 
     def run(photo, model, weights, size, out, overwrite, **options):
         out = out or Path(f"{photo.stem}-{visualizer.name}.png")
-        check_free(out, overwrite)
+        check_name(out, overwrite)
         loaded = minicnn.model.load(model, weights)
         if "progress" not in visualizer.parameters:
             result = visualizer.function(loaded, photo, size=size, **options)

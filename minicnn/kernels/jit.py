@@ -13,6 +13,9 @@ def jit(function: Callable) -> Callable:
     The machine code is cached beside the source, or, if that folder is read-only, in numba's cache folder of the user. Where neither
     can be written the kernel still works and is compiled anew in each process.
 
+    Kernels may be called from several threads with numba's threading layers "omp" (its default on Linux) and "tbb", not with
+    "workqueue"; and, as with all OpenMP code, not in a process forked after the first call.
+
     Parameters
     ----------
     function : callable

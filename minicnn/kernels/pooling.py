@@ -30,7 +30,7 @@ def _max_pool(x, kernel_size, stride, padding, output, winners):
                 for ix in range(max(left, 0), min(left + kernel_size[1], width)):
                     for c in range(channels):
                         value = x[image, iy, ix, c]
-                        if value > output[image, oy, ox, c]:
+                        if value > output[image, oy, ox, c] or np.isnan(value):  # NaN wins, and stays
                             output[image, oy, ox, c] = value
                             winners[image, oy, ox, c] = iy * width + ix
 

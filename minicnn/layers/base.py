@@ -87,6 +87,11 @@ class Layer:
         return None
 
 
+def exact_sum(array: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
+    """Sum along axes with 64-bit accumulators, so that float32 keeps its digits over large maps; the result has the array's type."""
+    return array.sum(axis=axis, dtype=np.float64).astype(array.dtype)
+
+
 def check_image_shape(input_shape: Shape, channels: int | None = None) -> None:
     """Raise ShapeError unless the shape is (height, width, channels), with the given number of channels if any."""
     if len(input_shape) != 3 or channels not in (None, input_shape[2]):

@@ -9,7 +9,13 @@ import numpy as np
 from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Window
-from minicnn.layers.base import Layer, Shape, check_gradient_shape, check_image_shape
+from minicnn.layers.base import (
+    Layer,
+    Shape,
+    check_gradient_shape,
+    check_image_shape,
+    exact_sum,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,4 +79,4 @@ class Conv2D(Layer):
     def parameter_gradients(self, gradient, context):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
-        return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": gradient.sum(axis=(0, 1, 2))}
+        return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": exact_sum(gradient, axis=(0, 1, 2))}

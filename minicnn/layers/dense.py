@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.errors import ShapeError
-from minicnn.layers.base import Layer, Shape, check_gradient_shape
+from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,4 +79,4 @@ class Dense(Layer):
     def parameter_gradients(self, gradient, context):
         x = context
         check_gradient_shape(gradient, (len(x), *self.bias.shape))
-        return {"weight": x.T @ gradient, "bias": gradient.sum(axis=0)}
+        return {"weight": x.T @ gradient, "bias": exact_sum(gradient, axis=0)}

@@ -35,7 +35,7 @@ class Dropout(Layer):
 
     def training_forward(self, x, generator):
         kept = generator.random(x.shape, dtype=x.dtype) >= self.rate
-        scale = kept.astype(x.dtype) / (1 - self.rate)
+        scale = kept.astype(x.dtype) / x.dtype.type(1 - self.rate)
         return x * scale, scale
 
     def backward(self, gradient, context):

@@ -9,7 +9,13 @@ import numpy as np
 from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Window
-from minicnn.layers.base import Layer, Shape, check_gradient_shape, check_image_shape
+from minicnn.layers.base import (
+    Layer,
+    Shape,
+    check_gradient_shape,
+    check_image_shape,
+    exact_sum,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,8 +122,9 @@ class GlobalAveragePool2D(Layer):
 
     def forward(self, x):
         check_image_shape(x.shape[1:])
-        return x.mean(axis=(1, 2)), x.shape
+        return exact_sum(x, axis=(1, 2)) / x.dtype.type(x.shape[1] * x.shape[2]), x.shape
 
     def backward(self, gradient, context):
         _, height, width, _ = x_shape = context
-        return np.broadcast_to(gradient[:, None, None, :] / (height * width), x_shape).copy()
+        share = gradient[:, None, None, :] / gradient.dtype.type(height * width)
+        return np.broadcast_to(share, x_shape).copy()

@@ -106,12 +106,12 @@ def write_report(
         If the photo cannot be used, or the folder cannot be written. Then no file is left.
     """
     progress = progress or (lambda part, done, total: None)
-    model.check_classifier()
     names = ["index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in REGISTRY)]
     with staged_folder(folder, names, overwrite) as stage:
         clock = time.perf_counter()
         progress("prediction", 0, 1)
         x = model.prepare(photo, size)
+        model.check_classifier(x.shape)
         probabilities = model.probabilities(x)
         target = int(probabilities.argmax()) if target is None else model.class_index(target)
         top = model.ranked(probabilities, 5)
@@ -176,7 +176,7 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times) 
     environment.filters["number"] = lambda value: f"{value:.3g}"
     return environment.get_template("page.html").render(
         model=model,
-        photo_name=Path(photo).name if isinstance(photo, (str, os.PathLike)) else "the photo",
+        photo_name=_readable_name(photo),
         credit=_credit(photo),
         pixels=pixels,
         top=top,
@@ -187,6 +187,13 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times) 
         times=times,
         version=metadata.version("minicnn-numpy"),
     )
+
+
+def _readable_name(photo: Photo) -> str:
+    """Name a photo on the page; of file names that are not UTF-8, what can be shown."""
+    if not isinstance(photo, (str, os.PathLike)):
+        return "the photo"
+    return os.fsencode(Path(photo).name).decode("utf-8", "replace")
 
 
 def _credit(photo: Photo) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from minicnn.errors import ShapeError
 from minicnn.model import Model
 from minicnn.results import Result
 from minicnn.visualizers.registry import visualizer
@@ -29,7 +30,14 @@ def layer_outputs(model: Model, image) -> Result:
     Result
         Values: for each layer whose output is an image, by name, an array (height, width) in that layer's units. Before a ReLU they
         may be negative, after it not.
+
+    Raises
+    ------
+    ShapeError
+        If no layer's output is an image.
     """
     trace = model.network.trace(image)
     means = {name: output[0].mean(axis=2) for name, output in trace.outputs.items() if output.ndim == 4}
+    if not means:
+        raise ShapeError(f"no layer of {model.name} has an image as its output, so there is nothing to show")
     return Result(means, "layers", f"{model.name}: the output of every layer, averaged over its channels")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from itertools import product
 from typing import Literal
 
@@ -18,8 +19,8 @@ from minicnn.visualizers.saliency import Output
 
 def _coarse(height: int, width: int) -> dict[str, int]:
     """Choose a large patch and few positions (7 x 7 on a square photo) for the report."""
-    side = min(height, width)
-    return {"patch": max(1, round(side * 5 / 14)), "stride": max(1, round(side * 3 / 28))}
+    side = math.sqrt(height * width)
+    return {"patch": min(height, width, max(1, round(side * 5 / 14))), "stride": max(1, round(side * 3 / 28))}
 
 
 @visualizer(
@@ -51,7 +52,8 @@ def occlusion(
     target : str or int
         The class, by name or index. Default: the likeliest on the whole photo.
     patch : int
-        The patch's height and width in pixels of the network's input. Default: a seventh of the shorter side.
+        The patch's height and width in pixels of the network's input. Default: a seventh of the side, or
+        of a square as large as the photo.
     stride : int
         The step from one position to the next, in pixels. The cost grows with 1 / stride^2. Default: half the patch.
     fill : {"grey", "mean"}
@@ -72,15 +74,14 @@ def occlusion(
     Raises
     ------
     MinicnnError
-        If `patch`, `stride` or `batch_size` is less than 1.
-    ShapeError
         If the patch is larger than the photo.
     """
     _, height, width, _ = image.shape
-    patch = max(1, min(height, width) // 7) if patch is None else patch
+    shorter = min(height, width)
+    patch = min(shorter, max(1, round(math.sqrt(height * width) / 7))) if patch is None else patch
     stride = max(1, patch // 2) if stride is None else stride
-    if patch < 1 or stride < 1 or batch_size < 1:
-        raise MinicnnError(f"got patch={patch}, stride={stride}, batch_size={batch_size}; expected at least 1 each")
+    if patch > shorter:
+        raise MinicnnError(f"patch is {patch}; expected at most {shorter}, as the network's input has {height} x {width} pixels")
     rows, columns = Window.of(patch, stride).output_size(height, width)
     colour = image.mean(axis=(0, 1, 2)) if fill == "mean" else 0
     corners = list(product(range(0, rows * stride, stride), range(0, columns * stride, stride)))

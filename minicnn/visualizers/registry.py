@@ -13,7 +13,8 @@ The function's signature is its interface everywhere. Positional names come from
     layer   a layer's name, by default the last convolution (after its ReLU)
     ======  ==================================================================================
 
-Keyword-only parameters are the method's own options and become flags. Two names are special: `seed`, for everything random, and
+Keyword-only parameters are the method's own options and become flags: integers of at least 1, numbers, or one of a list of words, as
+their annotations say; other values are refused before the method runs. Two names are special: `seed`, for everything random, and
 `progress`, a function (done, total) that is called along the way.
 """
 
@@ -22,10 +23,13 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import math
+import typing
 import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from importlib import metadata
+from numbers import Integral, Real
 from typing import Any
 
 import numpy as np
@@ -107,7 +111,10 @@ def visualizer(*, paper: str, if_zero: str, report: Callable[[int, int], Mapping
             bound = signature.bind(model, image, *positional, **options)
             bound.apply_defaults()
             arguments = bound.arguments
+            for parameter in REGISTRY[command].options.values():
+                _check_option(parameter, arguments[parameter.name])
             x = arguments["image"] = model.prepare(image, size, prepared)
+            model.check_memory(*x.shape[1:], batch=arguments.get("batch_size", 1))
             if "target" in arguments:
                 arguments["target"] = _resolve_target(model, x, arguments["target"])
             if arguments.get("layer", "") is None:
@@ -122,8 +129,23 @@ def visualizer(*, paper: str, if_zero: str, report: Callable[[int, int], Mapping
     return register
 
 
+def _check_option(parameter: inspect.Parameter, value: Any) -> None:
+    """Raise MinicnnError unless the value is what the parameter's annotation says."""
+    choices = typing.get_args(parameter.annotation)
+    if typing.get_origin(parameter.annotation) is typing.Literal:
+        right, expected = value in choices, f"one of {', '.join(choices)}"
+    elif parameter.annotation is float:
+        right, expected = isinstance(value, Real) and math.isfinite(value), "a finite number"
+    else:  # int, or int | None
+        least = 0 if parameter.name == "seed" else 1
+        right = isinstance(value, Integral) and value >= least or (value is None and parameter.default is None)
+        expected = f"an integer of at least {least}"
+    if not right:
+        raise MinicnnError(f"{parameter.name} is {value!r}; expected {expected}")
+
+
 def _resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
-    model.check_classifier()
+    model.check_classifier(x.shape)
     return int(model.network(x)[0].argmax()) if target is None else model.class_index(target)
 
 

@@ -63,12 +63,10 @@ def smoothgrad(
     Raises
     ------
     MinicnnError
-        If `samples` or `batch_size` is less than 1, or `noise` is negative.
+        If `noise` is negative, or so large that nothing is left of the photo.
     """
-    if samples < 1 or batch_size < 1 or not 0 <= noise < np.inf:
-        raise MinicnnError(
-            f"got samples={samples}, batch_size={batch_size}, noise={noise}; expected at least 1, at least 1 and at least 0"
-        )
+    if not 0 <= noise <= 10:
+        raise MinicnnError(f"noise is {noise}; expected a share of the photo's range, from 0 to 10")
     generator = np.random.default_rng(seed)
     deviation = noise * float(image.max() - image.min())
     objective = class_score(target, output)

@@ -23,7 +23,7 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.files import check_free, explain_failure
+from minicnn.files import check_place, explain_failure
 
 Shape = tuple[int, ...]
 
@@ -114,7 +114,7 @@ def write_keras(
         If the file exists, or cannot be written.
     """
     path = Path(path)
-    check_free(path, overwrite)
+    check_place(path, overwrite)
     beside = path.with_name(f".{path.name}.unfinished")
     with explain_failure(path):
         try:
@@ -135,7 +135,7 @@ def _find_layers(file: h5py.File, path: Path) -> list[StoredLayer]:
     root = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
     names = _text_list(root, "layer_names")
     if names is not None:
-        listed = [(name, root[name], _text_list(root[name], "weight_names") or []) for name in names]
+        listed = [(name, root[name], _text_list(root[name], "weight_names")) for name in names]
     else:
         groups: list[str] = []
         file.visit(lambda name: groups.append(name) if name.endswith("/vars") and not name.startswith("optimizer") else None)
@@ -148,16 +148,23 @@ def _find_layers(file: h5py.File, path: Path) -> list[StoredLayer]:
             )
     layers = []
     for name, group, weight_names in listed:
+        if weight_names is None or not isinstance(group, h5py.Group):
+            raise WeightFileError(f"{path} is damaged: layer {name} is no group with a list 'weight_names'; get the file again")
         if not weight_names:
             continue
         datasets = [group[weight_name] for weight_name in weight_names]
-        if not all(isinstance(dataset, h5py.Dataset) and dataset.file == file for dataset in datasets):
+        if not all(_lies_in(file, dataset) for dataset in datasets):
             raise WeightFileError(f"{path}: layer {name} does not consist of arrays in this file")
         if [dataset.ndim for dataset in datasets] not in ([4, 1], [2, 1]):
             shapes = ", ".join(str(dataset.shape) for dataset in datasets)
             raise WeightFileError(f"{path}: layer {name} has arrays of shape {shapes}; expected a kernel and a bias")
         layers.append(StoredLayer(name, *datasets))
     return layers
+
+
+def _lies_in(file: h5py.File, item: object) -> bool:
+    """Tell whether something is an array whose numbers are in this very file; HDF5 can point to others in three ways."""
+    return isinstance(item, h5py.Dataset) and item.file == file and item.external is None and not item.is_virtual
 
 
 def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str, dict[str, np.ndarray]]:

@@ -33,6 +33,7 @@ def photos(tmp_path, panda):
     folder = tmp_path / "photos"
     folder.mkdir()
     content = panda.read_bytes()
+    os.mkfifo(folder / "pipe.jpg")
     (folder / "text.jpg").write_text("no picture at all")
     (folder / "empty.jpg").write_bytes(b"")
     (folder / "half.jpg").write_bytes(content[: len(content) // 2])
@@ -45,6 +46,7 @@ def photos(tmp_path, panda):
     "photo, message",
     [
         ("none.jpg", "there is no file .*none.jpg; expected the path of a photo"),
+        ("pipe.jpg", "pipe.jpg is no ordinary file"),
         ("text.jpg", "text.jpg is not an image"),
         ("empty.jpg", "empty.jpg is not an image"),
         ("half.jpg", "half.jpg is damaged .*truncated"),
@@ -76,12 +78,20 @@ def test_photos(photos, tmp_path, photo, message):
         (["saliency", "--output", "score"], "'score' is not one of 'logit'"),
         (["grad-cam", "--layer", "conv6_1"], "no layer 'conv6_1'; the layers are conv1_1, .*pool5, gap, fc"),
         (["grad-cam", "--layer", "fc"], "layer fc is no image"),
-        (["occlusion", "--patch", "500"], "a window of 500 does not fit into 224 pixels"),
-        (["smoothgrad", "--samples", "-1"], "samples=-1"),
-        (["saliency", "--out", "map.bmp"], "map.bmp: expected a name ending in .png or .npy"),
+        (["occlusion", "--patch", "500"], "patch is 500; expected at most 224"),
+        (["smoothgrad", "--samples", "-1"], "samples is -1; expected an integer of at least 1"),
+        (["smoothgrad", "--noise", "nan"], "noise is nan; expected a finite number"),
+        (["smoothgrad", "--seed", "-1"], "seed is -1"),
+        (["smoothgrad", "--batch-size", "100000"], "100000 images of 224 x 224 need about .* GB"),
+        (["report", "--seed", "-1"], "--seed"),
+        (["predict", "--size", "\u00b2"], "is no size"),
+        (["predict", "--size", "9" * 5000], "is no size"),
+        (["saliency", "--target", "9" * 5000], "indices run from 0 to 999"),
+        (["saliency", "--out", "none/map.png"], "there is no directory none"),
+        (["saliency", "--out", "map.bmp"], "map.bmp: expected a name ending in .png, .npy"),
         (["nothing"], "No such command 'nothing'"),
     ],
-    ids=" ".join,
+    ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )
 def test_arguments(tmp_path, arguments, message):
     assert_matches(fail(*arguments, folder=tmp_path), message)
@@ -140,7 +150,7 @@ def test_places_that_cannot_be_written(tmp_path, command):
     places = [tmp_path / "file" / "page", "/proc/nowhere/page"] + ([] if os.geteuid() == 0 else [tmp_path / "locked" / "page"])
     for place in places:
         out = place if command == "report" else f"{place}.png"
-        assert_matches(fail(command, "--size", "32", "--out", out), "cannot write .*: .*; choose another place")
+        assert_matches(fail(command, "--size", "32", "--out", out), "cannot write .*: .*; .*choose another place")
 
 
 def test_a_file_in_place_of_the_directory(tmp_path):
@@ -182,13 +192,20 @@ def test_a_file_that_may_not_grow(tmp_path):
     assert os.listdir(tmp_path) == []
 
 
-def test_ctrl_c_ends_cleanly(tmp_path):
+def test_a_closed_terminal_loses_no_result(tmp_path):
+    script = f"{sys.executable} -m minicnn smoothgrad --samples 1 --size 32 --out {tmp_path}/map.png >&- 2>&-"
+    assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
+    assert os.listdir(tmp_path) == ["map.png"]
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_signal_ends_it_cleanly(tmp_path, sent):
     command = [sys.executable, "-m", "minicnn", "report", "--out", tmp_path / "page"]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     while "smoothgrad" not in process.stderr.readline():
         assert process.poll() is None
     time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(sent)
     output, errors = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "stopped; nothing was written" in errors and "Traceback" not in errors and output == ""

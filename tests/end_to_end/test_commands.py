@@ -97,6 +97,14 @@ def test_names_are_escaped(tmp_path, panda):
     assert "Saliency for tabby" in text
 
 
+def test_a_name_that_is_not_utf8(tmp_path, panda):
+    photo = os.fsencode(tmp_path) + b"/bad\xff.jpg"
+    with open(photo, "wb") as file:
+        file.write(panda.read_bytes())
+    succeed("report", os.fsdecode(photo), "--out", tmp_path / "page", "--size", "32")
+    assert "bad\ufffd.jpg" in (tmp_path / "page" / "index.html").read_text()
+
+
 def test_predict():
     lines = succeed("predict").splitlines()
     assert len(lines) == 5 and "giant panda" in lines[0]

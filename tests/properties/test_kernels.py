@@ -92,6 +92,13 @@ def test_of_equal_pixels_the_first_wins():
     assert winners[0, ..., 0].tolist() == [[0, 2], [8, 10]]
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_nan_wins_wherever_it_is(place):
+    x = np.ones((1, 2, 2, 1))
+    x.flat[place] = np.nan
+    assert np.isnan(kernels.max_pool(x, Window.of(2, 2))[0]).all()
+
+
 def test_arrays_need_not_be_contiguous(generator):
     x = generator.standard_normal((1, 3, 9, 8)).transpose(0, 3, 2, 1)[:, ::2]
     kernel = generator.standard_normal((3, 2, 3, 4))

@@ -2,6 +2,7 @@ import os
 
 import pytest
 
+from minicnn import files
 from minicnn.errors import OutputError
 from minicnn.files import staged_folder, write_file
 
@@ -45,6 +46,38 @@ def test_a_folder_that_fails_vanishes(tmp_path, error):
         (stage / "a").write_text("1")
         raise error
     assert os.listdir(tmp_path) == []
+
+
+def test_what_appears_meanwhile_is_not_overwritten(tmp_path):
+    with pytest.raises(OutputError, match="exists by now"), staged_folder(tmp_path, ["a", "b"]) as stage:
+        (stage / "a").write_text("1")
+        (stage / "b").write_text("2")
+        (tmp_path / "b").write_text("mine")
+    assert os.listdir(tmp_path) == ["b"] and (tmp_path / "b").read_text() == "mine"
+
+
+def test_a_replacement_that_fails_half_way_is_undone(tmp_path, monkeypatch):
+    for name in "abc":
+        (tmp_path / name).write_text("old")
+    move = files._move
+
+    def fail_at_b(source, target, overwrite):
+        if target.name == "b":
+            raise KeyboardInterrupt
+        move(source, target, overwrite)
+
+    monkeypatch.setattr(files, "_move", fail_at_b)
+    with pytest.raises(KeyboardInterrupt), staged_folder(tmp_path, ["a", "b", "d"], overwrite=True) as stage:
+        for name in "abd":
+            (stage / name).write_text("new")
+    assert {path.name: path.read_text() for path in tmp_path.iterdir()} == dict.fromkeys("abc", "old")
+
+
+def test_overwriting_keeps_the_permissions(tmp_path):
+    write_file(tmp_path / "a", b"1")
+    (tmp_path / "a").chmod(0o600)
+    write_file(tmp_path / "a", b"2", overwrite=True)
+    assert (tmp_path / "a").stat().st_mode & 0o777 == 0o600
 
 
 def test_what_was_in_the_folder_stays(tmp_path):

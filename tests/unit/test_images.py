@@ -51,6 +51,31 @@ def test_16_bit(tmp_path):
     assert np.array_equal(np.asarray(load(deep)), np.asarray(load(tmp_path / "photo.png")))
 
 
+def test_32_bit_integers():
+    values = np.arange(256, dtype=np.int32).reshape(16, 16)
+    assert np.array_equal(np.asarray(load(Image.fromarray(values)))[..., 0], values)
+    assert np.array_equal(np.asarray(load(Image.fromarray(values * 257)))[..., 0], values)
+    for wrong in (values - 1, values * 1000):
+        with pytest.raises(ImageError, match="numbers from .* expected 0 to 255 or 0 to 65535"):
+            load(Image.fromarray(wrong))
+
+
+def test_pil_images_that_cannot_be_used(tmp_path, panda):
+    (tmp_path / "half.jpg").write_bytes(panda.read_bytes()[:50_000])
+    with pytest.raises(ImageError, match="truncated"):
+        load(Image.open(tmp_path / "half.jpg"))
+    with pytest.raises(ImageError, match="0 x 0 pixels"):
+        load(Image.new("RGB", (0, 0)))
+    with pytest.raises(ImageError, match="floating-point"):
+        load(Image.new("F", (3, 3)))
+
+
+@pytest.mark.parametrize("photo", [None, 3, b"photo.jpg", [1, 2]])
+def test_things_that_are_no_photos(photo):
+    with pytest.raises(ImageError, match="expected the path of a file, a PIL image, or an array"):
+        load(photo)
+
+
 def test_transparent_becomes_white(tmp_path):
     pixels = np.zeros((4, 4, 4), np.uint8)
     pixels[:2, :, 3] = 255
@@ -86,6 +111,7 @@ def test_arrays():
         (np.full((4, 5, 3), 200.0), "float64 with values from 200 to 200"),
         (np.full((4, 5, 3), -1.0), "-1"),
         (np.full((4, 5, 3), np.nan), "nan"),
+        (np.full((4, 5, 3), "a"), "<U1"),
         (np.zeros((4, 5, 3), np.int64), "int64"),
     ],
 )

@@ -65,7 +65,7 @@ def test_vgg19_has_the_published_number_of_parameters():
     assert sum(row.parameters for row in summarise(find_architecture("vgg19").network(), (224, 224, 3))) == 143_667_240
 
 
-def test_unweighted_networks_take_no_memory_and_answer_nothing():
+def test_unweighted_networks_take_no_memory():
     network = find_architecture("vgg16").network()
     assert all(array.strides == (0,) * array.ndim for arrays in network.parameters.values() for array in arrays.values())
 

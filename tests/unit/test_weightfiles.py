@@ -86,6 +86,8 @@ DAMAGE = {
     "no bias": (lambda file: file["fc1"].attrs.create("weight_names", [b"fc1_W_1:0"]), r"fc1 has arrays of shape \(512, 4096\); expected"),
     "a layer missing": (lambda file: file.__delitem__("block5_conv3"), "damaged"),
     "a group where an array should be": (lambda file: (file.__delitem__(CONV), file.create_group(CONV)), "does not consist of arrays"),
+    "an array where a group should be": (lambda file: (file.__delitem__("fc1"), file.create_dataset("fc1", data=[1.0])), "damaged: layer fc1"),
+    "no weight names": (lambda file: file["predictions"].attrs.__delitem__("weight_names"), "damaged: layer predictions"),
     "no layer names": (lambda file: file.attrs.__delitem__("layer_names"), "HDF5 file without Keras weights"),
     "one convolution less": (
         lambda file: file["block5_conv3"].attrs.create("weight_names", np.array([], "S1")),
@@ -116,6 +118,27 @@ def test_arrays_in_other_files_are_refused(tmp_path, good_file):
     good, expected = good_file
     path = shutil.copy(good, tmp_path / "bad.h5")
     change(path, lambda file: (file.__delitem__(CONV), file.__setitem__(CONV, h5py.ExternalLink(good, CONV))))
+    with pytest.raises(WeightFileError, match="arrays in this file"):
+        read_keras(path, expected)
+
+
+@pytest.mark.parametrize("way", ["external", "virtual"])
+def test_arrays_whose_numbers_lie_elsewhere_are_refused(tmp_path, good_file, way):
+    good, expected = good_file
+    path = shutil.copy(good, tmp_path / "bad.h5")
+    shape = (3, 3, 64, 64)
+    (tmp_path / "secret").write_bytes(bytes(4 * 9 * 64 * 64))
+
+    def change_file(file):
+        del file[CONV]
+        if way == "external":
+            file.create_dataset(CONV, shape, "f4", external=[(tmp_path / "secret", 0, 4 * 9 * 64 * 64)])
+        else:
+            layout = h5py.VirtualLayout(shape, "f4")
+            layout[...] = h5py.VirtualSource(good, CONV, shape)
+            file.create_virtual_dataset(CONV, layout)
+
+    change(path, change_file)
     with pytest.raises(WeightFileError, match="arrays in this file"):
         read_keras(path, expected)
 

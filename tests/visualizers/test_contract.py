@@ -43,7 +43,7 @@ def test_finite_and_deterministic(run):
         assert np.array_equal(a, b)
 
 
-def test_seeds_make_a_difference_only_where_there_is_chance(visualizer, run):
+def test_seeds_make_a_difference(visualizer, run):
     if "seed" in visualizer.options:
         assert not np.array_equal(arrays(run(seed=0))[0], arrays(run(seed=1))[0])
 
@@ -90,6 +90,8 @@ def test_targets_by_name_and_index(visualizer, run, small_model, panda):
         assert run().source["settings"]["target"] == likeliest
         with pytest.raises(MinicnnError, match="red fox"):
             run(target="fox")
+        x = small_model.prepare(panda, SIZE)
+        assert run(model=small_model.network, image=x, prepared=True, target=np.int64(2)).source["settings"]["target"] == 2
 
 
 def test_progress_ends_complete(visualizer, run):
@@ -126,7 +128,7 @@ def test_results_say_what_made_them(run, visualizer):
     json.dumps(source)
 
 
-def test_results_show_and_save_themselves(run, tmp_path):
+def test_results_show_and_save_themselves(run, visualizer, tmp_path):
     result = run()
     assert result.photo.shape == (*SIZE, 3)
     picture = Image.open(io.BytesIO(result._repr_png_()))
@@ -136,6 +138,9 @@ def test_results_show_and_save_themselves(run, tmp_path):
     several = isinstance(result.values, dict)
     raw = tmp_path / ("raw.npz" if several else "raw.npy")
     result.save(raw)
+    for option, value in {"seed": np.int64(3), "patch": np.int64(8), "noise": np.float32(0.1)}.items():
+        if option in visualizer.options:
+            json.loads(Image.open(io.BytesIO(run(**{option: value})._repr_png_())).text["minicnn"])
     loaded = np.load(raw)
     if several:
         assert all(np.array_equal(loaded[name], array) for name, array in result.values.items())

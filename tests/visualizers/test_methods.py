@@ -69,9 +69,12 @@ def test_smoothgrad_does_not_depend_on_the_batch_size(small_model, x):
     assert maps[1] == pytest.approx(maps[0]) and maps[2] == pytest.approx(maps[0])
 
 
-@pytest.mark.parametrize("options", [{"samples": 0}, {"batch_size": 0}, {"noise": -1.0}, {"noise": float("nan")}])
+@pytest.mark.parametrize(
+    "options",
+    [{"samples": 0}, {"samples": 2.5}, {"batch_size": 0}, {"noise": -1.0}, {"noise": float("nan")}, {"noise": 1e38}, {"seed": -1}],
+)
 def test_smoothgrads_options(small_model, x, options):
-    with pytest.raises(MinicnnError, match="expected at least"):
+    with pytest.raises(MinicnnError, match="; expected "):
         minicnn.smoothgrad(small_model.network, x, prepared=True, **options)
 
 
@@ -124,7 +127,7 @@ def test_occlusion_one_by_one(small_model, x, fill, output):
 
 def test_occlusions_default_patch_is_recorded(small_model, x):
     settings = minicnn.occlusion(small_model.network, x, prepared=True).source["settings"]
-    assert (settings["patch"], settings["stride"]) == (4, 2)
+    assert (settings["patch"], settings["stride"]) == (5, 2)
 
 
 def test_occlusion_draws_each_cell_around_its_patch(small_model, x):
@@ -135,9 +138,9 @@ def test_occlusion_draws_each_cell_around_its_patch(small_model, x):
         assert centre.mean() == pytest.approx(result.values[i, j], rel=0.02)
 
 
-@pytest.mark.parametrize("options", [{"patch": 0}, {"stride": 0}, {"batch_size": 0}, {"patch": 31}])
+@pytest.mark.parametrize("options", [{"patch": 0}, {"stride": 0}, {"batch_size": 0}, {"patch": 31}, {"fill": "black"}])
 def test_occlusions_options(small_model, x, options):
-    with pytest.raises(MinicnnError, match="expected at least|does not fit"):
+    with pytest.raises(MinicnnError, match="; expected "):
         minicnn.occlusion(small_model.network, x, prepared=True, **options)
 
 
