@@ -6,6 +6,7 @@ from minicnn.classes import ClassNames
 from minicnn.errors import MinicnnError
 from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
+from minicnn.kernels import use_algorithm
 from minicnn.model import Model, load
 from minicnn.network import Network, Trace
 from minicnn.probability import cross_entropy, softmax
@@ -36,4 +37,5 @@ __all__ = [
     "shipped_photo",
     "smoothgrad",
     "softmax",
+    "use_algorithm",
 ]

@@ -3,20 +3,36 @@
 Nothing here checks its input or keeps state; the layers do the checking and say what the numbers mean.
 """
 
-from minicnn.kernels.convolution import convolve, convolve_backward, kernel_gradient
+from minicnn.kernels.convolution import (
+    ALGORITHMS,
+    Filters,
+    convolve,
+    convolve_backward,
+    use_algorithm,
+)
+from minicnn.kernels.dense import dense, dense_backward
+from minicnn.kernels.im2col import kernel_gradient
 from minicnn.kernels.pooling import (
     average_pool,
     average_pool_backward,
     max_pool,
     max_pool_backward,
 )
+from minicnn.kernels.rectifier import relu, relu_backward
 
 __all__ = [
+    "ALGORITHMS",
+    "Filters",
     "average_pool",
     "average_pool_backward",
     "convolve",
     "convolve_backward",
+    "dense",
+    "dense_backward",
     "kernel_gradient",
     "max_pool",
     "max_pool_backward",
+    "relu",
+    "relu_backward",
+    "use_algorithm",
 ]

@@ -1,78 +1,148 @@
-r"""Convolution as a matrix product over patches (see `minicnn.kernels.im2col`), forward and backward.
+"""Convolution: one function each way, and the table of algorithms behind them.
 
-With X the patches of the input (rows x kh*kw*C), K the kernel as a matrix (kh*kw*C x filters) and Y the output,
+    =========  =========================================  =====================================================
+    name       for                                        how
+    =========  =========================================  =====================================================
+    im2col     everything                                 `minicnn.kernels.im2col`: the definition
+    winograd2  3x3 filters, stride 1, float32             `minicnn.kernels.winograd`, F(2x2, 3x3)
+    winograd4  3x3 filters, stride 1, float32             `minicnn.kernels.winograd`, F(4x4, 3x3)
+    auto       everything                                 the one with the least work, see `choose`
+    =========  =========================================  =====================================================
 
-    forward            Y  = X K + bias
-    kernel gradient    dK = X^T dY
-    input gradient     dX = dY K^T,  and each number of dX is added back to its pixel.
+An algorithm that cannot do a convolution leaves it to im2col. Convolutions in float64, as in gradient checks, always run on im2col.
 
-Like every deep-learning library, this does not flip the kernel: strictly it is a cross-correlation.
-
-The patches of a whole VGG16 layer would take 115 MB for one image, so all three work through blocks of output rows.
+Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and
+output swapped, so at stride 1 the same table serves it. Another stride goes back the way that im2col came.
 """
 
 from __future__ import annotations
 
+import contextlib
+import math
 from collections.abc import Iterator
+from contextvars import ContextVar
+from functools import cached_property
 
 import numpy as np
 
+from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels.im2col import gather_patches, scatter_patches
+from minicnn.kernels.im2col import backward_im2col, convolve_im2col
+from minicnn.kernels.product import padded_rows
+from minicnn.kernels.winograd import convolve_winograd, pack_kernel
 
-#: The most memory that one block of patches may take, in bytes: enough for any VGG16 layer at 224 x 224 in one piece, since each
-#: change between the compiled kernels and the matrix product costs some milliseconds of waiting threads.
-PATCH_BYTES = 128_000_000
+#: Winograd's algorithms and the size of their output tiles.
+TILES = {"winograd2": 2, "winograd4": 4}
+ALGORITHMS = ("auto", "im2col", *TILES)
 
+#: Reading one transformed weight from memory takes about as long as this many multiply-adds (27 GB/s against 180 GMAC/s).
+READING = 27
 
-def _blocks(x_shape, kernel_shape, out_width, rows, dtype) -> Iterator[tuple[int, np.ndarray]]:
-    """Cut `rows` output rows into blocks; yield each block's first row and a patch array (reused) for it."""
-    kernel_height, kernel_width, channels, _ = kernel_shape
-    row_shape = (out_width, kernel_height, kernel_width, channels)
-    rows_at_once = max(1, PATCH_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
-    patches = np.empty((min(rows, rows_at_once), *row_shape), dtype)
-    for first in range(0, rows, rows_at_once):
-        yield first, patches[: rows - first]
+_wanted: ContextVar[str] = ContextVar("algorithm", default="auto")
 
 
-def convolve(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window) -> np.ndarray:
+class Filters:
+    """A bank of filters with what the algorithms make of it, made when first needed and kept.
+
+    Parameters
+    ----------
+    kernel : array (kh, kw, C, filters)
+    """
+
+    def __init__(self, kernel: np.ndarray):
+        self.kernel = kernel
+        self._packed: dict[int, np.ndarray] = {}
+
+    def packed(self, tile: int) -> np.ndarray:
+        """Return the filters transformed for Winograd's method."""
+        if tile not in self._packed:
+            self._packed[tile] = pack_kernel(self.kernel, tile)
+        return self._packed[tile]
+
+    @cached_property
+    def rotated(self) -> Filters:
+        """The filters turned by 180 degrees, input and output channels swapped: those of the backward pass."""
+        return Filters(np.ascontiguousarray(self.kernel[::-1, ::-1].transpose(0, 1, 3, 2)))
+
+
+@contextlib.contextmanager
+def use_algorithm(name: str) -> Iterator[None]:
+    """Pin the algorithm of all convolutions in a ``with`` block, in this thread only.
+
+    Parameters
+    ----------
+    name : {"auto", "im2col", "winograd2", "winograd4"}
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such algorithm.
+    """
+    if name not in ALGORITHMS:
+        raise UnknownNameError(f"there is no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+    token = _wanted.set(name)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, ...], window: Window) -> str:
+    """Choose an algorithm by the shapes: the wanted one if it can do the convolution, or for "auto" the one with the least work.
+
+    The work of Winograd's method is, per pair of channels, its multiplications and the reading of the transformed weights:
+    positions * (tiles, in whole groups of 14, + `READING`). With large tiles there are fewer of them, but more positions; F(2x2)
+    wins on the smallest maps. Even a first layer with 3 channels is faster so than by im2col, whose matrix product comes from BLAS:
+    its threads and numba's wait for each other.
+    """
+    wanted = _wanted.get()
+    possible = kernel_shape[:2] == (3, 3) and window.stride == (1, 1) and dtype == np.float32
+    if wanted == "im2col" or not possible:
+        return "im2col"
+    if wanted in TILES:
+        return wanted
+    height, width = window.output_size(*x_shape[1:3])
+
+    def work(name: str) -> int:
+        tile = TILES[name]
+        tiles = x_shape[0] * math.ceil(height / tile) * math.ceil(width / tile)
+        return (tile + 2) ** 2 * (padded_rows(tiles) + READING)
+
+    return min(TILES, key=work)
+
+
+def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, rectify: bool = False) -> np.ndarray:
     """Convolve images with a bank of filters.
 
     Parameters
     ----------
     x : array (N, H, W, C)
-    kernel : array (kh, kw, C, filters)
+    filters : Filters
     bias : array (filters,)
     window : Window
-        Stride and padding; its kernel size is that of `kernel`.
+        Stride and padding; its kernel size is that of the filters.
+    rectify : bool
+        Whether a ReLU follows, which then costs nothing: what is negative becomes 0.
 
     Returns
     -------
     array (N, OH, OW, filters)
     """
-    batch, height, width, _ = x.shape
-    filters = kernel.shape[3]
-    out_height, out_width = window.output_size(height, width)
-    x = np.ascontiguousarray(x)
-    output = np.empty((batch, out_height, out_width, filters), np.result_type(x, kernel))
-    output_rows = output.reshape(batch * out_height, out_width, filters)
-    matrix = kernel.reshape(-1, filters)
-    for first, patches in _blocks(x.shape, kernel.shape, out_width, batch * out_height, x.dtype):
-        gather_patches(x, window.stride, window.padding, out_height, first, patches)
-        block = output_rows[first : first + len(patches)].reshape(-1, filters)
-        np.matmul(patches.reshape(len(block), -1), matrix, out=block)
-        block += bias
-    return output
+    kernel = filters.kernel
+    algorithm = choose(x.shape, np.result_type(x, kernel, bias), kernel.shape, window)
+    if algorithm == "im2col":
+        return convolve_im2col(x, kernel, bias, window, rectify)
+    return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
 
 
-def convolve_backward(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
+def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
     """Send a gradient of the output back to the images.
 
     Parameters
     ----------
     gradient : array (N, OH, OW, filters)
         Gradient of some scalar with respect to the output of `convolve`.
-    kernel, window
+    filters, window
         As for `convolve`.
     x_shape : tuple
         Shape (N, H, W, C) of the images.
@@ -82,40 +152,14 @@ def convolve_backward(gradient: np.ndarray, kernel: np.ndarray, window: Window, 
     array (N, H, W, C)
         Gradient of the same scalar with respect to the images.
     """
-    batch, out_height, out_width, filters = gradient.shape
-    dtype = np.result_type(gradient, kernel)
-    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
-    matrix = kernel.reshape(-1, filters)
-    x_gradient = np.zeros(x_shape, dtype)
-    for first, patches in _blocks(x_shape, kernel.shape, out_width, batch * out_height, dtype):
-        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
-        np.matmul(block, matrix.T, out=patches.reshape(len(block), -1))
-        scatter_patches(patches, window.stride, window.padding, out_height, first, x_gradient)
-    return x_gradient
-
-
-def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
-    """Sum the gradient of the kernel over all positions of all images.
-
-    Parameters
-    ----------
-    gradient : array (N, OH, OW, filters)
-        Gradient of some scalar with respect to the output of `convolve`.
-    x : array (N, H, W, C)
-        The images that were convolved.
-    window : Window
-
-    Returns
-    -------
-    array (kh, kw, C, filters)
-    """
-    batch, out_height, out_width, filters = gradient.shape
-    kernel_shape = (*window.kernel_size, x.shape[3], filters)
-    x = np.ascontiguousarray(x)
-    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
-    total = np.zeros((int(np.prod(kernel_shape[:3])), filters), np.result_type(gradient, x))
-    for first, patches in _blocks(x.shape, kernel_shape, out_width, batch * out_height, x.dtype):
-        gather_patches(x, window.stride, window.padding, out_height, first, patches)
-        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
-        total += patches.reshape(len(block), -1).T @ block
-    return total.reshape(kernel_shape)
+    kernel = filters.kernel
+    kernel_shape = (*kernel.shape[:2], kernel.shape[3], kernel.shape[2])
+    algorithm = "im2col"
+    if window.stride == (1, 1) and all(p < k for p, k in zip(window.padding, window.kernel_size)):
+        padding = tuple(k - 1 - p for p, k in zip(window.padding, window.kernel_size))
+        back = Window(window.kernel_size, padding=padding)
+        algorithm = choose(gradient.shape, np.result_type(gradient, kernel), kernel_shape, back)
+    if algorithm == "im2col":
+        return backward_im2col(gradient, kernel, window, x_shape)
+    no_bias = np.zeros(x_shape[3], np.float32)
+    return convolve_winograd(gradient, filters.rotated.packed(TILES[algorithm]), no_bias, back, TILES[algorithm])

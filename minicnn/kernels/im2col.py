@@ -1,92 +1,128 @@
-r"""im2col and col2im: sliding windows written out as rows of a matrix, and back.
+r"""Convolution as a matrix product over patches (see `minicnn.kernels.patches`): the definition, for every geometry.
 
-A convolution is one weighted sum per window position. Copy each window's pixels into a row of their own, and all the sums become
-one matrix product, which is what computers do best::
+With X the patches of the input (rows x kh*kw*C), K the kernel as a matrix (kh*kw*C x filters) and Y the output,
 
-    image (H, W, C)                patches                      kernel         output
-    +-----------+        row 0: [ window at (0, 0) ]          [         ]
-    | +---+     |        row 1: [ window at (0, 1) ]     x    [ kh*kw*C ]   =  rows x filters
-    | |   |     |          ...                                [    x    ]
-    | +---+     |        last:  [ window at (-1, -1) ]        [ filters ]
-    +-----------+               kh*kw*C numbers each
+    forward            Y  = X K + bias
+    kernel gradient    dK = X^T dY
+    input gradient     dX = dY K^T,  and each number of dX is added back to its pixel.
 
-The price is memory: a 3x3 window writes each pixel nine times. So the patches are made for some output rows at a time. Rows are
-counted through the whole batch: output row r belongs to image r // out_height.
+Like every deep-learning library, this does not flip the kernel: strictly it is a cross-correlation.
+
+The patches of a whole VGG16 layer would take 115 MB for one image, so all three work through blocks of output rows.
 """
 
 from __future__ import annotations
 
-from numba import prange
+from collections.abc import Iterator
 
-from minicnn.kernels.jit import jit
+import numpy as np
+
+from minicnn.geometry import Window
+from minicnn.kernels.memory import empty
+from minicnn.kernels.patches import gather_patches, scatter_patches
+
+#: The most memory that one block of patches may take, in bytes: enough for any VGG16 layer at 224 x 224 in one piece, since each
+#: change between the compiled kernels and the matrix product costs some milliseconds of waiting threads.
+PATCH_BYTES = 128_000_000
 
 
-@jit
-def gather_patches(x, stride, padding, out_height, first_row, patches):
-    """Copy the windows of some output rows out of the images (im2col).
+def _blocks(x_shape, kernel_shape, out_width, rows, dtype) -> Iterator[tuple[int, np.ndarray]]:
+    """Cut `rows` output rows into blocks; yield each block's first row and a patch array (reused) for it."""
+    kernel_height, kernel_width, channels, _ = kernel_shape
+    row_shape = (out_width, kernel_height, kernel_width, channels)
+    rows_at_once = max(1, PATCH_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
+    patches = np.empty((min(rows, rows_at_once), *row_shape), dtype)
+    for first in range(0, rows, rows_at_once):
+        yield first, patches[: rows - first]
+
+
+def convolve_im2col(
+    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window, rectify: bool = False
+) -> np.ndarray:
+    """Convolve images with a bank of filters.
 
     Parameters
     ----------
     x : array (N, H, W, C)
-        The images.
-    stride, padding : pair of int
-        Vertical, horizontal.
-    out_height : int
-        Output rows per image.
-    first_row : int
-        The first output row to write, counted through the batch.
-    patches : array (rows, out_width, kh, kw, C)
-        Where the windows go; pixels of the padding become 0.
+    kernel : array (kh, kw, C, filters)
+    bias : array (filters,)
+    window : Window
+        Stride and padding; its kernel size is that of `kernel`.
+    rectify : bool
+        Whether to make what is negative zero, while it is at hand.
+
+    Returns
+    -------
+    array (N, OH, OW, filters)
     """
-    _, height, width, channels = x.shape
-    rows, out_width, kernel_height, kernel_width, _ = patches.shape
-    for r in prange(rows):
-        image = (first_row + r) // out_height
-        top = ((first_row + r) % out_height) * stride[0] - padding[0]
-        for ox in range(out_width):
-            left = ox * stride[1] - padding[1]
-            for ky in range(kernel_height):
-                for kx in range(kernel_width):
-                    iy, ix = top + ky, left + kx
-                    if 0 <= iy < height and 0 <= ix < width:
-                        for c in range(channels):
-                            patches[r, ox, ky, kx, c] = x[image, iy, ix, c]
-                    else:
-                        for c in range(channels):
-                            patches[r, ox, ky, kx, c] = 0
+    batch, height, width, _ = x.shape
+    filters = kernel.shape[3]
+    out_height, out_width = window.output_size(height, width)
+    x = np.ascontiguousarray(x)
+    output = empty((batch, out_height, out_width, filters), np.result_type(x, kernel))
+    output_rows = output.reshape(batch * out_height, out_width, filters)
+    matrix = kernel.reshape(-1, filters)
+    for first, patches in _blocks(x.shape, kernel.shape, out_width, batch * out_height, x.dtype):
+        gather_patches(x, window.stride, window.padding, out_height, first, patches)
+        block = output_rows[first : first + len(patches)].reshape(-1, filters)
+        np.matmul(patches.reshape(len(block), -1), matrix, out=block)
+        block += bias
+        if rectify:
+            np.maximum(block, 0, out=block)
+    return output
 
 
-@jit
-def scatter_patches(patches, stride, padding, out_height, first_row, x):
-    """Add each window's numbers to the pixels they came from (col2im): the transpose of `gather_patches`.
-
-    Windows overlap, so two of them may add to one pixel. To run in parallel without two threads at the same pixel, each image row
-    looks for the windows that cover it, instead of each window for its pixels.
+def backward_im2col(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
+    """Send a gradient of the output back to the images.
 
     Parameters
     ----------
-    patches : array (rows, out_width, kh, kw, C)
-        One number for each pixel of each window of some output rows.
-    stride, padding, out_height, first_row
-        As for `gather_patches`.
-    x : array (N, H, W, C)
-        The images that the numbers are added to.
+    gradient : array (N, OH, OW, filters)
+        Gradient of some scalar with respect to the output of `convolve_im2col`.
+    kernel, window
+        As for `convolve_im2col`.
+    x_shape : tuple
+        Shape (N, H, W, C) of the images.
+
+    Returns
+    -------
+    array (N, H, W, C)
+        Gradient of the same scalar with respect to the images.
     """
-    batch, height, width, channels = x.shape
-    rows, out_width, kernel_height, kernel_width, _ = patches.shape
-    first_image = first_row // out_height
-    images = min(batch, (first_row + rows - 1) // out_height + 1) - first_image
-    for row in prange(images * height):
-        image, iy = first_image + row // height, row % height
-        for ky in range(kernel_height):
-            top = iy + padding[0] - ky
-            oy = top // stride[0]
-            r = image * out_height + oy - first_row
-            if top % stride[0] == 0 and 0 <= oy < out_height and 0 <= r < rows:
-                for ox in range(out_width):
-                    left = ox * stride[1] - padding[1]
-                    for kx in range(kernel_width):
-                        ix = left + kx
-                        if 0 <= ix < width:
-                            for c in range(channels):
-                                x[image, iy, ix, c] += patches[r, ox, ky, kx, c]
+    batch, out_height, out_width, filters = gradient.shape
+    dtype = np.result_type(gradient, kernel)
+    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
+    matrix = kernel.reshape(-1, filters)
+    x_gradient = np.zeros(x_shape, dtype)
+    for first, patches in _blocks(x_shape, kernel.shape, out_width, batch * out_height, dtype):
+        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
+        np.matmul(block, matrix.T, out=patches.reshape(len(block), -1))
+        scatter_patches(patches, window.stride, window.padding, out_height, first, x_gradient)
+    return x_gradient
+
+
+def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+    """Sum the gradient of the kernel over all positions of all images.
+
+    Parameters
+    ----------
+    gradient : array (N, OH, OW, filters)
+        Gradient of some scalar with respect to the output of `convolve_im2col`.
+    x : array (N, H, W, C)
+        The images that were convolved.
+    window : Window
+
+    Returns
+    -------
+    array (kh, kw, C, filters)
+    """
+    batch, out_height, out_width, filters = gradient.shape
+    kernel_shape = (*window.kernel_size, x.shape[3], filters)
+    x = np.ascontiguousarray(x)
+    gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
+    total = np.zeros((int(np.prod(kernel_shape[:3])), filters), np.result_type(gradient, x))
+    for first, patches in _blocks(x.shape, kernel_shape, out_width, batch * out_height, x.dtype):
+        gather_patches(x, window.stride, window.padding, out_height, first, patches)
+        block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
+        total += patches.reshape(len(block), -1).T @ block
+    return total.reshape(kernel_shape)

@@ -30,3 +30,8 @@ def jit(function: Callable) -> Callable:
         return numba.njit(parallel=True, cache=True)(function)
     except RuntimeError:  # numba found no folder that it may write to
         return numba.njit(parallel=True)(function)
+
+
+def inlined(function: Callable) -> Callable:
+    """Compile a part of a kernel into each kernel that calls it."""
+    return numba.njit(inline="always")(function)

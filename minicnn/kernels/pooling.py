@@ -11,6 +11,7 @@ from numba import prange
 
 from minicnn.geometry import Window
 from minicnn.kernels.jit import jit
+from minicnn.kernels.memory import empty
 
 
 @jit
@@ -41,6 +42,7 @@ def _max_pool_backward(gradient, winners, kernel_size, stride, padding, x_gradie
     _, out_height, out_width, _ = gradient.shape
     for row in prange(batch * height):
         image, iy = row // height, row % height
+        x_gradient[image, iy] = 0
         for ky in range(kernel_size[0]):
             top = iy + padding[0] - ky
             oy = top // stride[0]
@@ -77,6 +79,7 @@ def _average_pool_backward(gradient, kernel_size, stride, padding, x_gradient):
     share = 1 / (kernel_size[0] * kernel_size[1])
     for row in prange(batch * height):
         image, iy = row // height, row % height
+        x_gradient[image, iy] = 0
         for ky in range(kernel_size[0]):
             top = iy + padding[0] - ky
             oy = top // stride[0]
@@ -104,15 +107,15 @@ def max_pool(x: np.ndarray, window: Window) -> tuple[np.ndarray, np.ndarray]:
         Where each maximum came from, as row * W + column. Of equal pixels the first in reading order wins.
     """
     batch, height, width, channels = x.shape
-    output = np.empty((batch, *window.output_size(height, width), channels), x.dtype)
-    winners = np.empty(output.shape, np.int32)
+    output = empty((batch, *window.output_size(height, width), channels), x.dtype)
+    winners = empty(output.shape, np.int32)
     _max_pool(np.ascontiguousarray(x), window.kernel_size, window.stride, window.padding, output, winners)
     return output, winners
 
 
 def max_pool_backward(gradient: np.ndarray, winners: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
     """Send each window's gradient to the pixel that won it; returns an array of shape `x_shape`."""
-    x_gradient = np.zeros(x_shape, gradient.dtype)
+    x_gradient = empty(x_shape, gradient.dtype)
     _max_pool_backward(np.ascontiguousarray(gradient), winners, window.kernel_size, window.stride, window.padding, x_gradient)
     return x_gradient
 
@@ -120,13 +123,13 @@ def max_pool_backward(gradient: np.ndarray, winners: np.ndarray, window: Window,
 def average_pool(x: np.ndarray, window: Window) -> np.ndarray:
     """Take the mean of each window, the padding counted as zeros; (N, H, W, C) to (N, OH, OW, C)."""
     batch, height, width, channels = x.shape
-    output = np.empty((batch, *window.output_size(height, width), channels), x.dtype)
+    output = empty((batch, *window.output_size(height, width), channels), x.dtype)
     _average_pool(np.ascontiguousarray(x), window.kernel_size, window.stride, window.padding, output)
     return output
 
 
 def average_pool_backward(gradient: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
     """Send an equal share of each window's gradient to its pixels; returns an array of shape `x_shape`."""
-    x_gradient = np.zeros(x_shape, gradient.dtype)
+    x_gradient = empty(x_shape, gradient.dtype)
     _average_pool_backward(np.ascontiguousarray(gradient), window.kernel_size, window.stride, window.padding, x_gradient)
     return x_gradient

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
-
-from minicnn.layers.base import Layer
+from minicnn import kernels
+from minicnn.layers.base import Layer, check_gradient_shape
 
 
 @dataclass(frozen=True, eq=False)
@@ -18,11 +17,12 @@ class ReLU(Layer):
     """
 
     def forward(self, x):
-        return np.maximum(x, 0), x
+        return kernels.relu(x), x
 
     def backward(self, gradient, context):
         x = context
-        return gradient * (x > 0)
+        check_gradient_shape(gradient, x.shape)
+        return kernels.relu_backward(gradient, x)
 
     def decisions(self, context):
         x = context

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -59,6 +60,11 @@ class Conv2D(Layer):
         """The sliding window."""
         return Window.of(self.weight.shape[:2], self.stride, self.padding)
 
+    @cached_property
+    def _filters(self) -> kernels.Filters:
+        """The weights, with what the algorithms make of them; computed from `weight`, so no state of a call."""
+        return kernels.Filters(self.weight)
+
     def output_shape(self, input_shape: Shape) -> Shape:
         check_image_shape(input_shape, channels=self.weight.shape[2])
         return (*self.window.output_size(*input_shape[:2]), self.weight.shape[3])
@@ -69,12 +75,17 @@ class Conv2D(Layer):
 
     def forward(self, x):
         self.output_shape(x.shape[1:])
-        return kernels.convolve(x, self.weight, self.bias, self.window), x
+        return kernels.convolve(x, self._filters, self.bias, self.window), x
+
+    def forward_rectified(self, x):
+        """Compute the output of this layer and a ReLU after it in one go; no context, so there is no way back."""
+        self.output_shape(x.shape[1:])
+        return kernels.convolve(x, self._filters, self.bias, self.window, rectify=True)
 
     def backward(self, gradient, context):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
-        return kernels.convolve_backward(gradient, self.weight, self.window, x.shape)
+        return kernels.convolve_backward(gradient, self._filters, self.window, x.shape)
 
     def parameter_gradients(self, gradient, context):
         x = context

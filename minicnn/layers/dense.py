@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum
 
@@ -70,11 +71,11 @@ class Dense(Layer):
 
     def forward(self, x):
         self.output_shape(x.shape[1:])
-        return x @ self.weight + self.bias, x
+        return kernels.dense(x, self.weight, self.bias), x
 
     def backward(self, gradient, context):
         check_gradient_shape(gradient, (len(context), *self.bias.shape))
-        return gradient @ self.weight.T
+        return kernels.dense_backward(gradient, self.weight)
 
     def parameter_gradients(self, gradient, context):
         x = context

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from minicnn import kernels
 from minicnn.geometry import Window
-from minicnn.kernels import convolution
+from minicnn.kernels import Filters, im2col
 
 
 @st.composite
@@ -31,11 +31,11 @@ def test_convolution_and_its_transposes(problem):
     x, window, filters, generator = problem
     kernel = generator.standard_normal((*window.kernel_size, x.shape[3], filters))
     bias = generator.standard_normal(filters)
-    output = kernels.convolve(x, kernel, bias, window)
+    output = kernels.convolve(x, Filters(kernel), bias, window)
     assert output == pytest.approx(naive.convolve(x, kernel, bias, window))
     gradient = generator.standard_normal(output.shape)
     product = pytest.approx(np.vdot(output - bias, gradient), abs=1e-9)
-    assert np.vdot(x, kernels.convolve_backward(gradient, kernel, window, x.shape)) == product
+    assert np.vdot(x, kernels.convolve_backward(gradient, Filters(kernel), window, x.shape)) == product
     assert np.vdot(kernel, kernels.kernel_gradient(gradient, x, window)) == product
 
 
@@ -48,14 +48,14 @@ def test_convolution_in_blocks_is_the_same(problem, patch_bytes):
 
     def run():
         return (
-            kernels.convolve(x, kernel, np.zeros(filters), window),
-            kernels.convolve_backward(gradient, kernel, window, x.shape),
+            kernels.convolve(x, Filters(kernel), np.zeros(filters), window),
+            kernels.convolve_backward(gradient, Filters(kernel), window, x.shape),
             kernels.kernel_gradient(gradient, x, window),
         )
 
     whole = run()
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(convolution, "PATCH_BYTES", patch_bytes)
+        patch.setattr(im2col, "PATCH_BYTES", patch_bytes)
         for block, expected in zip(run(), whole):
             assert block == pytest.approx(expected)
 
@@ -103,7 +103,7 @@ def test_arrays_need_not_be_contiguous(generator):
     x = generator.standard_normal((1, 3, 9, 8)).transpose(0, 3, 2, 1)[:, ::2]
     kernel = generator.standard_normal((3, 2, 3, 4))
     window = Window.of((3, 2))
-    assert kernels.convolve(x, kernel, np.zeros(4), window) == pytest.approx(naive.convolve(x, kernel, np.zeros(4), window))
+    assert kernels.convolve(x, Filters(kernel), np.zeros(4), window) == pytest.approx(naive.convolve(x, kernel, np.zeros(4), window))
     assert np.array_equal(kernels.max_pool(x, window)[0], naive.pool(x, window, np.max, -np.inf))
 
 
@@ -111,7 +111,7 @@ def test_float32_is_as_exact_as_float32_can_be(generator):
     """The 1152 products of a VGG layer, summed in float32: a few units in the last place of the largest output."""
     x, kernel = generator.standard_normal((1, 12, 9, 128)), generator.standard_normal((3, 3, 128, 16))
     window = Window.of(3, 1, 1)
-    single = kernels.convolve(x.astype(np.float32), kernel.astype(np.float32), np.zeros(16, np.float32), window)
-    exact = kernels.convolve(x.astype(np.float32).astype(float), kernel.astype(np.float32).astype(float), np.zeros(16), window)
+    single = im2col.convolve_im2col(x.astype(np.float32), kernel.astype(np.float32), np.zeros(16, np.float32), window)
+    exact = im2col.convolve_im2col(x.astype(np.float32).astype(float), kernel.astype(np.float32).astype(float), np.zeros(16), window)
     assert single.dtype == np.float32
     assert np.abs(single - exact).max() < 2e-6 * np.abs(exact).max()

@@ -1,0 +1,76 @@
+"""Arrays whose memory is used again.
+
+A fresh large array comes from the operating system page by page, as it is first written to, and that can cost more than computing what
+is written. So memory is kept: scratch arrays for as long as their thread lives, and that of outputs from the moment when nobody refers
+to them any more until an output of a similar size is needed.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import math
+import threading
+import weakref
+
+import numpy as np
+import psutil
+
+CACHE_LINE = 64
+
+#: Arrays smaller than this, in bytes, are left to NumPy, which keeps such memory itself.
+SMALL = 1 << 20
+
+#: The most unused memory that is kept, in bytes: an eighth of the machine's.
+MOST_KEPT = psutil.virtual_memory().total // 8
+
+_scratch = threading.local()
+_unused: list[np.ndarray] = []
+_lock = threading.Lock()
+
+
+def aligned(size: int) -> np.ndarray:
+    """Return bytes that begin where a line of the processor's cache does, so that no vector lies across two lines."""
+    memory = np.empty(size + CACHE_LINE, np.uint8)
+    start = -memory.ctypes.data % CACHE_LINE
+    return memory[start : start + size]
+
+
+def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Return a float32 array with anything finite in it, valid until this thread asks for the same name again."""
+    arrays = _scratch.__dict__
+    size = math.prod(shape)
+    if name not in arrays or arrays[name].size < size:
+        arrays[name] = aligned(4 * size).view(np.float32)
+        arrays[name][:] = 0
+    return arrays[name][:size].reshape(shape)
+
+
+def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+    """Return an array with anything in it, like `numpy.empty`, in used memory if there is some of about the right size."""
+    dtype = np.dtype(dtype)
+    count = math.prod(shape)
+    size = count * dtype.itemsize
+    if size < SMALL:
+        return np.empty(shape, dtype)
+    memory = _take(size)
+    # The array keeps `handle` alive, and all its views do; when the last is gone, the memory is free again.
+    handle = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+    weakref.finalize(handle, _give_back, memory).atexit = False
+    return np.frombuffer(handle, dtype, count).reshape(shape)
+
+
+def _take(size: int) -> np.ndarray:
+    """Choose the smallest unused piece of memory that is large enough, but not twice as large; or get a new one."""
+    with _lock:
+        fitting = [i for i, memory in enumerate(_unused) if size <= memory.nbytes < 2 * size]
+        if fitting:
+            return _unused.pop(min(fitting, key=lambda i: _unused[i].nbytes))
+    return aligned(size)
+
+
+def _give_back(memory: np.ndarray) -> None:
+    """Keep memory for later, and let go of the oldest if it gets too much."""
+    with _lock:
+        _unused.append(memory)
+        while sum(kept.nbytes for kept in _unused) > MOST_KEPT:
+            _unused.pop(0)

@@ -1,0 +1,64 @@
+"""Many small matrix products at once, on explicit vectors.
+
+Winograd's method multiplies, for each of 16 or 36 positions, a matrix of tiles x channels with one of channels x filters. The kernel
+computes 14 rows x 32 columns of a product at a time: 28 vectors of running sums, two of the right-hand matrix and one of the left
+fill the 32 registers of AVX-512. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
+multipliers are always busy.
+
+The right-hand matrix is stored in panels of 32 columns, (position, panel, channel, 32), so that it is read in order.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numba import prange
+
+from minicnn.kernels.jit import jit
+from minicnn.kernels.memory import aligned
+from minicnn.kernels.vectors import add_products, load, store_sums, zero_sums
+
+#: The rows and columns that are computed at a time.
+ROWS, COLUMNS = 14, 32
+
+
+def padded_rows(count: int) -> int:
+    """Round a number of rows up to what the kernel computes."""
+    return -(-count // ROWS) * ROWS
+
+
+def pack_columns(matrices: np.ndarray) -> np.ndarray:
+    """Lay out (positions, channels, filters) as (positions, panels, channels, 32), padded with zeros to whole panels."""
+    positions, channels, filters = matrices.shape
+    panels = -(-filters // COLUMNS)
+    packed = aligned(4 * positions * panels * channels * COLUMNS).view(np.float32).reshape(positions, panels, channels, COLUMNS)
+    packed[:] = 0
+    for panel in range(panels):
+        columns = matrices[:, :, panel * COLUMNS : (panel + 1) * COLUMNS]
+        packed[:, panel, :, : columns.shape[2]] = columns
+    return packed
+
+
+@jit
+def multiply_packed(left, packed, rows, products):
+    """Multiply the first rows of each position's matrix with that position's packed one.
+
+    Parameters
+    ----------
+    left : float32 array (positions, padded rows, channels)
+    packed : float32 array (positions, panels, channels, 32)
+    rows : int
+        Rows that matter; computed are multiples of 14, which the arrays must have room for.
+    products : float32 array (positions, padded rows, panels * 32)
+        Where the products go.
+    """
+    positions, padded, channels = left.shape
+    panels = packed.shape[1]
+    columns = panels * COLUMNS
+    for task in prange(positions * panels):
+        position, panel = task // panels, task % panels
+        for row in range(position * padded, position * padded + rows, ROWS):
+            sums = zero_sums(ROWS)
+            for c in range(channels):
+                offset = (task * channels + c) * COLUMNS
+                sums = add_products(sums, left, row * channels + c, channels, load(packed, offset), load(packed, offset + 16))
+            store_sums(sums, products, row * columns + panel * COLUMNS, columns)

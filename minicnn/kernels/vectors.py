@@ -1,0 +1,112 @@
+"""Sixteen floats at a time: a vector type for numba, for the one loop that needs it.
+
+Compilers turn simple loops into vector instructions by themselves, and nearly all kernels here rely on that. The inner product of
+`minicnn.kernels.product` does not come out well that way: it must keep 28 running sums in registers. So it names its vectors. A
+`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it, which is right but slow, so `FAST` tells whether
+it is worth using.
+
+Sums are kept as a tuple of vectors, two for each of several rows: row i has sums[2 i] and sums[2 i + 1], 32 columns together.
+"""
+
+from __future__ import annotations
+
+from llvmlite import binding, ir
+from numba import types
+from numba.core import cgutils
+from numba.core.datamodel import models, register_default
+from numba.extending import intrinsic
+
+LANES = 16
+VECTOR = ir.VectorType(ir.FloatType(), LANES)
+
+#: Whether this processor has registers for such vectors.
+FAST = bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+class Float32x16(types.Type):
+    """Sixteen float32 numbers, for numba."""
+
+    def __init__(self):
+        super().__init__("float32x16")
+
+
+float32x16 = Float32x16()
+
+
+@register_default(Float32x16)
+class _Float32x16Model(models.PrimitiveModel):
+    def __init__(self, manager, frontend_type):
+        super().__init__(manager, frontend_type, VECTOR)
+
+
+@intrinsic
+def load(typing_context, array, offset):
+    """Read sixteen numbers from a flat offset into a contiguous float32 array."""
+
+    def generate(context, builder, signature, arguments):
+        vector = builder.load(_vector_at(builder, _data(context, builder, signature.args[0], arguments[0]), arguments[1]))
+        vector.align = 4
+        return vector
+
+    return float32x16(array, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def zero_sums(typing_context, rows):
+    """Make the sums of a number of rows, all zero; `rows` is written as a literal."""
+    count = 2 * rows.literal_value
+
+    def generate(context, builder, signature, arguments):
+        return context.make_tuple(builder, signature.return_type, [ir.Constant(VECTOR, [0.0] * LANES)] * count)
+
+    return types.UniTuple(float32x16, count)(rows), generate
+
+
+@intrinsic
+def add_products(typing_context, sums, array, offset, stride, left, right):
+    """Return the sums, to each row i of which array[offset + i * stride] times (left, right) is added."""
+
+    def generate(context, builder, signature, arguments):
+        sums, array, offset, stride, *factors = arguments
+        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
+        data = _data(context, builder, signature.args[1], array)
+        new = []
+        for i in range(signature.args[0].count // 2):
+            number = builder.load(builder.gep(data, [builder.add(offset, builder.mul(stride, stride.type(i)))]))
+            copies = _copies(builder, number)
+            for j, factor in enumerate(factors):
+                new.append(builder.call(multiply_add, [copies, factor, builder.extract_value(sums, 2 * i + j)]))
+        return context.make_tuple(builder, signature.return_type, new)
+
+    return sums(sums, array, types.intp, types.intp, float32x16, float32x16), generate
+
+
+@intrinsic
+def store_sums(typing_context, sums, array, offset, stride):
+    """Write the sums' row i, 32 numbers, to the flat offset + i * stride of a contiguous float32 array."""
+
+    def generate(context, builder, signature, arguments):
+        sums, array, offset, stride = arguments
+        data = _data(context, builder, signature.args[1], array)
+        for i in range(signature.args[0].count // 2):
+            for j in range(2):
+                position = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
+                builder.store(builder.extract_value(sums, 2 * i + j), _vector_at(builder, data, position)).align = 4
+        return context.get_dummy_value()
+
+    return types.void(sums, array, types.intp, types.intp), generate
+
+
+def _data(context, builder, array_type, array):
+    return context.make_array(array_type)(context, builder, array).data
+
+
+def _vector_at(builder, data, offset):
+    return builder.bitcast(builder.gep(data, [offset]), VECTOR.as_pointer())
+
+
+def _copies(builder, number):
+    """Fill a vector with one number."""
+    undefined = ir.Constant(VECTOR, ir.Undefined)
+    first = builder.insert_element(undefined, number, ir.IntType(32)(0))
+    return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))

@@ -1,0 +1,158 @@
+"""The fast kernels against the definitions, in float64, for whatever geometry hypothesis thinks of."""
+
+import gc
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+from minicnn import Network, kernels, use_algorithm
+from minicnn.errors import UnknownNameError
+from minicnn.geometry import Window
+from minicnn.kernels import Filters, memory, vectors, winograd
+from minicnn.kernels.convolution import TILES, choose
+from minicnn.kernels.im2col import backward_im2col, convolve_im2col
+from minicnn.layers import Conv2D, MaxPool2D, ReLU
+
+TILE_SIZES = list(TILES.values())
+
+
+@st.composite
+def problems(draw):
+    """Draw float32 images, a 3x3 kernel, a bias, and a window of stride 1 that fits."""
+    batch, channels, filters = draw(st.integers(1, 3)), draw(st.integers(1, 40)), draw(st.integers(1, 40))
+    height, width, padding = draw(st.integers(1, 20)), draw(st.integers(1, 20)), draw(st.tuples(st.integers(0, 2), st.integers(0, 2)))
+    assume(height + 2 * padding[0] >= 3 and width + 2 * padding[1] >= 3)
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = generator.standard_normal((batch, height, width, channels), np.float32)
+    kernel = generator.standard_normal((3, 3, channels, filters), np.float32)
+    return x, kernel, generator.standard_normal(filters, np.float32), Window.of(3, 1, padding)
+
+
+def close(found, exact):
+    assert found.dtype == np.float32 and found.shape == exact.shape
+    return np.abs(found - exact).max() <= 2e-5 * np.abs(exact).max()
+
+
+@given(problems(), st.sampled_from(TILE_SIZES), st.booleans())
+@settings(deadline=None)
+def test_winograd_is_convolution(problem, tile, rectify):
+    x, kernel, bias, window = problem
+    exact = convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), window, rectify)
+    assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile, rectify), exact)
+
+
+@given(problems(), st.sampled_from(TILE_SIZES), st.integers(1, 100_000))
+@settings(deadline=None, max_examples=30)
+def test_winograd_in_blocks_and_by_matmul(problem, tile, block_bytes):
+    """Small blocks of tiles, and the product of processors without wide vectors, give the same."""
+    x, kernel, bias, window = problem
+    exact = convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), window)
+    for fast in {vectors.FAST, False}:
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(vectors, "FAST", fast)
+            patch.setattr(winograd, "BLOCK_BYTES", block_bytes)
+            assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile), exact)
+
+
+@given(problems(), st.sampled_from(list(TILES)))
+@settings(deadline=None)
+def test_winograd_backward(problem, algorithm):
+    x, kernel, bias, window = problem
+    with use_algorithm(algorithm):
+        output = kernels.convolve(x, Filters(kernel), bias, window)
+        found = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
+    assert close(found, backward_im2col(output.astype(float), kernel.astype(float), window, x.shape))
+
+
+@pytest.mark.parametrize("tile", TILE_SIZES)
+def test_the_one_dimensional_transforms_are_the_written_matrices(tile, generator):
+    """y = A^T [(G g) * (B^T d)], with the code's B and A read off unit vectors."""
+    size = tile + 2
+    apply_input = {2: winograd._input_2, 4: winograd._input_4}[tile].py_func
+    apply_output = {2: winograd._output_2, 4: winograd._output_4}[tile].py_func
+    results = np.empty((size, size))
+    apply_input(*np.eye(size), *results)
+    output = np.array(apply_output(*np.eye(size)))
+    d, g = generator.standard_normal(size), generator.standard_normal(3)
+    y = output @ ((winograd.KERNEL_TRANSFORMS[tile] @ g) * (results @ d))
+    assert y == pytest.approx(np.correlate(d, g, "valid"))
+
+
+def test_nan_is_not_swallowed(generator):
+    x = generator.standard_normal((1, 8, 8, 4), np.float32)
+    x[0, 3, 3, 0] = np.nan
+    kernel = np.ones((3, 3, 4, 4), np.float32)
+    for name in kernels.ALGORITHMS:
+        with use_algorithm(name):
+            output = kernels.convolve(x, Filters(kernel), np.zeros(4, np.float32), Window.of(3, 1, 1), rectify=True)
+        assert np.isnan(output[0, 3, 3]).all()
+    assert np.isnan(kernels.relu(np.array([np.nan, 1.0]))).tolist() == [True, False]
+
+
+def test_the_choice_of_algorithm():
+    vgg = (3, 3, 512, 512)
+    one, stride = Window.of(3, 1, 1), Window.of(3, 2, 1)
+    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
+    assert choose((1, 14, 14, 512), np.float32, vgg, one) == "winograd2"
+    assert choose((16, 14, 14, 512), np.float32, vgg, one) == "winograd4"
+    assert choose((1, 28, 28, 512), np.float64, vgg, one) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, (5, 5, 512, 512), Window.of(5)) == "im2col"
+    with use_algorithm("winograd2"):
+        assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd2"
+        assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
+    with use_algorithm("im2col"):
+        assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
+    with pytest.raises(UnknownNameError, match="no algorithm 'fft'; there are auto, im2col, winograd2, winograd4"), use_algorithm("fft"):
+        pass
+
+
+def test_fused_steps_equal_the_plain_loop(generator):
+    weight, bias = generator.standard_normal((3, 3, 8, 8), np.float32), generator.standard_normal(8, np.float32)
+    conv = Conv2D(weight, bias, padding=1)
+    network = Network({"a": conv, "b": ReLU(), "c": conv, "d": MaxPool2D(2), "e": ReLU(), "f": conv, "g": conv, "h": ReLU()})
+    x = generator.standard_normal((2, 12, 10, 8), np.float32)
+    for name in kernels.ALGORITHMS:
+        with use_algorithm(name):
+            assert np.array_equal(network(x), network.trace(x).result)
+    assert len(network._steps) == 6
+
+
+@given(st.integers(1, 20), st.integers(1, 600), st.integers(1, 600), st.integers(0, 2**32 - 1))
+@settings(deadline=None, max_examples=50)
+def test_dense(rows, inputs, outputs, seed):
+    generator = np.random.default_rng(seed)
+    x = np.maximum(generator.standard_normal((rows, inputs), np.float32), 0)
+    weight, bias = generator.standard_normal((inputs, outputs), np.float32), generator.standard_normal(outputs, np.float32)
+    exact = x.astype(float) @ weight + bias
+    assert kernels.dense(x, weight, bias) == pytest.approx(exact, abs=1e-5 * np.abs(exact).max())
+    exact = bias.astype(float) @ weight.T
+    gradient = np.tile(bias, (rows, 1))
+    assert kernels.dense_backward(gradient, weight) == pytest.approx(np.tile(exact, (rows, 1)), abs=1e-5 * np.abs(exact).max() + 1e-5)
+
+
+def test_memory_is_not_handed_out_while_anybody_looks_at_it():
+    shape = (memory.SMALL // 4 + 1, 3)
+    array = memory.empty(shape, np.float32)
+    address = array.ctypes.data
+    assert address % memory.CACHE_LINE == 0
+    view = array[5:, 1]
+    del array
+    gc.collect()
+    other = memory.empty(shape, np.float32)
+    assert not np.shares_memory(other, view)
+    del view
+    gc.collect()
+    again = memory.empty(shape, np.float32)
+    assert again.ctypes.data == address
+
+
+def test_kept_memory_is_bounded(monkeypatch):
+    monkeypatch.setattr(memory, "MOST_KEPT", 3 * memory.SMALL)
+    for _ in range(3):
+        arrays = [memory.empty((memory.SMALL * 5 // 16,), np.float32) for _ in range(8)]
+        del arrays
+    assert sum(kept.nbytes for kept in memory._unused) <= 3 * memory.SMALL
