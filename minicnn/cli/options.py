@@ -12,6 +12,7 @@ import click
 from tqdm import tqdm
 
 from minicnn.architectures import ARCHITECTURES
+from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.resources import shipped_photo
 
 SHIPPED = "shipped:"
@@ -45,6 +46,15 @@ model_option = click.option("--model", default="vgg16-gap", show_default=True, h
 weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, for models without their own.")
 size_option = click.option(
     "--size", type=SizeType(), help="Pixels to scale the photo's centre to: one number, or HEIGHTxWIDTH.  [default: the model's]"
+)
+algorithm_option = click.option(
+    "--algorithm",
+    type=click.Choice(ALGORITHMS),
+    default="auto",
+    show_default=True,
+    expose_value=False,
+    callback=lambda context, parameter, value: context.with_resource(use_algorithm(value)),
+    help="How convolutions are computed; im2col is the definition.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 

@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, summary, gradcheck."""
+"""The commands that are not visualizers: report, predict, summary, gradcheck, bench."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import click
 import numpy as np
 
 import minicnn.model
-from minicnn.architectures import find_architecture
+from minicnn.architectures import ARCHITECTURES, find_architecture
 from minicnn.cli.options import (
+    algorithm_option,
     model_option,
     overwrite_option,
     part_bars,
@@ -40,6 +41,7 @@ CHECK_SIZE = 32
 @weights_option
 @size_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
+@algorithm_option
 @overwrite_option
 def report(photo, out, target, model, weights, size, seed, overwrite):
     """Write a web page of what the network sees in a photo.
@@ -64,6 +66,7 @@ def report(photo, out, target, model, weights, size, seed, overwrite):
 @model_option
 @weights_option
 @size_option
+@algorithm_option
 def predict(photo, top, as_json, model, weights, size):
     """Name what is on a photo."""
     loaded = minicnn.model.load(model, weights)
@@ -129,7 +132,60 @@ def gradcheck(model, weights, size, seed):
         raise MinicnnError(f"{model}: a backward pass differs from the finite differences; see the rows marked wrong")
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, summary, gradcheck)}
+@click.command()
+@click.option("--model", default="vgg16", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}; with random weights.")
+@click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1), help="How often everything is timed.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@algorithm_option
+def bench(model, rounds, as_json):
+    """Measure how fast the network runs on this machine.
+
+    A comparison with PyTorch is in the source's scripts/bench.
+    """
+    from minicnn import bench as measure
+
+    network = he_initialised(find_architecture(model).network())
+    timings = []
+    with part_bars(len(measure.WORKLOADS)) as progress:
+        for workload, batch, backward in measure.WORKLOADS:
+            progress(workload, 0, 1)
+            timings.append(measure.take_turns(workload, {"minicnn": measure.our_workload(network, batch, backward)}, rounds))
+            progress(workload, 1, 1)
+    layers = measure.layer_times(network, rounds=rounds)
+    limits = {"product": measure.peak_product_rate(), "bandwidth": measure.memory_bandwidth()}
+    if as_json:
+        found = {"machine": measure.machine(), "model": model, "limits": limits, "layers": layers}
+        click.echo(json.dumps({**found, "seconds": {timing.workload: timing.seconds for timing in timings}}, indent=2))
+        return
+    print_table(["workload", "ms"], [[timing.workload, f"{1e3 * timing.median('minicnn'):.1f}"] for timing in timings])
+    print_layer_times(layers)
+    print_limits(measure.machine(), limits)
+
+
+def print_layer_times(layers: dict[str, tuple[float, float]]) -> None:
+    """Print what each layer takes, those that matter."""
+    total = sum(forward + backward for forward, backward in layers.values())
+    click.echo()
+    print_table(
+        ["layer, batch 1", "forward ms", "backward ms", "share"],
+        [
+            [name, f"{1e3 * forward:.2f}", f"{1e3 * backward:.2f}", f"{(forward + backward) / total:.0%}"]
+            for name, (forward, backward) in layers.items()
+            if forward + backward > 0.005 * total
+        ],
+    )
+
+
+def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
+    """Print what the machine is and can do."""
+    click.echo(f"\n{', '.join(f'{name} {value}' for name, value in machine.items())}")
+    click.echo(
+        f"NumPy's matrix product: {limits['product'] / 1e9:.0f} billion multiply-adds per second; "
+        f"reading memory, one thread: {limits['bandwidth'] / 1e9:.1f} GB/s"
+    )
+
+
+TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, summary, gradcheck, bench)}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, int]:

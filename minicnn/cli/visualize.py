@@ -11,6 +11,7 @@ from docstring_parser import parse
 
 import minicnn.model
 from minicnn.cli.options import (
+    algorithm_option,
     model_option,
     overwrite_option,
     photo_argument,
@@ -48,7 +49,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
     flags.append(click.Option(["--out"], type=click.Path(path_type=Path), help=out_help))
     text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
     command = click.Command(visualizer.name, params=flags, callback=run, help=text, short_help=docstring.short_description)
-    for decorate in (overwrite_option, size_option, weights_option, model_option, photo_argument):
+    for decorate in (overwrite_option, algorithm_option, size_option, weights_option, model_option, photo_argument):
         command = decorate(command)
     return command
 

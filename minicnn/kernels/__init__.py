@@ -12,6 +12,7 @@ from minicnn.kernels.convolution import (
 )
 from minicnn.kernels.dense import dense, dense_backward
 from minicnn.kernels.im2col import kernel_gradient
+from minicnn.kernels.jit import thread_count
 from minicnn.kernels.pooling import (
     average_pool,
     average_pool_backward,
@@ -34,5 +35,6 @@ __all__ = [
     "max_pool_backward",
     "relu",
     "relu_backward",
+    "thread_count",
     "use_algorithm",
 ]

@@ -26,10 +26,24 @@ def jit(function: Callable) -> Callable:
     callable
         The compiled function; ``.py_func`` is the original.
     """
+    return _compile(function)
+
+
+def jit_reordering_sums(function: Callable) -> Callable:
+    """Compile a kernel like `jit`, but let the compiler add up in another order: many sums side by side, which are joined at the end."""
+    return _compile(function, fastmath={"reassoc", "contract"})
+
+
+def _compile(function: Callable, **options) -> Callable:
     try:
-        return numba.njit(parallel=True, cache=True)(function)
+        return numba.njit(parallel=True, cache=True, **options)(function)
     except RuntimeError:  # numba found no folder that it may write to
-        return numba.njit(parallel=True)(function)
+        return numba.njit(parallel=True, **options)(function)
+
+
+def thread_count() -> int:
+    """Tell how many threads the kernels use."""
+    return numba.get_num_threads()
 
 
 def inlined(function: Callable) -> Callable:

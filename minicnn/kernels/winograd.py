@@ -63,13 +63,12 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numba import prange
 
 from minicnn.geometry import Window
 from minicnn.kernels import vectors
-from minicnn.kernels.jit import inlined, jit
+from minicnn.kernels.jit import inlined, jit, thread_count
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.product import COLUMNS, multiply_packed, pack_columns, padded_rows
 
@@ -158,7 +157,7 @@ def convolve_winograd(
     most = max(1, BLOCK_BYTES // (4 * positions * (channels + filters)), packed.nbytes // (8 * positions * (channels + filters)))
     block = padded_rows(min(tiles, most))
     inputs, products = scratch("inputs", (positions, block, channels)), scratch("products", (positions, block, filters))
-    threads = numba.get_num_threads()
+    threads = thread_count()
     floor = ZERO if rectify else MINUS_INFINITY
     transform_inputs, transform_outputs = TRANSFORMS[tile]
     for first in range(0, tiles, block):

@@ -19,7 +19,7 @@ ORDER = [
     ["network"],
     ["rules", "probability", "initialise", "summary", "classes"],
     ["architectures", "objectives"],
-    ["gradcheck", "model", "results"],
+    ["gradcheck", "model", "results", "bench"],
     ["visualizers"],
     ["report"],
     ["cli"],
