@@ -12,6 +12,7 @@ import click
 from minicnn.cli.tools import TOOLS
 from minicnn.cli.visualize import make_command
 from minicnn.errors import MinicnnError
+from minicnn.kernels import announce_compilation
 from minicnn.visualizers import REGISTRY
 
 
@@ -49,6 +50,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C
         if hasattr(signal, name):
             signal.signal(getattr(signal, name), signal.default_int_handler)
+    announce_compilation(lambda: click.echo("compiling the kernels for this machine; this is done once ...", err=True))
     try:
         commands.main(arguments, prog_name="minicnn", standalone_mode=False)
     except click.UsageError as error:

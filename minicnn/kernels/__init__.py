@@ -12,7 +12,7 @@ from minicnn.kernels.convolution import (
 )
 from minicnn.kernels.dense import dense, dense_backward
 from minicnn.kernels.im2col import kernel_gradient
-from minicnn.kernels.jit import thread_count
+from minicnn.kernels.jit import announce_compilation, thread_count
 from minicnn.kernels.pooling import (
     average_pool,
     average_pool_backward,
@@ -24,6 +24,7 @@ from minicnn.kernels.rectifier import relu, relu_backward
 __all__ = [
     "ALGORITHMS",
     "Filters",
+    "announce_compilation",
     "average_pool",
     "average_pool_backward",
     "convolve",

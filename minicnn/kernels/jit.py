@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numba
+from numba.core import event
 
 
 def jit(function: Callable) -> Callable:
@@ -44,6 +45,27 @@ def _compile(function: Callable, **options) -> Callable:
 def thread_count() -> int:
     """Tell how many threads the kernels use."""
     return numba.get_num_threads()
+
+
+class _FirstCompilation(event.Listener):
+    """Calls back when numba compiles for the first time; loading from the cache does not count."""
+
+    def __init__(self, callback: Callable[[], None]):
+        self.callback = callback
+        self.called = False
+
+    def on_start(self, event):
+        if not self.called:
+            self.called = True
+            self.callback()
+
+    def on_end(self, event):
+        pass
+
+
+def announce_compilation(callback: Callable[[], None]) -> None:
+    """Have a function called, once, if this process must compile a kernel because the cache does not hold it."""
+    event.register("numba:compile", _FirstCompilation(callback))
 
 
 def inlined(function: Callable) -> Callable:

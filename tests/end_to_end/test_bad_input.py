@@ -70,6 +70,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["predict", "shipped:lion"], "no shipped photo 'lion'; there are panda, moose"),
         (["predict", "--model", "vgg61"], "no model 'vgg61' .*the models are vgg16-gap, vgg16, vgg19"),
         (["predict", "--model", "vgg16"], "vgg16 does not ship with weights"),
+        (["predict", "--algorithm", "fft"], "'fft' is not one of 'auto', 'im2col'"),
         (["summary", "nothing"], "no model 'nothing'"),
         (["summary", "--size", "8"], "pool4: a window of 2 does not fit"),
         (["gradcheck", "nothing"], "no model 'nothing'"),

@@ -117,6 +117,30 @@ def test_predict_json(panda):
     assert len(answer["top"]) == 3 and 0.9 < answer["top"][0]["probability"] <= 1
 
 
+@pytest.mark.parametrize("algorithm", ["im2col", "winograd2", "winograd4"])
+def test_algorithms_give_the_same_answer(algorithm):
+    answers = [json.loads(succeed("predict", "shipped:moose", "--json", "--algorithm", name))["top"] for name in (algorithm, "auto")]
+    assert [entry["class"] for entry in answers[0]] == [entry["class"] for entry in answers[1]]
+    for one, other in zip(*answers):
+        assert one["probability"] == pytest.approx(other["probability"], rel=1e-3)
+
+
+def test_compiling_is_announced_once_and_cached(tmp_path):
+    """With an empty cache one line says what the wait is for; with the cache there is no wait."""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for expected in (1, 0):
+        process = minicnn("predict", "--size", "32", env=environment)
+        assert process.returncode == 0 and process.stderr.count("compiling the kernels") == expected
+    assert any(name.suffix == ".nbi" for name in tmp_path.rglob("*"))
+
+
+def test_bench():
+    found = json.loads(succeed("bench", "--model", "vgg16-gap", "--rounds", "1", "--json"))
+    assert set(found) == {"machine", "model", "limits", "layers", "seconds"}
+    assert len(found["seconds"]) == 4 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
+    assert "conv3_2" in found["layers"]
+
+
 def test_summary():
     text = succeed("summary", "vgg16")
     row = next(line for line in text.splitlines() if line.startswith("conv3_2 "))
@@ -155,6 +179,6 @@ def test_every_visualizer(tmp_path, panda, name):
 
 def test_help_lists_every_command():
     text = succeed("--help")
-    for name in ("report", "predict", "summary", "gradcheck", *REGISTRY):
+    for name in ("report", "predict", "summary", "gradcheck", "bench", *REGISTRY):
         assert re.search(rf"^  {name} ", text, re.MULTILINE)
     assert minicnn("--version").stdout.startswith("minicnn, version")
