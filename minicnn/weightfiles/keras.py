@@ -28,7 +28,7 @@ from minicnn.files import check_place, explain_failure
 Shape = tuple[int, ...]
 
 #: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
-CHECK_BLOCK = 1 << 20
+CHECK_BLOCK = 1 << 16
 
 KINDS = {4: "convolution", 2: "dense layer"}
 
@@ -187,20 +187,32 @@ def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str
 
 
 def _read_array(dataset: h5py.Dataset, shape: Shape, path: Path) -> np.ndarray:
-    """Read one array as float32, straight into its place, after looking at its shape and type."""
+    """Read one array as float32, after looking at its shape and type.
+
+    Float32 numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used.
+    """
     if dataset.shape != tuple(shape):
         raise WeightFileError(
             f"{path}: {dataset.name} has shape {dataset.shape}, expected {tuple(shape)}. Name the model that the file was made for"
         )
     if dataset.dtype.kind != "f":
         raise WeightFileError(f"{path}: {dataset.name} holds {dataset.dtype}, expected floating-point numbers")
-    array = np.empty(shape, np.float32)
-    dataset.read_direct(array)
-    flat = array.reshape(-1)
-    for start in range(0, flat.size, CHECK_BLOCK):
-        if not np.isfinite(flat[start : start + CHECK_BLOCK]).all():
-            raise WeightFileError(f"{path}: {dataset.name} holds NaN or infinite values; expected finite ones. Get the file again")
+    offset = dataset.id.get_offset()  # None if the numbers lie in several pieces, or compressed
+    if dataset.dtype == np.dtype("<f4") == np.float32 and offset is not None:
+        array = np.asarray(np.memmap(path, np.float32, mode="r", offset=offset, shape=tuple(shape)))
+    else:
+        array = np.empty(shape, np.float32)
+        dataset.read_direct(array)
+    if not _all_finite(array.reshape(-1)):
+        raise WeightFileError(f"{path}: {dataset.name} holds NaN or infinite values; expected finite ones. Get the file again")
     return array
+
+
+def _all_finite(flat: np.ndarray) -> bool:
+    """Look for NaN and infinity block by block: a finite sum proves that there are none, and adding is faster than looking."""
+    blocks = (flat[start : start + CHECK_BLOCK] for start in range(0, flat.size, CHECK_BLOCK))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in blocks)
 
 
 def _text_list(group: h5py.Group, name: str) -> list[str] | None:

@@ -62,6 +62,28 @@ def test_other_floating_point_types_become_float32(tmp_path, dtype):
     assert found["conv1"]["weight"].dtype == np.float32
 
 
+@pytest.mark.parametrize("way", ["in one piece", "compressed", "big endian"])
+def test_ways_to_lie_in_the_file(tmp_path, generator, way):
+    parameters = {"conv1": {"weight": generator.random((3, 3, 4, 8), np.float32), "bias": generator.random(8, np.float32)}}
+    write_keras(tmp_path / "own.h5", parameters, {})
+
+    def change_file(file):
+        del file["conv1/kernel:0"]
+        options = {"compressed": {"compression": "gzip"}, "big endian": {"dtype": ">f4"}}.get(way, {})
+        file.create_dataset("conv1/kernel:0", data=parameters["conv1"]["weight"], **options)
+
+    change(tmp_path / "own.h5", change_file)
+    found, _ = read_keras(tmp_path / "own.h5", shapes(parameters))
+    assert_equal(found, parameters)
+    assert found["conv1"]["weight"].flags.writeable == (way != "in one piece")  # mapped, or read
+
+
+def test_huge_numbers_are_not_taken_for_infinite(tmp_path):
+    parameters = {"conv1": {"weight": np.full((3, 3, 1, 2), 3e38, np.float32), "bias": np.zeros(2, np.float32)}}
+    write_keras(tmp_path / "own.h5", parameters, {})
+    assert_equal(read_keras(tmp_path / "own.h5", shapes(parameters))[0], parameters)
+
+
 def change(path, change_file):
     with h5py.File(path, "r+") as file:
         change_file(file)
