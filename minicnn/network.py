@@ -160,9 +160,12 @@ class Network:
     def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
         """Compute the gradient with respect to every parameter, as {layer: {parameter: array}}; arguments as for `backward`."""
         gradients = {}
+        first = next(iter(self.parameters), None)
         for name, gradient in self._walk_back(trace, seeds, {}):
             if name is not None and self.layers[name].parameter_names:
                 gradients[name] = self.layers[name].parameter_gradients(gradient, trace.contexts[name])
+            if name == first:
+                break  # what lies below has no parameters
         return gradients
 
     def _walk_back(self, trace, seeds, rules) -> Iterator[tuple[str | None, np.ndarray]]:

@@ -3,15 +3,16 @@
 Nothing here checks its input or keeps state; the layers do the checking and say what the numbers mean.
 """
 
+from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.convolution import (
     ALGORITHMS,
     Filters,
     convolve,
     convolve_backward,
+    kernel_gradient,
     use_algorithm,
 )
 from minicnn.kernels.dense import dense, dense_backward
-from minicnn.kernels.im2col import kernel_gradient
 from minicnn.kernels.jit import announce_compilation, thread_count
 from minicnn.kernels.pooling import (
     average_pool,
@@ -32,6 +33,7 @@ __all__ = [
     "dense",
     "dense_backward",
     "kernel_gradient",
+    "matrix_product",
     "max_pool",
     "max_pool_backward",
     "relu",

@@ -12,7 +12,8 @@
 An algorithm that cannot do a convolution leaves it to im2col. Convolutions in float64, as in gradient checks, always run on im2col.
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and
-output swapped, so at stride 1 the same table serves it. Another stride goes back the way that im2col came.
+output swapped, so at stride 1 the same table serves it. Another stride goes back the way that im2col came. The gradient of the
+filters has Winograd's method for tiles of 4 only.
 """
 
 from __future__ import annotations
@@ -27,9 +28,15 @@ import numpy as np
 
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels.im2col import backward_im2col, convolve_im2col
+from minicnn.kernels import vectors
+from minicnn.kernels.im2col import (
+    backward_im2col,
+    convolve_im2col,
+    kernel_gradient_im2col,
+)
 from minicnn.kernels.product import padded_rows
 from minicnn.kernels.winograd import convolve_winograd, pack_kernel
+from minicnn.kernels.winograd_gradient import kernel_gradient_winograd
 
 #: Winograd's algorithms and the size of their output tiles.
 TILES = {"winograd2": 2, "winograd4": 4}
@@ -163,3 +170,25 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
         return backward_im2col(gradient, kernel, window, x_shape)
     no_bias = np.zeros(x_shape[3], np.float32)
     return convolve_winograd(gradient, filters.rotated.packed(TILES[algorithm]), no_bias, back, TILES[algorithm])
+
+
+def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+    """Sum the gradient of the filters over all positions of all images.
+
+    Parameters
+    ----------
+    gradient : array (N, OH, OW, filters)
+        Gradient of some scalar with respect to the output of `convolve`.
+    x : array (N, H, W, C)
+        The images that were convolved.
+    window : Window
+
+    Returns
+    -------
+    array (kh, kw, C, filters)
+    """
+    kernel_shape = (*window.kernel_size, x.shape[3], gradient.shape[3])
+    algorithm = choose(x.shape, np.result_type(gradient, x), kernel_shape, window)
+    if algorithm == "im2col" or _wanted.get() == "winograd2" or not vectors.FAST:
+        return kernel_gradient_im2col(gradient, x, window)
+    return kernel_gradient_winograd(gradient, x, window)

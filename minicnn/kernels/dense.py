@@ -10,6 +10,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
+from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.jit import jit, jit_reordering_sums, thread_count
 
 #: Up to so many rows the kernels here beat BLAS.
@@ -21,7 +22,7 @@ ZERO = np.float32(0)
 def dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
     """Compute x W + b for x (N, inputs), W (inputs, outputs), b (outputs,)."""
     if len(x) > FEW_ROWS or not x.dtype == weight.dtype == bias.dtype == np.float32:
-        return x @ weight + bias
+        return matrix_product(x, weight) + bias
     threads = thread_count()
     sums = np.zeros((threads, len(x), len(bias)), np.float32)
     _dense(np.ascontiguousarray(x), weight, sums, threads)
@@ -31,7 +32,7 @@ def dense(x: np.ndarray, weight: np.ndarray, bias: np.ndarray) -> np.ndarray:
 def dense_backward(gradient: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Compute g W^T for g (N, outputs), W (inputs, outputs)."""
     if len(gradient) > FEW_ROWS or not gradient.dtype == weight.dtype == np.float32:
-        return gradient @ weight.T
+        return matrix_product(gradient, weight.T)
     x_gradient = np.empty((len(gradient), len(weight)), np.float32)
     _dense_backward(np.ascontiguousarray(gradient), weight, x_gradient, thread_count())
     return x_gradient

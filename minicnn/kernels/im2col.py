@@ -101,7 +101,7 @@ def backward_im2col(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_
     return x_gradient
 
 
-def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+def kernel_gradient_im2col(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
     """Sum the gradient of the kernel over all positions of all images.
 
     Parameters

@@ -20,6 +20,9 @@ from minicnn.kernels.vectors import add_products, load, store_sums, zero_sums
 #: The rows and columns that are computed at a time.
 ROWS, COLUMNS = 14, 32
 
+#: The rows that are computed at a time where the left matrix is transposed: they divide the usual numbers of channels.
+TRANSPOSED_ROWS = 8
+
 
 def padded_rows(count: int) -> int:
     """Round a number of rows up to what the kernel computes."""
@@ -62,3 +65,31 @@ def multiply_packed(left, packed, rows, products):
                 offset = (task * channels + c) * COLUMNS
                 sums = add_products(sums, left, row * channels + c, channels, load(packed, offset), load(packed, offset + 16))
             store_sums(sums, products, row * columns + panel * COLUMNS, columns)
+
+
+@jit
+def multiply_transposed(left, right, rows, products):
+    """Multiply, for each position, the transpose of one matrix with another: sums over their first rows.
+
+    Parameters
+    ----------
+    left : float32 array (positions, padded rows, channels)
+        The number of channels is a multiple of `TRANSPOSED_ROWS`.
+    right : float32 array (positions, padded rows, filters)
+        The number of filters is a multiple of `COLUMNS`.
+    rows : int
+        Rows that are summed over.
+    products : float32 array (positions, channels, filters)
+        Where the products go.
+    """
+    positions, padded, channels = left.shape
+    filters = right.shape[2]
+    panels = filters // COLUMNS
+    for task in prange(positions * panels):
+        position, panel = task // panels, task % panels
+        for c in range(0, channels, TRANSPOSED_ROWS):
+            sums = zero_sums(TRANSPOSED_ROWS)
+            for row in range(position * padded, position * padded + rows):
+                offset = row * filters + panel * COLUMNS
+                sums = add_products(sums, left, row * channels + c, 1, load(right, offset), load(right, offset + 16))
+            store_sums(sums, products, (position * channels + c) * filters + panel * COLUMNS, filters)

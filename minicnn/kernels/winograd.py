@@ -68,6 +68,7 @@ from numba import prange
 
 from minicnn.geometry import Window
 from minicnn.kernels import vectors
+from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.jit import inlined, jit, thread_count
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.product import COLUMNS, multiply_packed, pack_columns, padded_rows
@@ -113,10 +114,10 @@ def transform_kernel(kernel: np.ndarray, tile: int) -> np.ndarray:
     """
     transform = KERNEL_TRANSFORMS[tile]
     both = np.kron(transform, transform)  # (positions, 9): both axes at once
-    flat = kernel.reshape(9, -1)
+    flat = kernel.reshape(9, -1).astype(np.float64)
     result = np.empty((len(both), flat.shape[1]), np.float32)
     for i, row in enumerate(both):
-        result[i] = row @ flat
+        result[i] = matrix_product(row[None], flat)[0]
     return result.reshape(len(both), *kernel.shape[2:])
 
 
@@ -178,7 +179,7 @@ def _at_least(floor, value):
 
 
 @inlined
-def _gather_tile(x, image, top, left, tile):
+def gather_tile(x, image, top, left, tile):
     """Copy a tile of pixels out of an image; what lies outside is 0."""
     _, height, width, channels = x.shape
     for i in range(tile.shape[0]):
@@ -246,7 +247,7 @@ def _transform_inputs_2(x, padding, output_size, first, count, inputs, threads):
         d, t = np.empty((4, 4, channels), np.float32), np.empty((4, 4, channels), np.float32)
         for k in range(count * thread // threads, count * (thread + 1) // threads):
             image, place = (first + k) // (down * across), (first + k) % (down * across)
-            _gather_tile(x, image, place // across * 2 - padding[0], place % across * 2 - padding[1], d)
+            gather_tile(x, image, place // across * 2 - padding[0], place % across * 2 - padding[1], d)
             for j in range(4):
                 _input_2(d[0, j], d[1, j], d[2, j], d[3, j], t[0, j], t[1, j], t[2, j], t[3, j])
             for i in range(4):
@@ -280,7 +281,7 @@ def _transform_outputs_2(products, bias, floor, first, count, output, threads):
 
 
 @jit
-def _transform_inputs_4(x, padding, output_size, first, count, inputs, threads):
+def transform_inputs_4(x, padding, output_size, first, count, inputs, threads):
     """Fill inputs[:, 0 ... count] with B^T d B of the tiles from `first` on."""
     down, across = (output_size[0] + 3) // 4, (output_size[1] + 3) // 4
     channels = x.shape[3]
@@ -288,7 +289,7 @@ def _transform_inputs_4(x, padding, output_size, first, count, inputs, threads):
         d, t = np.empty((6, 6, channels), np.float32), np.empty((6, 6, channels), np.float32)
         for k in range(count * thread // threads, count * (thread + 1) // threads):
             image, place = (first + k) // (down * across), (first + k) % (down * across)
-            _gather_tile(x, image, place // across * 4 - padding[0], place % across * 4 - padding[1], d)
+            gather_tile(x, image, place // across * 4 - padding[0], place % across * 4 - padding[1], d)
             for j in range(6):
                 _input_4(
                     d[0, j], d[1, j], d[2, j], d[3, j], d[4, j], d[5, j], t[0, j], t[1, j], t[2, j], t[3, j], t[4, j], t[5, j]
@@ -328,4 +329,4 @@ def _transform_outputs_4(products, bias, floor, first, count, output, threads):
                         target[f] = _at_least(floor, source[f] + bias[f])
 
 
-TRANSFORMS = {2: (_transform_inputs_2, _transform_outputs_2), 4: (_transform_inputs_4, _transform_outputs_4)}
+TRANSFORMS = {2: (_transform_inputs_2, _transform_outputs_2), 4: (transform_inputs_4, _transform_outputs_4)}

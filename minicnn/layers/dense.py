@@ -80,4 +80,4 @@ class Dense(Layer):
     def parameter_gradients(self, gradient, context):
         x = context
         check_gradient_shape(gradient, (len(x), *self.bias.shape))
-        return {"weight": x.T @ gradient, "bias": exact_sum(gradient, axis=0)}
+        return {"weight": kernels.matrix_product(x.T, gradient), "bias": exact_sum(gradient, axis=0)}

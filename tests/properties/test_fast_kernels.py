@@ -10,9 +10,13 @@ from hypothesis import strategies as st
 from minicnn import Network, kernels, use_algorithm
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels import Filters, memory, vectors, winograd
+from minicnn.kernels import Filters, memory, vectors, winograd, winograd_gradient
 from minicnn.kernels.convolution import TILES, choose
-from minicnn.kernels.im2col import backward_im2col, convolve_im2col
+from minicnn.kernels.im2col import (
+    backward_im2col,
+    convolve_im2col,
+    kernel_gradient_im2col,
+)
 from minicnn.layers import Conv2D, MaxPool2D, ReLU
 
 TILE_SIZES = list(TILES.values())
@@ -64,6 +68,17 @@ def test_winograd_backward(problem, algorithm):
         output = kernels.convolve(x, Filters(kernel), bias, window)
         found = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
     assert close(found, backward_im2col(output.astype(float), kernel.astype(float), window, x.shape))
+
+
+@given(problems(), st.integers(1, 100_000))
+@settings(deadline=None)
+def test_kernel_gradient(problem, block_bytes):
+    x, kernel, bias, window = problem
+    gradient = convolve_im2col(x, kernel, bias, window)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(winograd_gradient, "BLOCK_BYTES", block_bytes)
+        found = kernels.kernel_gradient(gradient, x, window)
+    assert close(found, kernel_gradient_im2col(gradient.astype(float), x.astype(float), window))
 
 
 @pytest.mark.parametrize("tile", TILE_SIZES)
