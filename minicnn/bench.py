@@ -14,9 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn.architectures import unset
+from minicnn.initialise import he_initialised
 from minicnn.kernels import thread_count
+from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from minicnn.network import Network
 from minicnn.objectives import class_score
+from minicnn.probability import cross_entropy
 
 #: Name of each workload, batch size, and whether it goes back to the input.
 WORKLOADS = (
@@ -27,6 +31,10 @@ WORKLOADS = (
 )
 
 TARGET = 0
+
+#: Of the training step.
+TRAINING = "SGD step, small VGG at 32 x 32, batch 64"
+RATE, MOMENTUM = 0.01, 0.9
 
 
 @dataclass(frozen=True)
@@ -62,6 +70,53 @@ def our_workload(network: Network, batch: int, backward: bool) -> Callable[[], o
     if backward:
         return lambda: class_score(TARGET).value_and_gradient(network, x)
     return lambda: network(x)
+
+
+def small_vgg() -> Network:
+    """Build a VGG for 32 x 32 images: three blocks of two convolutions with 32, 64 and 128 filters, then 256 units and 10 classes."""
+    layers: dict[str, Layer] = {}
+    channels = 3
+    for block, filters in enumerate((32, 64, 128), start=1):
+        for i in (1, 2):
+            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, channels, filters), unset(filters), padding=1)
+            layers[f"relu{block}_{i}"] = ReLU()
+            channels = filters
+        layers[f"pool{block}"] = MaxPool2D(2)
+    layers["flatten"] = Flatten()
+    layers["fc1"] = Dense(unset(4 * 4 * 128, 256), unset(256))
+    layers["relu"] = ReLU()
+    layers["fc2"] = Dense(unset(256, 10), unset(10))
+    return he_initialised(Network(layers))
+
+
+def training_batch() -> tuple[np.ndarray, np.ndarray]:
+    """Make 64 random images of 32 x 32 and their labels."""
+    generator = np.random.default_rng(0)
+    return generator.standard_normal((64, 32, 32, 3), np.float32), generator.integers(0, 10, 64)
+
+
+def our_training_step() -> Callable[[], object]:
+    """Return one step of gradient descent with momentum on the small VGG: forward, backward, update."""
+    x, labels = training_batch()
+    network = small_vgg()
+    momenta = {
+        layer: {name: np.zeros_like(array) for name, array in arrays.items()} for layer, arrays in network.parameters.items()
+    }
+
+    def step() -> float:
+        nonlocal network
+        trace = network.trace(x)
+        loss, seed = cross_entropy(trace.result, labels)
+        gradients = network.parameter_gradients(trace, {trace.last: seed})
+        updated = {}
+        for layer, arrays in network.parameters.items():
+            for name in arrays:
+                momenta[layer][name] = np.float32(MOMENTUM) * momenta[layer][name] + gradients[layer][name]
+            updated[layer] = {name: array - np.float32(RATE) * momenta[layer][name] for name, array in arrays.items()}
+        network = network.with_parameters(updated)
+        return loss
+
+    return step
 
 
 def take_turns(workload: str, rivals: Mapping[str, Callable[[], object]], rounds: int) -> Timing:

@@ -151,6 +151,7 @@ def bench(model, rounds, as_json):
             progress(workload, 0, 1)
             timings.append(measure.take_turns(workload, {"minicnn": measure.our_workload(network, batch, backward)}, rounds))
             progress(workload, 1, 1)
+    timings.append(measure.take_turns(measure.TRAINING, {"minicnn": measure.our_training_step()}, rounds))
     layers = measure.layer_times(network, rounds=rounds)
     limits = {"product": measure.peak_product_rate(), "bandwidth": measure.memory_bandwidth()}
     if as_json:

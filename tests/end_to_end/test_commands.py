@@ -137,7 +137,7 @@ def test_compiling_is_announced_once_and_cached(tmp_path):
 def test_bench():
     found = json.loads(succeed("bench", "--model", "vgg16-gap", "--rounds", "1", "--json"))
     assert set(found) == {"machine", "model", "limits", "layers", "seconds"}
-    assert len(found["seconds"]) == 4 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
+    assert len(found["seconds"]) == 5 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
     assert "conv3_2" in found["layers"]
 
 
