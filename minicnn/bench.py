@@ -123,7 +123,8 @@ def take_turns(workload: str, rivals: Mapping[str, Callable[[], object]], rounds
     """Time rivals alternately, after two rounds to warm up."""
     seconds: dict[str, list[float]] = {name: [] for name in rivals}
     for i in range(rounds + 2):
-        for name, run in rivals.items():
+        turn = list(rivals.items())
+        for name, run in turn[i % len(turn) :] + turn[: i % len(turn)]:  # nobody always comes after the same rival
             start = time.perf_counter()
             run()
             if i >= 2:
@@ -133,6 +134,7 @@ def take_turns(workload: str, rivals: Mapping[str, Callable[[], object]], rounds
 
 def layer_times(network: Network, batch: int = 1, rounds: int = 7) -> dict[str, tuple[float, float]]:
     """Time each layer forward and backward; returns medians in seconds."""
+    our_workload(network, batch, backward=True)()  # to warm up
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in network.layers}
     for _ in range(rounds):
         output, contexts = input_batch(batch), {}

@@ -6,6 +6,9 @@ threads of numba's next kernel. For a large product that does not matter; after 
 
 from __future__ import annotations
 
+import contextlib
+import threading
+from collections.abc import Iterator
 from functools import cache
 
 import numpy as np
@@ -14,15 +17,36 @@ from threadpoolctl import ThreadpoolController
 #: Products of at least so many multiply-adds are worth all threads.
 LARGE = 1_000_000_000
 
+_lock = threading.Lock()
+_inside = 0
+_limit = None
+
 
 def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
     """Compute a @ b for two matrices."""
     if a.shape[0] * a.shape[1] * b.shape[1] >= LARGE:
         return a @ b
-    with _controller().limit(limits=1, user_api="blas"):
+    with _one_thread():
         return a @ b
 
 
 @cache
 def _controller() -> ThreadpoolController:
     return ThreadpoolController()
+
+
+@contextlib.contextmanager
+def _one_thread() -> Iterator[None]:
+    """Limit BLAS to one thread as long as any of our threads is in here; the limit is the whole process's."""
+    global _inside, _limit
+    with _lock:
+        _inside += 1
+        if _inside == 1:
+            _limit = _controller().limit(limits=1, user_api="blas")
+    try:
+        yield
+    finally:
+        with _lock:
+            _inside -= 1
+            if _inside == 0:
+                _limit.restore_original_limits()

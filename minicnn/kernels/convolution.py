@@ -13,7 +13,7 @@ An algorithm that cannot do a convolution leaves it to im2col. Convolutions in f
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and
 output swapped, so at stride 1 the same table serves it. Another stride goes back the way that im2col came. The gradient of the
-filters has Winograd's method for tiles of 4 only.
+filters has Winograd's method for tiles of 4 only; pinned to winograd2, it takes im2col.
 """
 
 from __future__ import annotations
@@ -66,6 +66,9 @@ class Filters:
             self._packed[tile] = pack_kernel(self.kernel, tile)
         return self._packed[tile]
 
+    def __reduce__(self):
+        return Filters, (self.kernel,)  # what is derived depends on the machine
+
     @cached_property
     def rotated(self) -> Filters:
         """The filters turned by 180 degrees, input and output channels swapped: those of the backward pass."""
@@ -74,7 +77,7 @@ class Filters:
 
 @contextlib.contextmanager
 def use_algorithm(name: str) -> Iterator[None]:
-    """Pin the algorithm of all convolutions in a ``with`` block, in this thread only.
+    """Pin the algorithm of all convolutions in a ``with`` block, in this context only (see `contextvars`; so not in other threads).
 
     Parameters
     ----------
@@ -118,6 +121,12 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
     return min(TILES, key=work)
 
 
+def _common_type(*arrays: np.ndarray) -> np.dtype:
+    """Return the arrays' type if they have all the same, else float64, which no fast algorithm takes."""
+    types = {array.dtype for array in arrays}
+    return types.pop() if len(types) == 1 else np.dtype(np.float64)
+
+
 def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, rectify: bool = False) -> np.ndarray:
     """Convolve images with a bank of filters.
 
@@ -136,7 +145,7 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
     array (N, OH, OW, filters)
     """
     kernel = filters.kernel
-    algorithm = choose(x.shape, np.result_type(x, kernel, bias), kernel.shape, window)
+    algorithm = choose(x.shape, _common_type(x, kernel, bias), kernel.shape, window)
     if algorithm == "im2col":
         return convolve_im2col(x, kernel, bias, window, rectify)
     return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
@@ -165,7 +174,7 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
     if window.stride == (1, 1) and all(p < k for p, k in zip(window.padding, window.kernel_size)):
         padding = tuple(k - 1 - p for p, k in zip(window.padding, window.kernel_size))
         back = Window(window.kernel_size, padding=padding)
-        algorithm = choose(gradient.shape, np.result_type(gradient, kernel), kernel_shape, back)
+        algorithm = choose(gradient.shape, _common_type(gradient, kernel), kernel_shape, back)
     if algorithm == "im2col":
         return backward_im2col(gradient, kernel, window, x_shape)
     no_bias = np.zeros(x_shape[3], np.float32)
@@ -188,7 +197,7 @@ def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.n
     array (kh, kw, C, filters)
     """
     kernel_shape = (*window.kernel_size, x.shape[3], gradient.shape[3])
-    algorithm = choose(x.shape, np.result_type(gradient, x), kernel_shape, window)
+    algorithm = choose(x.shape, _common_type(gradient, x), kernel_shape, window)
     if algorithm == "im2col" or _wanted.get() == "winograd2" or not vectors.FAST:
         return kernel_gradient_im2col(gradient, x, window)
     return kernel_gradient_winograd(gradient, x, window)

@@ -1,7 +1,8 @@
 """Products of a few rows with a large matrix, as fully connected layers need them.
 
 VGG16's first dense layer has 411 MB of weights. For one image each weight is used once, so the time is that of reading them, and the
-kernels here do nothing but read them once, in order. Rows of weights whose input is 0, as a ReLU leaves many, are not even read. For
+kernels here do nothing but read them once, in order. Rows of weights whose input is 0, as a ReLU leaves many, are not even read (so
+an infinite weight there does not make a NaN). For
 many images a matrix product from BLAS is the better way; it is also the definition.
 """
 

@@ -14,6 +14,9 @@ def jit(function: Callable) -> Callable:
     The machine code is cached beside the source, or, if that folder is read-only, in numba's cache folder of the user. Where neither
     can be written the kernel still works and is compiled anew in each process.
 
+    numba renews a cached kernel when the kernel's own file changes, not when another file changes from which it compiles something in,
+    such as `vectors`. After editing those, delete the folders ``__pycache__`` here.
+
     Kernels may be called from several threads with numba's threading layers "omp" (its default on Linux) and "tbb", not with
     "workqueue"; and, as with all OpenMP code, not in a process forked after the first call.
 

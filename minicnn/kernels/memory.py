@@ -20,8 +20,8 @@ CACHE_LINE = 64
 #: Arrays smaller than this, in bytes, are left to NumPy, which keeps such memory itself.
 SMALL = 1 << 20
 
-#: The most unused memory that is kept, in bytes: an eighth of the machine's.
-MOST_KEPT = psutil.virtual_memory().total // 8
+#: The most unused memory that is kept, in bytes.
+MOST_KEPT = min(2_000_000_000, psutil.virtual_memory().total // 8)
 
 _scratch = threading.local()
 _unused: list[np.ndarray] = []
@@ -36,7 +36,7 @@ def aligned(size: int) -> np.ndarray:
 
 
 def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a float32 array with anything finite in it, valid until this thread asks for the same name again."""
+    """Return a float32 array with anything in it, valid until this thread asks for the same name again."""
     arrays = _scratch.__dict__
     size = math.prod(shape)
     if name not in arrays or arrays[name].size < size:
@@ -61,16 +61,25 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
 
 def _take(size: int) -> np.ndarray:
     """Choose the smallest unused piece of memory that is large enough, but not twice as large; or get a new one."""
-    with _lock:
-        fitting = [i for i, memory in enumerate(_unused) if size <= memory.nbytes < 2 * size]
-        if fitting:
-            return _unused.pop(min(fitting, key=lambda i: _unused[i].nbytes))
+    if _lock.acquire(blocking=False):
+        try:
+            fitting = [i for i, memory in enumerate(_unused) if size <= memory.nbytes < 2 * size]
+            if fitting:
+                return _unused.pop(min(fitting, key=lambda i: _unused[i].nbytes))
+        finally:
+            _lock.release()
     return aligned(size)
 
 
 def _give_back(memory: np.ndarray) -> None:
-    """Keep memory for later, and let go of the oldest if it gets too much."""
-    with _lock:
-        _unused.append(memory)
-        while sum(kept.nbytes for kept in _unused) > MOST_KEPT:
-            _unused.pop(0)
+    """Keep memory for later, and let go of the oldest if it gets too much.
+
+    This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just let go.
+    """
+    if _lock.acquire(blocking=False):
+        try:
+            _unused.append(memory)
+            while sum(kept.nbytes for kept in _unused) > MOST_KEPT:
+                _unused.pop(0)
+        finally:
+            _lock.release()

@@ -2,7 +2,7 @@
 
 Winograd's method multiplies, for each of 16 or 36 positions, a matrix of tiles x channels with one of channels x filters. The kernel
 computes 14 rows x 32 columns of a product at a time: 28 vectors of running sums, two of the right-hand matrix and one of the left
-fill the 32 registers of AVX-512. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
+take 31 of the 32 registers of AVX-512. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
 multipliers are always busy.
 
 The right-hand matrix is stored in panels of 32 columns, (position, panel, channel, 32), so that it is read in order.

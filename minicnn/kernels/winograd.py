@@ -53,6 +53,10 @@ of the 36 (or 16) positions in a tile, one matrix product:
 So a convolution is three passes: transform the input's tiles (V), multiply, transform the products (M) into the output's tiles. U is made
 once for each layer. V and M are made for a block of tiles at a time, which bounds the memory.
 
+**What to know.** A tile's outputs share all of its inputs, so rounding is not local: a very large number, or a NaN, at one pixel also
+reaches outputs of the same tile whose windows do not hold it (the large one by its rounding error). And as the choice of algorithm
+depends on the batch, so do the last digits. Where that matters, pin im2col.
+
 References
 ----------
 A. Lavin, S. Gray, "Fast Algorithms for Convolutional Neural Networks", arXiv:1509.09308.
@@ -156,7 +160,7 @@ def convolve_winograd(
     filters = packed.shape[1] * COLUMNS if vectors.FAST else len(bias)
     tiles = batch * math.ceil(output.shape[1] / tile) * math.ceil(output.shape[2] / tile)
     most = max(1, BLOCK_BYTES // (4 * positions * (channels + filters)), packed.nbytes // (8 * positions * (channels + filters)))
-    block = padded_rows(min(tiles, most))
+    block = padded_rows(max(1, min(tiles, most)))
     inputs, products = scratch("inputs", (positions, block, channels)), scratch("products", (positions, block, filters))
     threads = thread_count()
     floor = ZERO if rectify else MINUS_INFINITY

@@ -66,7 +66,7 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     tiles = batch * -(-height // TILE) * -(-width // TILE)
     # The product computes whole groups of channels and filters; what is beyond ours is left out at the end.
     rows, columns = -(-channels // TRANSPOSED_ROWS) * TRANSPOSED_ROWS, -(-filters // COLUMNS) * COLUMNS
-    block = padded_rows(min(tiles, max(1, BLOCK_BYTES // (4 * POSITIONS * (rows + columns)))))
+    block = padded_rows(max(1, min(tiles, BLOCK_BYTES // (4 * POSITIONS * (rows + columns)))))
     inputs, outputs = scratch("inputs", (POSITIONS, block, rows)), scratch("products", (POSITIONS, block, columns))
     products = scratch("kernel products", (POSITIONS, rows, columns))
     total = np.zeros(products.shape, np.float32)

@@ -92,6 +92,13 @@ def exact_sum(array: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:
     return array.sum(axis=axis, dtype=np.float64).astype(array.dtype)
 
 
+def read_only(array: np.ndarray) -> np.ndarray:
+    """Return a view of a parameter that cannot be written through, so that what is computed from it once stays right."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
 def check_image_shape(input_shape: Shape, channels: int | None = None) -> None:
     """Raise ShapeError unless the shape is (height, width, channels), with the given number of channels if any."""
     if len(input_shape) != 3 or channels not in (None, input_shape[2]):

@@ -16,6 +16,7 @@ from minicnn.layers.base import (
     check_gradient_shape,
     check_image_shape,
     exact_sum,
+    read_only,
 )
 
 
@@ -54,6 +55,8 @@ class Conv2D(Layer):
                 "expected (kernel height, kernel width, input channels, filters) and (filters,)"
             )
         Window.of(self.weight.shape[:2], self.stride, self.padding)  # raises for a wrong stride or padding
+        for name in self.parameter_names:  # a frozen dataclass is set so
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     @property
     def window(self) -> Window:

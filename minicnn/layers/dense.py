@@ -9,7 +9,7 @@ import numpy as np
 
 from minicnn import kernels
 from minicnn.errors import ShapeError
-from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum
+from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum, read_only
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,7 +22,7 @@ class Flatten(Layer):
         return (math.prod(input_shape),)
 
     def forward(self, x):
-        return x.reshape(len(x), -1), x.shape
+        return x.reshape(len(x), math.prod(x.shape[1:])), x.shape
 
     def backward(self, gradient, context):
         x_shape = context
@@ -56,6 +56,8 @@ class Dense(Layer):
                 f"a dense layer got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
                 "expected (inputs, outputs) and (outputs,)"
             )
+        for name in self.parameter_names:  # a frozen dataclass is set so
+            object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape != self.weight.shape[:1]:

@@ -1,12 +1,15 @@
 """The fast kernels against the definitions, in float64, for whatever geometry hypothesis thinks of."""
 
 import gc
+import pickle
+from concurrent.futures import ThreadPoolExecutor
 
 import numba
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from threadpoolctl import threadpool_info
 
 from minicnn import Network, kernels, use_algorithm
 from minicnn.errors import UnknownNameError
@@ -19,7 +22,7 @@ from minicnn.kernels.im2col import (
     kernel_gradient_im2col,
 )
 from minicnn.kernels.jit import jit
-from minicnn.layers import Conv2D, MaxPool2D, ReLU
+from minicnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 
 TILE_SIZES = list(TILES.values())
 
@@ -36,17 +39,24 @@ def problems(draw):
     return x, kernel, generator.standard_normal(filters, np.float32), Window.of(3, 1, padding)
 
 
-def close(found, exact):
+def close(found, exact, terms):
+    """Compare within rounding; `terms` is the same computation with absolute values, as sums may cancel."""
     assert found.dtype == np.float32 and found.shape == exact.shape
-    return np.abs(found - exact).max() <= 2e-5 * np.abs(exact).max()
+    return np.abs(found - exact).max() <= 1e-5 * terms.max()
+
+
+def exact_convolution(x, kernel, bias, window, rectify=False):
+    """Convolve in float64; returns the result and the sums of its terms' sizes."""
+    x, kernel, bias = x.astype(float), kernel.astype(float), bias.astype(float)
+    return convolve_im2col(x, kernel, bias, window, rectify), convolve_im2col(abs(x), abs(kernel), abs(bias), window)
 
 
 @given(problems(), st.sampled_from(TILE_SIZES), st.booleans())
 @settings(deadline=None)
 def test_winograd_is_convolution(problem, tile, rectify):
     x, kernel, bias, window = problem
-    exact = convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), window, rectify)
-    assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile, rectify), exact)
+    found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile, rectify)
+    assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
 
 
 @given(problems(), st.sampled_from(TILE_SIZES), st.integers(1, 100_000))
@@ -54,12 +64,12 @@ def test_winograd_is_convolution(problem, tile, rectify):
 def test_winograd_in_blocks_and_by_matmul(problem, tile, block_bytes):
     """Small blocks of tiles, and the product of processors without wide vectors, give the same."""
     x, kernel, bias, window = problem
-    exact = convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), window)
+    exact, terms = exact_convolution(x, kernel, bias, window)
     for fast in {vectors.FAST, False}:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vectors, "FAST", fast)
             patch.setattr(winograd, "BLOCK_BYTES", block_bytes)
-            assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile), exact)
+            assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile), exact, terms)
 
 
 @given(problems(), st.sampled_from(list(TILES)))
@@ -69,7 +79,8 @@ def test_winograd_backward(problem, algorithm):
     with use_algorithm(algorithm):
         output = kernels.convolve(x, Filters(kernel), bias, window)
         found = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
-    assert close(found, backward_im2col(output.astype(float), kernel.astype(float), window, x.shape))
+    exact = backward_im2col(output.astype(float), kernel.astype(float), window, x.shape)
+    assert close(found, exact, backward_im2col(abs(output).astype(float), abs(kernel).astype(float), window, x.shape))
 
 
 @given(problems(), st.integers(1, 100_000))
@@ -80,7 +91,8 @@ def test_kernel_gradient(problem, block_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(winograd_gradient, "BLOCK_BYTES", block_bytes)
         found = kernels.kernel_gradient(gradient, x, window)
-    assert close(found, kernel_gradient_im2col(gradient.astype(float), x.astype(float), window))
+    exact = kernel_gradient_im2col(gradient.astype(float), x.astype(float), window)
+    assert close(found, exact, kernel_gradient_im2col(abs(gradient).astype(float), abs(x).astype(float), window))
 
 
 @pytest.mark.parametrize("tile", TILE_SIZES)
@@ -185,6 +197,58 @@ def test_memory_is_not_handed_out_while_anybody_looks_at_it():
     gc.collect()
     again = memory.empty(shape, np.float32)
     assert again.ctypes.data == address
+
+
+def test_memory_given_back_in_the_midst_of_taking_some_does_no_harm():
+    """The garbage collector may run anywhere, and find arrays in cycles."""
+
+    class Cycle:
+        pass
+
+    threshold = gc.get_threshold()
+    gc.set_threshold(1, 1, 1)
+    try:
+        for _ in range(50):
+            cycle = Cycle()
+            cycle.itself, cycle.array = cycle, memory.empty((memory.SMALL,), np.float32)
+            del cycle
+    finally:
+        gc.set_threshold(*threshold)
+
+
+def test_blas_gets_its_threads_back():
+    threads = [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"]
+    a = np.ones((64, 64))
+    with ThreadPoolExecutor(4) as pool:
+        assert all((product == 64).all() for product in pool.map(lambda _: kernels.matrix_product(a, a), range(500)))
+    assert [info["num_threads"] for info in threadpool_info() if info["user_api"] == "blas"] == threads
+
+
+def test_parameters_cannot_be_changed_behind_the_layers_back(generator):
+    layer = Conv2D(generator.standard_normal((3, 3, 2, 4)), np.zeros(4))
+    with pytest.raises(ValueError, match="read-only"):
+        layer.weight[0] = 0
+    network = Network({"a": layer})
+    changed = network.with_parameters({"a": {"weight": 2 * layer.weight}})
+    x = generator.standard_normal((1, 5, 5, 2))
+    assert changed(x) == pytest.approx(2 * network(x))
+    again = pickle.loads(pickle.dumps(network.layers["a"]))
+    assert np.array_equal(again.forward(x)[0], network(x))
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_empty_batch(dtype):
+    conv = Conv2D(np.ones((3, 3, 2, 4), dtype), np.zeros(4, dtype), padding=1)
+    network = Network({"a": conv, "b": ReLU(), "c": MaxPool2D(2), "d": Flatten(), "e": Dense(np.ones((36, 5), dtype), np.ones(5, dtype))})
+    assert network(np.zeros((0, 6, 6, 2), dtype)).shape == (0, 5)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, ">f4"])
+def test_other_types_take_the_definition(generator, dtype):
+    x = generator.standard_normal((1, 6, 6, 4)).astype(np.float32)
+    kernel, bias = generator.standard_normal((3, 3, 4, 4)).astype(dtype), np.zeros(4, dtype)
+    found = kernels.convolve(x, Filters(kernel), bias, Window.of(3))
+    assert found == pytest.approx(convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), Window.of(3)), rel=1e-3, abs=1e-4)
 
 
 def test_kept_memory_is_bounded(monkeypatch):
