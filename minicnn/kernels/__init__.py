@@ -1,6 +1,7 @@
 """The number crunching: plain functions on plain arrays (N, H, W, C), and the only place that knows numba.
 
-Nothing here checks its input or keeps state; the layers do the checking and say what the numbers mean.
+Nothing here checks its input; the layers do the checking and say what the numbers mean. What is kept from call to call is memory to
+use again (`memory`) and filters in the form that an algorithm wants (`convolution.Filters`), never anything about a call.
 """
 
 from minicnn.kernels.blas import matrix_product

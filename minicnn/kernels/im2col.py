@@ -102,20 +102,7 @@ def backward_im2col(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_
 
 
 def kernel_gradient_im2col(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
-    """Sum the gradient of the kernel over all positions of all images.
-
-    Parameters
-    ----------
-    gradient : array (N, OH, OW, filters)
-        Gradient of some scalar with respect to the output of `convolve_im2col`.
-    x : array (N, H, W, C)
-        The images that were convolved.
-    window : Window
-
-    Returns
-    -------
-    array (kh, kw, C, filters)
-    """
+    """Sum the gradient of the kernel over all positions of all images x; returns an array (kh, kw, C, filters)."""
     batch, out_height, out_width, filters = gradient.shape
     kernel_shape = (*window.kernel_size, x.shape[3], filters)
     x = np.ascontiguousarray(x)

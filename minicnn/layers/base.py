@@ -8,7 +8,8 @@ that `forward` returns and `backward` is given::
     x_gradient = layer.backward(output_gradient, context)
 
 So a layer may be called twice, from two threads, or be part of two networks, and nothing gets mixed up. The context is as little as
-possible: the input, a shape, or the winners of a maximum. Nobody changes an array he was handed.
+possible: the input, a shape, or the winners of a maximum. Nobody changes an array he was handed. Parameters are read-only views;
+other values make another layer (`dataclasses.replace`) or another network (`Network.with_parameters`).
 """
 
 from __future__ import annotations

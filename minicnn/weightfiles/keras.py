@@ -189,7 +189,8 @@ def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str
 def _read_array(dataset: h5py.Dataset, shape: Shape, path: Path) -> np.ndarray:
     """Read one array as float32, after looking at its shape and type.
 
-    Float32 numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used.
+    Float32 numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used. So while the
+    model is in use the file may be replaced by another, but not be changed in place.
     """
     if dataset.shape != tuple(shape):
         raise WeightFileError(

@@ -74,6 +74,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["summary", "nothing"], "no model 'nothing'"),
         (["summary", "--size", "8"], "pool4: a window of 2 does not fit"),
         (["gradcheck", "nothing"], "no model 'nothing'"),
+        (["gradcheck", "--size", "20000"], "GB of memory"),
         (["saliency", "--target", "giant pandas"], "no class 'giant pandas'; the nearest names are giant panda"),
         (["saliency", "--target", "1000"], "indices run from 0 to 999"),
         (["saliency", "--output", "score"], "'score' is not one of 'logit'"),
