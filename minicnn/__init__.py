@@ -10,9 +10,22 @@ from minicnn.kernels import use_algorithm
 from minicnn.model import Model, load
 from minicnn.network import Network, Trace
 from minicnn.probability import cross_entropy, softmax
+from minicnn.replay import replay
 from minicnn.resources import shipped_photo
 from minicnn.results import Result
-from minicnn.visualizers import grad_cam, layer_outputs, occlusion, saliency, smoothgrad
+from minicnn.visualizers import (
+    channels,
+    class_model,
+    filters,
+    grad_cam,
+    intuition,
+    layer_outputs,
+    occlusion,
+    receptive_field,
+    saliency,
+    smoothgrad,
+    window,
+)
 
 __all__ = [
     "ARCHITECTURES",
@@ -23,19 +36,26 @@ __all__ = [
     "Network",
     "Result",
     "Trace",
+    "channels",
+    "class_model",
     "cross_entropy",
+    "filters",
     "grad_cam",
     "gradcheck",
     "he_initialised",
+    "intuition",
     "layer_outputs",
     "layers",
     "load",
     "objectives",
     "occlusion",
+    "receptive_field",
+    "replay",
     "rules",
     "saliency",
     "shipped_photo",
     "smoothgrad",
     "softmax",
     "use_algorithm",
+    "window",
 ]

@@ -6,10 +6,13 @@
     vgg16-gap  VGG16's 13 convolutions, global average pooling, one dense layer               15,227,688
     vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
     vgg19      the same with 16 convolutions                                                 143,667,240
+    alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
     =========  ============================================================================  =============
+alexnet is the one-column version that torchvision publishes, without local response normalisation.
 
 References
 ----------
+A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997 (alexnet).
 K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns D, E.
 B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:1512.04150 (global average pooling as the head).
 """
@@ -81,6 +84,34 @@ def _dense(inputs: int, outputs: int) -> Dense:
     return Dense(unset(inputs, outputs), unset(outputs))
 
 
+def _dense_head(layers: dict[str, Layer], input_size: int) -> Network:
+    """Close a trunk with three dense layers, the first two with ReLU and dropout."""
+    height, width, channels = list(Network(layers).shapes((input_size, input_size, 3)).values())[-1]
+    layers["flatten"] = Flatten()
+    layers["fc6"] = _dense(height * width * channels, 4096)
+    layers["relu6"] = ReLU()
+    layers["drop6"] = Dropout(0.5)
+    layers["fc7"] = _dense(4096, 4096)
+    layers["relu7"] = ReLU()
+    layers["drop7"] = Dropout(0.5)
+    layers["fc8"] = _dense(4096, 1000)
+    return Network(layers)
+
+
+def _alexnet(input_size: int) -> Network:
+    """Filters, kernel size, stride, padding, and whether a pool follows."""
+    layers: dict[str, Layer] = {}
+    channels = 3
+    plan = [(64, 11, 4, 2, True), (192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True)]
+    for i, (filters, kernel_size, stride, padding, pooled) in enumerate(plan, start=1):
+        layers[f"conv{i}"] = Conv2D(unset(kernel_size, kernel_size, channels, filters), unset(filters), stride, padding)
+        layers[f"relu{i}"] = ReLU()
+        if pooled:
+            layers[f"pool{i}"] = MaxPool2D(3, 2)
+        channels = filters
+    return _dense_head(layers, input_size)
+
+
 def _vgg_trunk(convolutions: tuple[int, ...]) -> dict[str, Layer]:
     """Blocks of 3x3 convolutions, each followed by a ReLU; at each block's end the image is halved."""
     layers: dict[str, Layer] = {}
@@ -95,17 +126,7 @@ def _vgg_trunk(convolutions: tuple[int, ...]) -> dict[str, Layer]:
 
 
 def _vgg(input_size: int, convolutions: tuple[int, ...]) -> Network:
-    layers = _vgg_trunk(convolutions)
-    height, width, channels = Network(layers).shapes((input_size, input_size, 3))["pool5"]
-    layers["flatten"] = Flatten()
-    layers["fc6"] = _dense(height * width * channels, 4096)
-    layers["relu6"] = ReLU()
-    layers["drop6"] = Dropout(0.5)
-    layers["fc7"] = _dense(4096, 4096)
-    layers["relu7"] = ReLU()
-    layers["drop7"] = Dropout(0.5)
-    layers["fc8"] = _dense(4096, 1000)
-    return Network(layers)
+    return _dense_head(_vgg_trunk(convolutions), input_size)
 
 
 def _vgg_gap(input_size: int, convolutions: tuple[int, ...]) -> Network:
@@ -123,6 +144,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
         Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+        Architecture("alexnet", _alexnet, preprocessing="torch"),
     )
 }
 

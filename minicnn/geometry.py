@@ -96,6 +96,30 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) 
     return (size - kernel_size + 2 * padding) // stride + 1
 
 
+def reach(start: int, stop: int, outputs: int, kernel_size: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
+    """Tell which positions of a window see any of the pixels start ... stop - 1, along one axis.
+
+    The window at position o covers the pixels from o S - P up to, not including, o S - P + F.
+
+    Parameters
+    ----------
+    start, stop : int
+        The pixels; at least one.
+    outputs : int
+        How many positions there are, see `output_size`.
+    kernel_size, stride, padding : int
+        F, S and P.
+
+    Returns
+    -------
+    first, last + 1 : int
+        Within 0 ... outputs. They hold at least one position, even where the pixels lie between all windows.
+    """
+    first = -((kernel_size - 1 - padding - start) // stride)  # the quotient rounded up
+    first = min(max(first, 0), outputs - 1)
+    return first, max(first + 1, min(outputs, (stop - 1 + padding) // stride + 1))
+
+
 @dataclass(frozen=True)
 class Window:
     """A sliding window: its size, stride and padding, each as a (vertical, horizontal) pair."""

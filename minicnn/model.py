@@ -132,6 +132,21 @@ class Model:
         image = images.fit(images.load(photo), height, width)
         return self.preprocessing.apply(np.asarray(image))[None]
 
+    def blank(self, size: int | tuple[int, int] | None = None) -> np.ndarray:
+        """Return an image of zeros, (1, height, width, channels), float32: in the network's units that is the training photos' mean colour.
+
+        Parameters
+        ----------
+        size : int or (height, width), optional
+            By default the size that the network was trained on.
+        """
+        height, width = as_pair(self.input_size if size is None else size, "size", 1)
+        kernels = (arrays["weight"] for arrays in self.network.parameters.values() if arrays["weight"].ndim == 4)
+        first = next(kernels, None)
+        channels = 3 if first is None else first.shape[2]
+        self.check_memory(height, width, channels)
+        return np.zeros((1, height, width, channels), np.float32)
+
     def deprocess(self, x: np.ndarray) -> np.ndarray:
         """Turn a prepared array (..., 3) back into RGB pixels, uint8.
 
@@ -143,6 +158,10 @@ class Model:
         if self.preprocessing is None:
             raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
         return self.preprocessing.undo(x)
+
+    def in_rgb(self, array: np.ndarray) -> np.ndarray:
+        """Return an array whose last axis is the network's colours in the order red, green, blue; a bare network's order is kept."""
+        return array[..., ::-1] if self.preprocessing is not None and self.preprocessing.reverse_colours else array
 
     def predict(
         self,
@@ -298,7 +317,7 @@ def _weights_path(architecture: Architecture, weights: str | os.PathLike | None)
         return Path(weights)
     if architecture.shipped_weights is None:
         raise WeightFileError(
-            f"{architecture.name} does not ship with weights; give a Keras file, such as those under {KERAS_ADDRESS}{architecture.name}/, "
+            f"{architecture.name} does not ship with weights; give a Keras HDF5 file (those of VGG16 and VGG19 are under {KERAS_ADDRESS}), "
             "or use vgg16-gap"
         )
     return shipped_file(architecture.shipped_weights)

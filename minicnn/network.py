@@ -157,6 +157,13 @@ class Network:
             pass
         return gradient
 
+    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Mapping[type, Rule] | None = None) -> dict[str, np.ndarray]:
+        """Compute the gradient with respect to every layer's output, by name; arguments as for `backward`.
+
+        Layers above all seeds have none.
+        """
+        return {name: gradient for name, gradient in self._walk_back(trace, seeds, rules or {}) if name is not None}
+
     def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
         """Compute the gradient with respect to every parameter, as {layer: {parameter: array}}; arguments as for `backward`."""
         gradients = {}
@@ -225,6 +232,20 @@ class Network:
             field = None if field is None or layer.window is None else field.through(layer.window)
             fields[name] = field
         return fields
+
+    @property
+    def first_convolution(self) -> str:
+        """The first convolution.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has no convolution.
+        """
+        names = [name for name, layer in self.layers.items() if isinstance(layer, Conv2D)]
+        if not names:
+            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
+        return names[0]
 
     @property
     def last_convolution(self) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,11 +16,13 @@ import numpy as np
 from minicnn import render
 from minicnn.errors import OutputError
 from minicnn.files import check_place, write_file
+from minicnn.render.displays import Display
 
-#: The picture, one raw array, several raw arrays.
-SUFFIXES = (".png", ".npy", ".npz")
+#: The picture, one raw array, several raw arrays, animations.
+SUFFIXES = (".png", ".npy", ".npz", ".gif", ".mp4")
 
-KINDS = {"map": render.map_panels, "overlay": render.overlay_panels, "layers": render.layer_panels}
+#: The texts in a PNG file that say what made it (JSON), and hold the network's input (base64 of a compressed .npz file).
+SOURCE_TEXT, INPUT_TEXT = "minicnn", "minicnn input"
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,37 +33,65 @@ class Result:
     ----------
     values : array, or dict of str to array
         The raw numbers, neither normalised nor coloured; the visualizer's docstring says what they are.
-    kind : {"map", "overlay", "layers"}
-        How they are shown: one number a pixel, a coarse map laid over the photo, or a map for each layer.
+    show : Display, or dict of str to Display
+        How they are shown. With a dict, only the arrays that it names.
     title : str
-    unit : str
-        What the numbers are, for the colour bar.
-    extent : (top, bottom, left, right) or None
-        The part of the photo that a coarse map covers, in pixels; None for all of it.
+    text : str
+        What is better read than seen: numbers, a table.
+    frames : sequence of uint8 arrays (H, W, 3)
+        An animation of how the result came to be; empty if there is none.
+    columns : int or None
+        Panels in a row of the figure; None for what fits.
+    beside_photo : bool
+        Whether the figure shows the photo, too.
     photo : uint8 array (H, W, 3) or None
         What the network saw, as RGB.
+    input : array or None
+        The same exactly: the photo's pixels, or the prepared array if they do not say it all; for `minicnn replay`.
     source : dict
-        What made it: method, settings, model, weights' SHA-256, version.
+        What made it: method, settings, model, weights' SHA-256, versions.
     warnings : tuple of str
         What is odd about the values, and why.
+    stopped : bool
+        Whether it was interrupted, and can be continued from its saved values.
     """
 
     values: np.ndarray | Mapping[str, np.ndarray]
-    kind: str
+    show: Display | Mapping[str, Display]
     title: str
-    unit: str = ""
-    extent: tuple[float, float, float, float] | None = None
+    text: str = ""
+    frames: Sequence[np.ndarray] = ()
+    columns: int | None = None
+    beside_photo: bool = True
     photo: np.ndarray | None = None
+    input: np.ndarray | None = None
     source: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    stopped: bool = False
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """The values by name; a single array is called "values"."""
+        return dict(self.values) if isinstance(self.values, Mapping) else {"values": self.values}
+
+    @property
+    def displays(self) -> dict[str, Display]:
+        """How each array that is shown is shown, by name."""
+        if isinstance(self.show, Mapping):
+            return dict(self.show)
+        return dict.fromkeys(self.arrays, self.show)
 
     def panels(self) -> list[render.Panel]:
         """Draw the picture's parts, each with its caption and scale."""
-        return KINDS[self.kind](self.values, self.photo, self.unit, self.extent)
+        shown = [] if self.photo is None or not self.beside_photo else [render.Panel("photo", self.photo)]
+        for name, display in self.displays.items():
+            caption = name if isinstance(self.values, Mapping) else "map"
+            shown += display.panels(self.arrays[name], caption, self.photo)
+        return shown
 
     def picture(self) -> np.ndarray:
         """Draw the whole figure; returns RGB pixels, uint8 (H, W, 3)."""
-        return render.figure(self.panels(), self.title)
+        return render.figure(self.panels(), self.title, self.columns)
 
     def save(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write the picture or the raw values, as the file's name says.
@@ -68,7 +99,8 @@ class Result:
         Parameters
         ----------
         path : path
-            ``.png`` for the picture (its text chunk "minicnn" says what made it), ``.npy`` for the raw array, ``.npz`` for several.
+            ``.png`` for the picture (its texts say what made it, see `minicnn.replay`), ``.npy`` for the raw array, ``.npz`` for
+            several, or one called "values", ``.gif`` or ``.mp4`` for the animation.
         overwrite : bool
             Whether a file that is there may be replaced.
 
@@ -81,16 +113,22 @@ class Result:
         suffix = Path(path).suffix.lower()
         if suffix == ".png":
             content = self._repr_png_()
-        elif suffix == ".npz" and several:
-            content = _saved(np.savez_compressed, **self.values)
+        elif suffix == ".npz":
+            content = _saved(np.savez_compressed, **self.arrays)
         elif suffix == ".npy" and not several:
             content = _saved(np.save, self.values)
+        elif suffix in (".gif", ".mp4") and len(self.frames):
+            content = render.animation(self.frames, suffix)
         else:
-            raise OutputError(f"cannot write {path}: expected a name ending in .png or {'.npz' if several else '.npy'}")
+            expected = [".png", ".npz", *([] if several else [".npy"]), *((".gif", ".mp4") if len(self.frames) else ())]
+            raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(expected)}")
         write_file(path, content, overwrite)
 
     def _repr_png_(self) -> bytes:
-        return render.png(self.picture(), {"Title": self.title, "Software": "minicnn", "minicnn": json.dumps(self.source, default=_as_python)})
+        texts = {"Title": self.title, "Software": "minicnn", SOURCE_TEXT: json.dumps(self.source, default=_as_python)}
+        if self.input is not None:
+            texts[INPUT_TEXT] = base64.b64encode(_saved(np.savez_compressed, input=self.input)).decode("ascii")
+        return render.png(self.picture(), texts)
 
 
 def _as_python(number: np.generic) -> int | float:

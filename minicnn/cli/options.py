@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -14,6 +15,7 @@ from tqdm import tqdm
 from minicnn.architectures import ARCHITECTURES
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.resources import shipped_photo
+from minicnn.results import Result
 
 SHIPPED = "shipped:"
 
@@ -41,6 +43,21 @@ class PhotoType(click.ParamType):
         return shipped_photo(value.removeprefix(SHIPPED)) if str(value).startswith(SHIPPED) else Path(value)
 
 
+class IntegersType(click.ParamType):
+    """Integers of at least 0 with commas between them, such as 10,12."""
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def convert(self, value, parameter, context):
+        if isinstance(value, tuple):
+            return value
+        parts = str(value).strip("()").split(",")
+        if not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
+            self.fail(f"{value!r} is no {self.name}; expected integers counted from 0 with commas between them, such as 10,12")
+        return tuple(int(part) for part in parts)
+
+
 photo_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False)
 model_option = click.option("--model", default="vgg16-gap", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}.")
 weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, for models without their own.")
@@ -57,6 +74,32 @@ algorithm_option = click.option(
     help="How convolutions are computed; im2col is the definition.",
 )
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
+
+
+def save_all(result: Result, paths: Sequence[Path], overwrite: bool) -> None:
+    """Save a result under every name, say what there is to read, and how to go on if it was stopped."""
+    for warning in result.warnings:
+        click.echo(f"Warning: {warning}", err=True)
+    if result.text:
+        click.echo(result.text)
+    if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
+        paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
+    for path in paths:
+        result.save(path, overwrite)
+        click.echo(f"{result.title}: {path}")
+    if result.stopped:
+        state = next(path for path in paths if path.suffix.lower() == ".npz")
+        click.echo(f"stopped; the same command with --resume {state} goes on", err=True)
+        click.get_current_context().exit(130)
+
+
+def _free_name(path: Path, overwrite: bool) -> Path:
+    """Return the path, or with a number added if there is something that may not be overwritten."""
+    free = path
+    for number in itertools.count(2):
+        if overwrite or not free.exists():
+            return free
+        free = path.with_stem(f"{path.stem}-{number}")
 
 
 @contextlib.contextmanager

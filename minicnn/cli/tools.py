@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, summary, gradcheck, bench."""
+"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from minicnn.cli.options import (
     photo_argument,
     print_table,
     progress_bar,
+    save_all,
     size_option,
     weights_option,
 )
@@ -26,6 +27,7 @@ from minicnn.geometry import ReceptiveField
 from minicnn.gradcheck import Check, check_network
 from minicnn.initialise import he_initialised
 from minicnn.network import Network
+from minicnn.results import check_name
 from minicnn.summary import summarise
 from minicnn.visualizers import REGISTRY
 
@@ -42,18 +44,22 @@ CHECK_SIZE = 32
 @size_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
+@click.option("--only", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Show this method only. May be given several times.")
+@click.option("--skip", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Leave this method out. May be given several times.")
+@click.option("--quick", is_flag=True, help="Fewer samples and steps.")
 @overwrite_option
-def report(photo, out, target, model, weights, size, seed, overwrite):
+def report(photo, out, target, model, weights, size, seed, only, skip, quick, overwrite):
     """Write a web page of what the network sees in a photo.
 
     Without PHOTO it uses the one that ships with the package (shipped:panda; there is also shipped:moose).
     """
-    from minicnn.report import write_report
+    from minicnn.report import choose_methods, write_report
 
     loaded = minicnn.model.load(model, weights)
-    with part_bars(len(REGISTRY) + 1) as progress:
+    chosen = choose_methods(only, skip)
+    with part_bars(len(chosen) + 1) as progress:
         page, times = write_report(
-            loaded, photo, out, target=target, size=size, seed=seed, overwrite=overwrite, progress=progress
+            loaded, photo, out, target=target, size=size, seed=seed, only=chosen, quick=quick, overwrite=overwrite, progress=progress
         )
     print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
     click.echo(f"Open {page.resolve()}")
@@ -79,6 +85,24 @@ def predict(photo, top, as_json, model, weights, size):
         click.echo(f"{probability:7.2%}  {name}")
     if loaded.unsure(ranking):
         click.echo(loaded.unsure(ranking))
+
+
+@click.command()
+@click.argument("picture", type=click.Path(path_type=Path))
+@weights_option
+@click.option("--out", type=click.Path(path_type=Path), multiple=True, help="Where to save it: .npy, .npz or .png.  [default: PICTURE-replay.npz]")
+@overwrite_option
+def replay(picture, weights, out, overwrite):
+    """Make a result again from the PNG file that it was saved as."""
+    from minicnn.replay import replay as replay_picture
+
+    out = out or (Path(f"{picture.stem}-replay.npz"),)
+    for path in out:
+        check_name(path, overwrite)
+    result = replay_picture(picture, weights)
+    save_all(result, out, overwrite)
+    if not result.warnings:
+        click.echo("The values are bit for bit those of the picture.")
 
 
 @click.command()
@@ -187,7 +211,7 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, summary, gradcheck, bench)}
+TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, gradcheck, bench)}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from pathlib import Path
 
@@ -11,57 +12,81 @@ from docstring_parser import parse
 
 import minicnn.model
 from minicnn.cli.options import (
+    IntegersType,
+    PhotoType,
     algorithm_option,
     model_option,
     overwrite_option,
     photo_argument,
     progress_bar,
+    save_all,
     size_option,
     weights_option,
 )
 from minicnn.results import check_name
 from minicnn.visualizers import Visualizer
+from minicnn.visualizers.options import FilePath, Index, Position, Unit, base_annotation
+
+OUT_HELP = (
+    "The file to write: .png for the picture, .npy (.npz for several arrays) for the raw values, .gif or .mp4 for the animation where "
+    "there is one. May be given several times.  [default: PHOTO-METHOD.png]"
+)
 
 
 def make_command(visualizer: Visualizer) -> click.Command:
-    """Make the command that runs a visualizer on a photo and saves the picture."""
+    """Make the command that runs a visualizer and saves the picture."""
     docstring = parse(visualizer.function.__doc__)
     help_texts = {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in docstring.params}
 
-    def run(photo, model, weights, size, out, overwrite, **options):
-        out = out or Path(f"{photo.stem}-{visualizer.name}.png")
-        check_name(out, overwrite)
+    def run(model, weights, out, overwrite, photo=None, size=None, **options):
+        out = out or (Path(f"{_subject(photo, model, options)}-{visualizer.name}.png"),)
+        for path in out:
+            check_name(path, overwrite)
         loaded = minicnn.model.load(model, weights)
+        if visualizer.takes_photo:
+            options |= {"image": photo, "size": size}
         if "progress" not in visualizer.parameters:
-            result = visualizer.function(loaded, photo, size=size, **options)
+            result = visualizer.function(loaded, **options)
         else:
             with progress_bar(visualizer.name) as progress:
-                result = visualizer.function(loaded, photo, size=size, progress=progress, **options)
-        for warning in result.warnings:
-            click.echo(f"Warning: {warning}", err=True)
-        result.save(out, overwrite)
-        click.echo(f"{result.title}: {out}")
+                result = visualizer.function(loaded, progress=progress, **options)
+        save_all(result, out, overwrite)
 
     wanted = [name for name in ("target", "layer") if name in visualizer.parameters]
     flags = [click.Option([f"--{name}"], help=help_texts[name]) for name in wanted]
     flags += [_flag(parameter, help_texts[name]) for name, parameter in visualizer.options.items()]
-    out_help = "The file to write: .png for the picture, .npy (.npz for several arrays) for the raw values.  [default: PHOTO-METHOD.png]"
-    flags.append(click.Option(["--out"], type=click.Path(path_type=Path), help=out_help))
+    flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=OUT_HELP))
     text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
     command = click.Command(visualizer.name, params=flags, callback=run, help=text, short_help=docstring.short_description)
-    for decorate in (overwrite_option, algorithm_option, size_option, weights_option, model_option, photo_argument):
+    for decorate in (overwrite_option, algorithm_option, weights_option, model_option):
         command = decorate(command)
+    if visualizer.takes_photo:
+        command = size_option(command)
+    if visualizer.needs_photo:
+        command = photo_argument(command)
+    elif visualizer.takes_photo:
+        command = click.argument("photo", type=PhotoType(), required=False)(command)
     return command
+
+
+def _subject(photo: Path | None, model: str, options: dict[str, object]) -> str:
+    """Name what the picture is about, for the default file name: the photo, or else the class, or else the model and the layer."""
+    if photo is not None:
+        return photo.stem
+    about = options.get("target") or "-".join(filter(None, [model, options.get("layer")]))
+    return re.sub(r"[^\w.-]+", "-", str(about))
 
 
 def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
     """Make the flag of a keyword-only parameter, from its annotation and default."""
-    annotation = parameter.annotation
+    annotation = base_annotation(parameter)
+    name = f"--{parameter.name.replace('_', '-')}"
+    if annotation is bool:
+        return click.Option([name], is_flag=True, default=parameter.default, help=help_text)
     if typing.get_origin(annotation) is typing.Literal:
         kind = click.Choice(typing.get_args(annotation))
-    elif parameter.default is None:  # int | None: the method chooses
-        kind = next(part for part in typing.get_args(annotation) if part is not type(None))
+    elif annotation in (Position, Unit):
+        kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
     else:
-        kind = annotation
-    name = f"--{parameter.name.replace('_', '-')}"
-    return click.Option([name], type=kind, default=parameter.default, show_default=True, help=help_text)
+        kind = {Index: int, FilePath: click.Path()}.get(annotation, annotation)
+    return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

@@ -10,6 +10,7 @@ from minicnn.kernels.convolution import (
     Filters,
     convolve,
     convolve_backward,
+    current_algorithm,
     kernel_gradient,
     use_algorithm,
 )
@@ -22,6 +23,7 @@ from minicnn.kernels.pooling import (
     max_pool_backward,
 )
 from minicnn.kernels.rectifier import relu, relu_backward
+from minicnn.kernels.regions import cut_changed
 
 __all__ = [
     "ALGORITHMS",
@@ -31,6 +33,8 @@ __all__ = [
     "average_pool_backward",
     "convolve",
     "convolve_backward",
+    "current_algorithm",
+    "cut_changed",
     "dense",
     "dense_backward",
     "kernel_gradient",

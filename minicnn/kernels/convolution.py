@@ -98,6 +98,11 @@ def use_algorithm(name: str) -> Iterator[None]:
         _wanted.reset(token)
 
 
+def current_algorithm() -> str:
+    """Return the name that is pinned here, "auto" if none is."""
+    return _wanted.get()
+
+
 def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, ...], window: Window) -> str:
     """Choose an algorithm by the shapes: the wanted one if it can do the convolution, or for "auto" the one with the least work.
 

@@ -34,10 +34,13 @@ class Layer:
         The attributes that hold trainable arrays.
     window : Window or None
         How the layer slides over the image; one pixel for elementwise layers, None where each output sees the whole input.
+    padding_value : float
+        What its padding counts as.
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ()
     window: Window | None = Window((1, 1))
+    padding_value: ClassVar[float] = 0.0
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -67,6 +70,10 @@ class Layer:
             If the layer cannot take an input of this shape.
         """
         raise TypeError(f"{type(self).__name__} defines no forward pass")
+
+    def forward_unpadded(self, x: np.ndarray) -> np.ndarray:
+        """Compute the output for a part of an image that has the padding, or the pixels around it, on it already."""
+        return self.forward(x)[0]
 
     def training_forward(self, x: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, Context]:
         """Compute the output as during training, where some layers are random; the same as `forward` for all others."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,6 +40,9 @@ class _SlidingPool(Layer):
         check_image_shape(input_shape)
         return (*self.window.output_size(*input_shape[:2]), input_shape[2])
 
+    def forward_unpadded(self, x):
+        return dataclasses.replace(self, padding=0).forward(x)[0]
+
 
 @dataclass(frozen=True, eq=False)
 class MaxPool2D(_SlidingPool):
@@ -59,6 +63,8 @@ class MaxPool2D(_SlidingPool):
     ShapeError
         If a number is out of range.
     """
+
+    padding_value = -np.inf
 
     def forward(self, x):
         self.output_shape(x.shape[1:])

@@ -1,5 +1,5 @@
 """The page that shows what a network sees in a photo."""
 
-from minicnn.report.page import PartTime, write_report
+from minicnn.report.page import PartTime, choose_methods, write_report
 
-__all__ = ["PartTime", "write_report"]
+__all__ = ["PartTime", "choose_methods", "write_report"]

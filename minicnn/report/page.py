@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import os
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
@@ -16,6 +16,7 @@ import numpy as np
 from docstring_parser import parse
 
 from minicnn import render
+from minicnn.errors import UnknownNameError
 from minicnn.files import staged_folder
 from minicnn.images import Photo
 from minicnn.model import Model
@@ -34,8 +35,12 @@ class Section:
     ----------
     name : str
         Also the name of its PNG file.
+    question : str
+        The chapter.
     title, text, paper : str
         From the visualizer's result, docstring and registration.
+    numbers : str
+        What the result says in numbers.
     settings : str
         What made it.
     panels : list of render.Panel
@@ -46,9 +51,11 @@ class Section:
     """
 
     name: str
+    question: str
     title: str
     text: str
     paper: str
+    numbers: str
     settings: str
     panels: list[render.Panel]
     warnings: tuple[str, ...]
@@ -72,6 +79,9 @@ def write_report(
     target: str | int | None = None,
     size: int | tuple[int, int] | None = None,
     seed: int = 0,
+    only: Sequence[str] = (),
+    skip: Sequence[str] = (),
+    quick: bool = False,
     overwrite: bool = False,
     progress: ReportProgress | None = None,
 ) -> tuple[Path, list[PartTime]]:
@@ -89,6 +99,10 @@ def write_report(
         See `Model.prepare`.
     seed : int
         For the random methods.
+    only, skip : sequence of str
+        Methods to show alone, and to leave out, by the names in `minicnn.visualizers.REGISTRY`.
+    quick : bool
+        Fewer samples and steps.
     overwrite : bool
         Whether files of an earlier report may be replaced.
     progress : function, optional
@@ -106,7 +120,8 @@ def write_report(
         If the photo cannot be used, or the folder cannot be written. Then no file is left.
     """
     progress = progress or (lambda part, done, total: None)
-    names = ["index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in REGISTRY)]
+    methods = choose_methods(only, skip)
+    names = ["index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in methods)]
     with staged_folder(folder, names, overwrite) as stage:
         clock = time.perf_counter()
         progress("prediction", 0, 1)
@@ -122,7 +137,8 @@ def write_report(
         progress("prediction", 1, 1)
         times = [PartTime("prediction", time.perf_counter() - clock)]
         sections = []
-        for section in _sections(model, x, target, seed, progress):
+        for name in methods:
+            section = _section(REGISTRY[name], model, x, target, seed, quick, progress)
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
@@ -131,42 +147,47 @@ def write_report(
     return Path(folder) / "index.html", times
 
 
-def _sections(model: Model, x: np.ndarray, target: int, seed: int, progress: ReportProgress) -> Iterator[Section]:
-    """Run the registry's visualizers in its order."""
-    for visualizer in REGISTRY.values():
-        name = visualizer.name
-        clock = time.perf_counter()
-        progress(name, 0, 1)
-        arguments = _arguments(visualizer, x, target, seed, lambda done, total, name=name: progress(name, done, total))
-        result = visualizer.function(model, x, prepared=True, **arguments)
-        figure = result._repr_png_()
-        progress(name, 1, 1)
-        docstring = parse(visualizer.function.__doc__)
-        yield Section(
-            name=name,
-            title=result.title,
-            text=docstring.long_description,
-            paper=visualizer.paper,
-            settings=_settings(result.source["settings"]),
-            panels=result.panels(),
-            warnings=result.warnings,
-            figure=figure,
-            seconds=time.perf_counter() - clock,
-        )
+def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[str]:
+    """Choose methods by name, in the order of the page; raises UnknownNameError for names that do not exist."""
+    for name in (*only, *skip):
+        if name not in REGISTRY:
+            raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
+    return [name for name in REGISTRY if (not only or name in only) and name not in skip]
 
 
-def _arguments(
-    visualizer: Visualizer, x: np.ndarray, target: int, seed: int, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
-    """Choose the arguments for one visualizer from what the report knows."""
-    offered = {"target": target, "seed": seed, "progress": progress}
-    return {name: value for name, value in offered.items() if name in visualizer.parameters} | dict(
-        visualizer.report_options(*x.shape[1:3])
+def _section(
+    visualizer: Visualizer, model: Model, x: np.ndarray, target: int, seed: int, quick: bool, progress: ReportProgress
+) -> Section:
+    """Run one visualizer."""
+    name = visualizer.name
+    clock = time.perf_counter()
+    progress(name, 0, 1)
+    offered = {"target": target, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
+    arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
+    arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
+    if visualizer.needs_photo:
+        arguments |= {"image": x, "prepared": True}
+    result = visualizer.function(model, **arguments)
+    figure = result._repr_png_()
+    progress(name, 1, 1)
+    return Section(
+        name=name,
+        question=visualizer.question,
+        title=result.title,
+        text=parse(visualizer.function.__doc__).long_description,
+        paper=visualizer.paper,
+        numbers=result.text,
+        settings=_settings(result.source["settings"]),
+        panels=result.panels(),
+        warnings=result.warnings,
+        figure=figure,
+        seconds=time.perf_counter() - clock,
     )
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in settings.items()) or "no settings"
+    chosen = {name: value for name, value in settings.items() if value is not None}
+    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 
 def _page(model, photo, pixels, top, class_count, target_name, sections, times) -> str:
@@ -183,10 +204,18 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times) 
         class_count=class_count,
         unsure=model.unsure(top),
         target_name=target_name,
-        sections=sections,
+        chapters=_chapters(sections),
         times=times,
         version=metadata.version("minicnn-numpy"),
     )
+
+
+def _chapters(sections: Sequence[Section]) -> dict[str, list[Section]]:
+    """Group the sections by the question that they help to answer."""
+    chapters: dict[str, list[Section]] = {}
+    for section in sections:
+        chapters.setdefault(section.question, []).append(section)
+    return chapters
 
 
 def _readable_name(photo: Photo) -> str:

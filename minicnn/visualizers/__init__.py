@@ -1,11 +1,31 @@
 """The visualizers: one documented function each. This list is the table of contents, in the order of the report."""
 
 # isort: off
+from minicnn.visualizers.intuition import intuition
+from minicnn.visualizers.filters import filters
+from minicnn.visualizers.window import window
 from minicnn.visualizers.layer_outputs import layer_outputs
+from minicnn.visualizers.channels import channels
+from minicnn.visualizers.receptive_field import receptive_field
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
+from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
 
-__all__ = ["REGISTRY", "Visualizer", "grad_cam", "layer_outputs", "occlusion", "saliency", "smoothgrad"]
+__all__ = [
+    "REGISTRY",
+    "Visualizer",
+    "channels",
+    "class_model",
+    "filters",
+    "grad_cam",
+    "intuition",
+    "layer_outputs",
+    "occlusion",
+    "receptive_field",
+    "saliency",
+    "smoothgrad",
+    "window",
+]

@@ -7,12 +7,15 @@ import numpy as np
 from minicnn.errors import ShapeError
 from minicnn.model import Model
 from minicnn.objectives import class_score
+from minicnn.render import Overlay
 from minicnn.results import Result
+from minicnn.visualizers.gradients import warn_if_saturated
 from minicnn.visualizers.registry import visualizer
 from minicnn.visualizers.saliency import Output
 
 
 @visualizer(
+    question="What mattered for this answer?",
     paper="R. R. Selvaraju et al., arXiv:1610.02391, equations 1 and 2",
     if_zero="at this layer nothing speaks for the class anywhere; its channels are off, or all count against it",
 )
@@ -50,8 +53,8 @@ def grad_cam(
     activations = trunk(image)
     if activations.ndim != 4:
         raise ShapeError(f"the output of layer {layer} is no image but has shape {activations.shape[1:]}; choose an earlier layer")
-    _, gradient = class_score(target, output).value_and_gradient(head, activations)
+    score, gradient = class_score(target, output).value_and_gradient(head, activations)
     weights = gradient.mean(axis=(1, 2), keepdims=True)
     values = np.maximum((weights * activations).sum(axis=3), 0)[0]
     title = f"Grad-CAM for {model.class_name(target)} at {layer}"
-    return Result(values, "overlay", title, unit=f"contribution to the {output}")
+    return Result(values, Overlay(f"contribution to the {output}"), title, warnings=warn_if_saturated(score, output))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from minicnn.errors import ShapeError
 from minicnn.model import Model
+from minicnn.render import Range
 from minicnn.results import Result
 from minicnn.visualizers.registry import visualizer
 
 
 @visualizer(
     name="layers",
+    question="What do the layers see?",
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901 (looking at feature maps)",
     if_zero="every unit of every layer is off; the image may be constant, or the weights zero",
+    layer=lambda network: None,
 )
-def layer_outputs(model: Model, image) -> Result:
+def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
     """Show the output of every layer, averaged over its channels.
 
     Each picture is one layer's answer to the photo, the mean over all its channels. The first layers keep the photo's edges and
@@ -24,6 +27,8 @@ def layer_outputs(model: Model, image) -> Result:
     ----------
     model : Model
     image : photo
+    layer : str
+        Show this one only, large. Default: all.
 
     Returns
     -------
@@ -34,10 +39,15 @@ def layer_outputs(model: Model, image) -> Result:
     Raises
     ------
     ShapeError
-        If no layer's output is an image.
+        If no layer's output is an image, or not that of the chosen one.
     """
-    trace = model.network.trace(image)
-    means = {name: output[0].mean(axis=2) for name, output in trace.outputs.items() if output.ndim == 4}
+    trunk = model.network if layer is None else model.network.split(layer)[0]
+    outputs = trunk.trace(image).outputs
+    wanted = outputs if layer is None else {layer: outputs[layer]}
+    means = {name: output[0].mean(axis=2) for name, output in wanted.items() if output.ndim == 4}
+    if not means and layer is not None:
+        raise ShapeError(f"the output of layer {layer} is no image but has shape {outputs[layer].shape[1:]}; choose an earlier layer")
     if not means:
         raise ShapeError(f"no layer of {model.name} has an image as its output, so there is nothing to show")
-    return Result(means, "layers", f"{model.name}: the output of every layer, averaged over its channels")
+    which = "every layer" if layer is None else layer
+    return Result(means, Range(), f"{model.name}: the output of {which}, averaged over its channels")

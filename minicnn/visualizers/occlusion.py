@@ -3,30 +3,33 @@
 from __future__ import annotations
 
 import math
-from itertools import product
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.frequency import gaussian_blur
 from minicnn.geometry import Window
+from minicnn.incremental import Incremental
 from minicnn.model import Model
 from minicnn.objectives import class_values
+from minicnn.render import Overlay
 from minicnn.results import Result
 from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.saliency import Output
 
+Fill = Literal["grey", "mean", "blur", "noise"]
 
-def _coarse(height: int, width: int) -> dict[str, int]:
-    """Choose a large patch and few positions (7 x 7 on a square photo) for the report."""
-    side = math.sqrt(height * width)
-    return {"patch": min(height, width, max(1, round(side * 5 / 14))), "stride": max(1, round(side * 3 / 28))}
+#: If hiding parts changes the answer by less than this share of it, the answer is saturated.
+HARDLY = 1e-3
 
 
 @visualizer(
-    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4.2",
+    question="What mattered for this answer?",
+    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4.2; computed incrementally as by S. Nakandala et al., SIGMOD 2019",
     if_zero="the class has no probability wherever the patch lies; it may be the wrong class for this photo",
-    report=_coarse,
+    report=lambda height, width: {"patch": min(height, width, max(1, round(math.sqrt(height * width) / 4)))},
 )
 def occlusion(
     model: Model,
@@ -35,15 +38,19 @@ def occlusion(
     *,
     patch: int | None = None,
     stride: int | None = None,
-    fill: Literal["grey", "mean"] = "grey",
+    fill: Fill = "grey",
     output: Output = "probability",
+    full: bool = False,
     batch_size: int = 8,
+    seed: int = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Hide a part of the photo behind a patch, everywhere in turn, and see what becomes of the answer.
 
     A patch is moved over the photo, and for each position the network is asked again. Where the probability of the class is low (dark
-    blue), the patch hid something that mattered. Nothing here depends on gradients, so it is a check on the maps that do.
+    blue), the patch hid something that mattered. Nothing here depends on gradients, so it is a check on the maps that do. In each layer
+    only what the patch can change is computed again, which is exact: "Krypton", Nakandala et al., SIGMOD 2019. A US patent application,
+    US 20230042004, names incremental CNN inference for occlusion.
 
     Parameters
     ----------
@@ -56,12 +63,17 @@ def occlusion(
         of a square as large as the photo.
     stride : int
         The step from one position to the next, in pixels. The cost grows with 1 / stride^2. Default: half the patch.
-    fill : {"grey", "mean"}
-        The patch's colour: the mean colour of the training photos, which is 0 in the network's units, or of this photo.
+    fill : {"grey", "mean", "blur", "noise"}
+        What is in the patch: the mean colour of the training photos, which is 0 in the network's units; the mean colour of this photo;
+        this photo blurred by a quarter of the patch; random colours with the mean and deviation of this photo's.
     output : {"logit", "probability", "log-probability"}
         What is measured.
+    full : bool
+        Compute everything again for each position: slower, and the same up to rounding.
     batch_size : int
         Positions that are worked on at once; it bounds the memory.
+    seed : int
+        For the noise in the patch.
     progress : function, optional
         Called as progress(done, total).
 
@@ -83,20 +95,58 @@ def occlusion(
     if patch > shorter:
         raise MinicnnError(f"patch is {patch}; expected at most {shorter}, as the network's input has {height} x {width} pixels")
     rows, columns = Window.of(patch, stride).output_size(height, width)
-    colour = image.mean(axis=(0, 1, 2)) if fill == "mean" else 0
-    corners = list(product(range(0, rows * stride, stride), range(0, columns * stride, stride)))
-    values = []
-    for start in range(0, len(corners), batch_size):
-        batch = corners[start : start + batch_size]
-        hidden = np.repeat(image, len(batch), axis=0)
-        for photo, (top, left) in zip(hidden, batch):
-            photo[top : top + patch, left : left + patch] = colour
-        values.append(class_values(model.network(hidden), target, output)[0])
+    hiding = _hiding(image, fill, patch, seed)
+    answer = _whole_images(model, image) if full else Incremental(model.network, image)
+    grid = np.empty(rows * columns, image.dtype)
+    for start in range(0, len(grid), batch_size):
+        positions = np.arange(start, min(start + batch_size, len(grid)))
+        corners = np.stack([positions // columns, positions % columns], axis=1) * stride
+        patches = np.stack([hiding[top : top + patch, left : left + patch] for top, left in corners.tolist()])
+        grid[positions] = class_values(answer(patches, corners), target, output)[0]
         if progress:
-            progress(start + len(batch), len(corners))
+            progress(start + len(positions), len(grid))
     # Cell (i, j) of the map is drawn around the centre of its patch.
     margin = (patch - stride) / 2
     extent = (margin, margin + rows * stride, margin, margin + columns * stride)
     title = f"Occlusion: {output} of {model.class_name(target)} with a {patch} x {patch} patch hidden"
-    grid = np.concatenate(values).reshape(rows, columns)
-    return Result(grid, "overlay", title, unit=output, extent=extent, source={"patch": patch, "stride": stride})
+    return Result(
+        grid.reshape(rows, columns),
+        Overlay(output, extent, raw=True),
+        title,
+        source={"patch": patch, "stride": stride},
+        warnings=_if_saturated(grid, output),
+    )
+
+
+def _hiding(image: np.ndarray, fill: Fill, patch: int, seed: int) -> np.ndarray:
+    """Make the picture (H, W, C) that the patch shows a part of."""
+    if fill == "grey":
+        return np.zeros_like(image[0])
+    if fill == "blur":
+        return gaussian_blur(image, patch / 4)[0]
+    mean = image[0].mean(axis=(0, 1))
+    if fill == "mean":
+        return np.broadcast_to(mean, image[0].shape)
+    noise = np.random.default_rng(seed).standard_normal(image[0].shape).astype(image.dtype)
+    return mean + image[0].std(axis=(0, 1)) * noise
+
+
+def _whole_images(model: Model, image: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
+    """Return what `Incremental` does, the long way."""
+
+    def answer(patches: np.ndarray, corners: np.ndarray) -> np.ndarray:
+        hidden = np.repeat(image, len(patches), axis=0)
+        for photo, patch, (top, left) in zip(hidden, patches, corners.tolist()):
+            photo[top : top + patch.shape[0], left : left + patch.shape[1]] = patch
+        return model.network(hidden)
+
+    return answer
+
+
+def _if_saturated(grid: np.ndarray, output: str) -> tuple[str, ...]:
+    low, high = float(grid.min()), float(grid.max())
+    saturated = high == low or (output != "logit" and high - low < HARDLY * abs(high))
+    if len(grid) == 1 or not saturated:
+        return ()
+    seen = f"the {output} hardly changes wherever the patch lies ({low:.6g} to {high:.6g})"
+    return (f"{seen}: it is saturated, or the patch is too small. Measure the logit instead, or choose a larger patch",)

@@ -8,22 +8,27 @@ import numpy as np
 
 from minicnn.model import Model
 from minicnn.objectives import class_score
+from minicnn.render import Map, Signed
 from minicnn.results import Result
+from minicnn.visualizers.gradients import strongest_colour, warn_if_saturated
 from minicnn.visualizers.registry import visualizer
 
 Output = Literal["logit", "probability", "log-probability"]
 
 
-def strongest_colour(gradient: np.ndarray) -> np.ndarray:
-    """Reduce a gradient (H, W, C) to a map (H, W): for each pixel the largest absolute value over the colours."""
-    return np.abs(gradient).max(axis=2)
-
-
 @visualizer(
+    question="What mattered for this answer?",
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 3.1",
     if_zero="no pixel changes the score; every path to the image is blocked by ReLUs that are off, or a probability is saturated",
 )
-def saliency(model: Model, image, target: str | int | None = None, *, output: Output = "logit") -> Result:
+def saliency(
+    model: Model,
+    image,
+    target: str | int | None = None,
+    *,
+    form: Literal["absolute", "signed", "raw"] = "absolute",
+    output: Output = "logit",
+) -> Result:
     """Show which pixels change the class score most when they change a little.
 
     This is the gradient of the class score with respect to the photo, from one pass forward and one back. Bright pixels are those
@@ -36,15 +41,23 @@ def saliency(model: Model, image, target: str | int | None = None, *, output: Ou
     image : photo
     target : str or int
         The class, by name or index. Default: the likeliest.
+    form : {"absolute", "signed", "raw"}
+        What is made of the gradient's three colours: the largest absolute value, as in the paper; the same with its sign, above 0
+        where a brighter pixel would raise the score; or all three as they are.
     output : {"logit", "probability", "log-probability"}
         What is differentiated: the unnormalised score as in the paper, or what softmax makes of it.
 
     Returns
     -------
     Result
-        Values: array (H, W), at least 0: for each pixel the largest absolute value of the gradient over its three colours, in score per
-        unit of the network's input.
+        Values: array (H, W), or for "raw" (H, W, 3) in RGB order, in score per unit of the network's input.
     """
-    _, gradient = class_score(target, output).value_and_gradient(model.network, image)
-    title = f"Saliency for {model.class_name(target)}"
-    return Result(strongest_colour(gradient[0]), "map", title, unit=f"|d {output} / d pixel|")
+    score, gradient = class_score(target, output).value_and_gradient(model.network, image)
+    found = warn_if_saturated(score, output)
+    title, unit = f"Saliency for {model.class_name(target)}", f"d {output} / d pixel"
+    if form == "raw":
+        return Result(model.in_rgb(gradient[0]), Signed(unit), title, warnings=found)
+    signed = strongest_colour(gradient[0])
+    if form == "signed":
+        return Result(signed, Signed(unit), title, warnings=found)
+    return Result(np.abs(signed), Map(f"|{unit}|"), title, warnings=found)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.objectives import class_score
+from minicnn.render import Map
 from minicnn.results import Result
+from minicnn.visualizers.gradients import (
+    GRADIENTS,
+    PATH_STEPS,
+    Base,
+    strongest_colour,
+)
 from minicnn.visualizers.registry import Progress, visualizer
-from minicnn.visualizers.saliency import Output, strongest_colour
+from minicnn.visualizers.saliency import Output
+
+Variant = Literal["mean", "squared", "vargrad"]
 
 
 @visualizer(
-    paper="D. Smilkov et al., arXiv:1706.03825, section 3",
+    question="What mattered for this answer?",
+    paper="D. Smilkov et al., arXiv:1706.03825, section 3; squared: S. Hooker et al., arXiv:1806.10758; VarGrad: J. Adebayo et al., arXiv:1810.03307",
     if_zero="no pixel changes the score in any of the noisy copies; every path to the image is blocked, or a probability is saturated",
     report=lambda height, width: {"samples": 20},
+    quick=lambda height, width: {"samples": 6},
 )
 def smoothgrad(
     model: Model,
@@ -24,6 +37,9 @@ def smoothgrad(
     *,
     samples: int = 50,
     noise: float = 0.15,
+    variant: Variant = "mean",
+    base: Base = "saliency",
+    standard_error: bool = False,
     output: Output = "logit",
     batch_size: int = 4,
     seed: int = 0,
@@ -45,6 +61,12 @@ def smoothgrad(
         The number of noisy copies.
     noise : float
         The noise's standard deviation as a share of the photo's range (largest minus smallest value); the paper uses 0.1 to 0.2.
+    variant : {"mean", "squared", "vargrad"}
+        The mean of the gradients, the mean of their squares, or their variance.
+    base : {"saliency", "guided", "integrated"}
+        What is averaged: the gradient, guided backpropagation, or integrated gradients from an image of zeros, in 8 steps.
+    standard_error : bool
+        Also compute how far the map may be off by chance, pixel by pixel; it falls with the square root of the number of samples.
     output : {"logit", "probability", "log-probability"}
         What is differentiated.
     batch_size : int
@@ -57,27 +79,76 @@ def smoothgrad(
     Returns
     -------
     Result
-        Values: array (H, W), at least 0: for each pixel the largest absolute value, over its three colours, of the mean gradient, in
-        score per unit of the network's input.
+        Values: array (H, W), at least 0: for each pixel the largest absolute value, over its three colours, of the mean gradient (its
+        square, its variance), in score per unit of the network's input (squared for the latter two). With the standard error: a
+        dict of "map" and "standard error", the latter for the same colour of each pixel and in the same unit.
 
     Raises
     ------
     MinicnnError
-        If `noise` is negative, or so large that nothing is left of the photo.
+        If `noise` is negative, or so large that nothing is left of the photo; or if one sample is to tell how samples vary.
     """
     if not 0 <= noise <= 10:
         raise MinicnnError(f"noise is {noise}; expected a share of the photo's range, from 0 to 10")
+    if samples < 2 and (standard_error or variant == "vargrad"):
+        raise MinicnnError(f"samples is {samples}; expected at least 2, to tell how much they vary")
     generator = np.random.default_rng(seed)
     deviation = noise * float(image.max() - image.min())
-    objective = class_score(target, output)
-    total = np.zeros(image.shape[1:], np.float64)
+    objective, gradient_of = class_score(target, output), GRADIENTS[base]
+    powers = (1 if variant == "mean" else 2) * (2 if standard_error else 1)
+    sums = np.zeros((powers, *image.shape[1:]), np.float64)
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
         copies = image + deviation * generator.standard_normal((count, *image.shape[1:])).astype(image.dtype)
-        _, gradient = objective.value_and_gradient(model.network, copies)
-        total += gradient.sum(axis=0, dtype=np.float64)
+        gradient = gradient_of(model.network, copies, objective).astype(np.float64)
+        for power in range(powers):
+            sums[power] += (gradient ** (power + 1)).sum(axis=0)
         if progress:
             progress(start + count, samples)
-    mean = (total / samples).astype(image.dtype)
-    title = f"SmoothGrad for {model.class_name(target)}"
-    return Result(strongest_colour(mean), "map", title, unit=f"|mean d {output} / d pixel|")
+    moments = sums / samples
+    estimate = _estimate(moments, samples, variant)
+    values = np.abs(strongest_colour(estimate)).astype(image.dtype)
+    title = f"SmoothGrad for {model.class_name(target)}" + ("" if variant == "mean" else f" ({variant})")
+    unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = d {output} / d pixel"
+    if base == "integrated":
+        unit = unit.replace("pixel", f"pixel, integrated in {PATH_STEPS} steps")
+    if not standard_error:
+        return Result(values, Map(unit), title)
+    strongest = np.abs(estimate).argmax(axis=2)[..., None]
+    error = np.take_along_axis(_standard_error(moments, samples, variant), strongest, axis=2)[..., 0].astype(image.dtype)
+    return Result({"map": values, "standard error": error}, Map(unit), title, text=_enough(values, error, samples))
+
+
+def _estimate(moments: np.ndarray, samples: int, variant: Variant) -> np.ndarray:
+    """Read mean, mean square or variance (H, W, C) off the means of the first powers."""
+    if variant == "mean":
+        return moments[0]
+    if variant == "squared":
+        return moments[1]
+    return np.maximum(moments[1] - moments[0] ** 2, 0) * samples / (samples - 1)
+
+
+def _standard_error(moments: np.ndarray, samples: int, variant: Variant) -> np.ndarray:
+    """Estimate the standard deviation of the estimate itself, (H, W, C).
+
+    That of a mean is s / sqrt(n). That of a variance s^2 is sqrt((m4 - s^4 (n - 3) / (n - 1)) / n), with m4 the fourth central moment.
+    """
+    if variant == "vargrad":
+        m1, m2, m3, m4 = moments
+        fourth = m4 - 4 * m3 * m1 + 6 * m2 * m1**2 - 3 * m1**4
+        variance = _estimate(moments, samples, "vargrad")
+        squared = (fourth - variance**2 * (samples - 3) / (samples - 1)) / samples
+    else:
+        first, second = (0, 1) if variant == "mean" else (1, 3)
+        squared = (moments[second] - moments[first] ** 2) / (samples - 1)
+    return np.sqrt(np.maximum(squared, 0))
+
+
+def _enough(values: np.ndarray, error: np.ndarray, samples: int) -> str:
+    """Say in words whether the samples were enough."""
+    bright = values >= np.quantile(values, 0.95)
+    share = float(np.median(error[bright] / np.maximum(values[bright], np.finfo(values.dtype).tiny)))
+    return (
+        f"Over the brightest 5 % of the pixels the median standard error is {share:.0%} of the value, with {samples} samples; "
+        "four times as many would halve it."
+    )

@@ -14,14 +14,15 @@ ROOT = Path(minicnn.__file__).parent
 # Each part may import the parts before it, never those after it.
 ORDER = [
     ["errors"],
-    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles"],
+    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency"],
+    ["regularisers"],
     ["layers"],
     ["network"],
-    ["rules", "probability", "initialise", "summary", "classes"],
+    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental"],
     ["architectures", "objectives"],
-    ["gradcheck", "model", "results", "bench"],
+    ["gradcheck", "model", "results", "bench", "ascent"],
     ["visualizers"],
-    ["report"],
+    ["report", "replay"],
     ["cli"],
 ]
 RANK = {part: rank for rank, parts in enumerate(ORDER) for part in parts}

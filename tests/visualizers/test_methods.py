@@ -132,7 +132,7 @@ def test_occlusions_default_patch_is_recorded(small_model, x):
 
 def test_occlusion_draws_each_cell_around_its_patch(small_model, x):
     result = minicnn.occlusion(small_model.network, x, 1, patch=12, stride=6, prepared=True)
-    drawn = stretch(result.values, 30, 46, result.extent)
+    drawn = stretch(result.values, 30, 46, result.show.extent)
     for i, j in [(0, 0), (2, 1), (3, 5)]:
         centre = drawn[6 * i + 5 : 6 * i + 7, 6 * j + 5 : 6 * j + 7]  # the four pixels around the patch's centre
         assert centre.mean() == pytest.approx(result.values[i, j], rel=0.02)

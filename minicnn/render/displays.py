@@ -1,0 +1,158 @@
+"""Displays: how one array of a result becomes panels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from minicnn.render.panel import (
+    MAP_COLOURS,
+    OVERLAY_COLOURS,
+    SIGNED_COLOURS,
+    Panel,
+    colour,
+    enlarge,
+    largest_shown,
+    stretch,
+)
+
+#: How strongly an overlay covers the photo, 0 to 1.
+OVERLAY_STRENGTH = 0.55
+
+#: Side of a matrix whose cells hold numbers, in pixels, about; and the smallest and largest letters.
+NUMBERS_SIDE = 264
+SMALLEST_LETTERS, LARGEST_LETTERS = 9, 22
+
+
+class Display(Protocol):
+    """Turns one array, the caption that it should have, and the photo that it is about (or None) into panels."""
+
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]: ...
+
+
+@dataclass(frozen=True)
+class Photo:
+    """RGB pixels, float or integer (H, W, 3), 0 to 255, shown as they are."""
+
+    def panels(self, values, caption, photo):
+        return [Panel(caption, np.clip(np.rint(values), 0, 255).astype(np.uint8))]
+
+
+@dataclass(frozen=True)
+class Map:
+    """Numbers of at least 0 for each pixel, (H, W): black is 0."""
+
+    unit: str = ""
+
+    def panels(self, values, caption, photo):
+        high = largest_shown(values)
+        return [Panel(caption, colour(values, MAP_COLOURS, 0.0, high), MAP_COLOURS, 0.0, high, self.unit)]
+
+
+@dataclass(frozen=True)
+class Signed:
+    """Signed numbers for each pixel, (H, W), with limits of equal size on both sides of 0, which is grey.
+
+    Colours (H, W, 3) are shown channel by channel around a middle grey.
+    """
+
+    unit: str = ""
+    limit: float | None = None
+
+    def panels(self, values, caption, photo):
+        limit = largest_shown(np.abs(values)) if self.limit is None else self.limit
+        if values.ndim == 3:
+            unit = f"{self.unit}; grey is 0, full colour {limit:.3g}".removeprefix("; ")
+            return [Panel(f"{caption} ({unit})", around_grey(values, limit))]
+        return [Panel(caption, colour(values, SIGNED_COLOURS, -limit, limit), SIGNED_COLOURS, -limit, limit, self.unit)]
+
+
+@dataclass(frozen=True)
+class Range:
+    """Numbers for each pixel, (H, W), on a scale of their own from the smallest to the largest, or from `low` to `high`."""
+
+    unit: str = ""
+    colours: str = OVERLAY_COLOURS
+    low: float | None = None
+    high: float | None = None
+
+    def panels(self, values, caption, photo):
+        low = float(values.min()) if self.low is None else self.low
+        high = float(values.max()) if self.high is None else self.high
+        caption = f"{caption}  {values.shape[0]} x {values.shape[1]}"
+        return [Panel(caption, colour(values, self.colours, low, high), self.colours, low, high, self.unit)]
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """A coarse map (rows, columns) stretched over the greyed photo; without a photo, the map alone.
+
+    Attributes
+    ----------
+    unit : str
+    extent : (top, bottom, left, right) or None
+        The part of the photo that the map covers, in pixels; None for all of it.
+    raw : bool
+        Whether to show the map's own cells beside it.
+    """
+
+    unit: str = ""
+    extent: tuple[float, float, float, float] | None = None
+    raw: bool = False
+
+    def panels(self, values, caption, photo):
+        low, high = float(values.min()), float(values.max())
+        cells = Panel("grid", colour(values, OVERLAY_COLOURS, low, high), OVERLAY_COLOURS, low, high, self.unit)
+        if photo is None:
+            return [cells]
+        height, width = photo.shape[:2]
+        heat = colour(stretch(values, height, width, self.extent), OVERLAY_COLOURS, low, high)
+        grey = photo.mean(axis=2, keepdims=True)
+        mixed = np.rint(OVERLAY_STRENGTH * heat + (1 - OVERLAY_STRENGTH) * grey).astype(np.uint8)
+        over = Panel(caption, mixed, OVERLAY_COLOURS, low, high, self.unit)
+        return [over, cells] if self.raw else [over]
+
+
+@dataclass(frozen=True)
+class Numbers:
+    """A small matrix whose numbers are written into its cells, on colours with equal limits on both sides of 0."""
+
+    unit: str = ""
+    limit: float | None = None
+
+    def panels(self, values, caption, photo):
+        values = np.atleast_2d(values)
+        limit = float(np.abs(values).max()) if self.limit is None else self.limit
+        cells = colour(values, SIGNED_COLOURS, -limit, limit)
+        side = max(1, NUMBERS_SIDE // max(values.shape))
+        picture = Image.fromarray(enlarge(cells, side))
+        texts = [[f"{value:.3g}" if abs(value) < 1000 else f"{value:.0f}" for value in row + 0.0] for row in values]
+        letters = 1.5 * side / max(len(text) for row in texts for text in row)
+        font = ImageFont.load_default(size=min(max(letters, SMALLEST_LETTERS), LARGEST_LETTERS))
+        draw = ImageDraw.Draw(picture)
+        for (row, column), _ in np.ndenumerate(values):
+            ink = "black" if cells[row, column].mean() > 110 else "white"
+            draw.text(((column + 0.5) * side, (row + 0.5) * side), texts[row][column], fill=ink, font=font, anchor="mm")
+        return [Panel(caption, np.asarray(picture), SIGNED_COLOURS, -limit, limit, self.unit)]
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over steps, (N,)."""
+
+    unit: str = ""
+    steps: str = "step"
+
+    def panels(self, values, caption, photo):
+        from minicnn.render.figure import curve
+
+        return [Panel(caption, curve(values, self.steps, self.unit))]
+
+
+def around_grey(values: np.ndarray, limit: float) -> np.ndarray:
+    """Turn signed RGB numbers (..., 3) into pixels: 0 is middle grey, `limit` full colour, -limit none."""
+    share = values / limit if limit > 0 else values
+    return np.rint(127.5 + 127.5 * np.clip(share, -1, 1)).astype(np.uint8)
