@@ -1,14 +1,17 @@
 import io
+import sys
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from minicnn import render
+from minicnn.errors import OutputError
+from minicnn.render.panel import MAP_COLOURS, OVERLAY_COLOURS, SIGNED_COLOURS
 
 
 def test_colours_go_from_dark_to_bright_even_in_grey():
-    for colours in (render.MAP_COLOURS, render.OVERLAY_COLOURS):
+    for colours in (MAP_COLOURS, OVERLAY_COLOURS, SIGNED_COLOURS):
         ramp = render.colour(np.linspace(0, 1, 64)[None], colours, 0.0, 1.0)
         luminance = np.asarray(Image.fromarray(ramp).convert("L"), int)[0]
         assert (np.diff(luminance) >= -1).all() and luminance[-1] - luminance[0] > 120
@@ -20,11 +23,14 @@ def test_numbers_beyond_the_limits_get_the_nearest_colour():
     assert np.array_equal(pixels[0, 0], pixels[0, 1]) and np.array_equal(pixels[0, 2], pixels[0, 3])
 
 
-def test_a_constant_map_is_no_division_by_zero():
-    photo = np.zeros((4, 6, 3), np.uint8)
-    for draw in (render.map_panels, render.overlay_panels):
-        for value in (0.0, 3.0):
-            assert draw(np.full((4, 6), value), photo)[-1].pixels.shape == (4, 6, 3)
+PHOTO = np.zeros((8, 12, 3), np.uint8)
+
+
+@pytest.mark.parametrize("display", [render.Map(), render.Signed(), render.Range(), render.Overlay(), render.Numbers()])
+@pytest.mark.parametrize("value", [0.0, 3.0])
+def test_a_constant_map_is_no_division_by_zero(display, value):
+    panels = display.panels(np.full((4, 6), value), "map", PHOTO)
+    assert all(panel.pixels.dtype == np.uint8 and np.isfinite([panel.low, panel.high]).all() for panel in panels)
 
 
 def test_stretch_interpolates_between_centres():
@@ -36,14 +42,85 @@ def test_stretch_interpolates_between_centres():
 
 def test_panels_keep_their_scale():
     values = np.linspace(-2, 6, 24).reshape(4, 6)
-    panel = render.overlay_panels(values, np.zeros((8, 12, 3), np.uint8), "score")[-1]
-    assert (panel.low, panel.high, panel.unit) == (-2, 6, "score")
+    for panel in render.Overlay("score", raw=True).panels(values, "map", PHOTO):
+        assert (panel.low, panel.high, panel.unit) == (-2, 6, "score")
+
+
+def test_signed_maps_have_equal_limits_and_grey_is_zero():
+    values = np.array([[-2.0, 0.0, 1.0]])
+    (panel,) = render.Signed().panels(values, "map", None)
+    assert panel.low == -panel.high
+    red, green, blue = panel.pixels[0, 1].astype(int)
+    assert max(red, green, blue) - min(red, green, blue) < 16  # grey
+    (colours,) = render.Signed().panels(values[..., None].repeat(3, axis=2), "map", None)
+    assert colours.pixels[0, 1].tolist() == [128, 128, 128] and colours.pixels[0, 0].tolist() == [0, 0, 0]
 
 
 def test_a_few_bright_pixels_do_not_hide_the_rest():
     values = np.ones((100, 100))
     values[0, 0] = 1e6
-    assert render.map_panels(values, None)[-1].high == 1
+    assert render.Map().panels(values, "map", None)[0].high == 1
+
+
+@pytest.mark.parametrize("shape", [(5, 3, 3), (7, 11, 11, 3), (64, 40, 30), (2, 300, 200), (1, 1, 1)])
+def test_tiles_show_every_tile_with_one_scale(shape):
+    values = np.random.default_rng(0).uniform(-1, 1, shape)
+    tiles = render.Tiles([str(i) for i in range(len(values))], marked=[0], signed=True)
+    (panel,) = tiles.panels(values, "tiles", None)
+    assert panel.large and panel.pixels.ndim == 3
+    assert len(shape) == 4 or panel.low == -panel.high
+    marked = (panel.pixels == (200, 60, 0)).all(axis=2).any()
+    assert marked  # the cross
+    with pytest.raises(ValueError):
+        render.Tiles(["only one label"] * (len(values) + 1)).panels(values, "tiles", None)
+
+
+def test_tiles_keep_their_numbers_apart():
+    """A bright tile and a dark one must differ in the picture as they do in the numbers."""
+    values = np.stack([np.zeros((4, 4)), np.full((4, 4), 2.0)])
+    (panel,) = render.Tiles(["0", "1"]).panels(values, "tiles", None)
+    colours = {tuple(pixel) for pixel in panel.pixels.reshape(-1, 3)}
+    assert {tuple(render.colour(np.array([[v]]), "inferno", 0, 2)[0, 0]) for v in (0.0, 2.0)} <= colours
+
+
+def test_marks_are_drawn_where_they_belong():
+    photo = np.zeros((100, 100, 3), np.uint8)
+    ellipse = {"centre": (50.0, 50.0), "deviations": (15.0, 5.0), "angle": 0.0}
+    drawn, shown = render.Marks((10, 90, 20, 80), [(30, 30), (60, 60)], ellipse).panels(np.ones((100, 100)), "influence", photo)
+    yellow = (drawn.pixels == (255, 220, 0)).all(axis=2)
+    scale = drawn.pixels.shape[0] / 100
+    rows, columns = np.flatnonzero(yellow.any(axis=1)) / scale, np.flatnonzero(yellow.any(axis=0)) / scale
+    assert (rows[0], columns[0]) == pytest.approx((10, 20), abs=1) and (rows[-1], columns[-1]) == pytest.approx((90, 80), abs=1)
+    pink = np.argwhere((drawn.pixels == (255, 90, 160)).all(axis=2)) / scale
+    assert np.ptp(pink, axis=0) == pytest.approx([60, 20], abs=2)  # two deviations each way, the first one down
+    assert shown.caption == "influence"
+
+
+def test_figures_have_room_for_everything():
+    small = [render.Panel("photo", PHOTO), *render.Map("unit").panels(np.ones((8, 12)), "map", None)]
+    large = render.Panel("sheet", np.full((300, 700, 3), 7, np.uint8), large=True)
+    pixels = render.figure([small[0], large, *small], "A title that is longer than all the panels beside each other would need " * 2)
+    assert pixels.shape[1] > 700 and pixels.shape[0] > 300
+    assert (pixels == 7).all(axis=2).sum() > 0.9 * 300 * 700  # shown one to one
+
+
+def test_animations():
+    frames = [np.full((20, 30, 3), level, np.uint8) for level in (0, 80, 160)]
+    gif = Image.open(io.BytesIO(render.animation(frames, ".gif")))
+    assert gif.n_frames == 3 and gif.size == (30, 20)
+
+
+def test_an_mp4_needs_its_encoder(monkeypatch):
+    frames = [np.full((21, 31, 3), level, np.uint8) for level in (0, 80)]
+    try:
+        import imageio_ffmpeg  # noqa: F401
+    except ImportError:
+        pass
+    else:
+        assert render.animation(frames, ".mp4")[4:8] == b"ftyp"
+    monkeypatch.setitem(sys.modules, "imageio_ffmpeg", None)
+    with pytest.raises(OutputError, match="minicnn-numpy.video."):
+        render.animation(frames, ".mp4")
 
 
 def test_png_keeps_pixels_and_texts():

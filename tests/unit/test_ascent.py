@@ -1,0 +1,120 @@
+"""The loop that makes pictures, and what keeps them tidy."""
+
+import numpy as np
+import pytest
+
+from minicnn import regularisers
+from minicnn.ascent import Climb, Recipe, ascend, damped, natural_colours, resized
+from minicnn.frequency import gaussian_blur
+from minicnn.objectives import class_score
+
+SIZE = (30, 46)
+
+
+def climb(model, recipe, start=None, seed=3, callback=lambda climb: None):
+    start = start or Climb(np.random.default_rng(0).standard_normal((1, *SIZE, 3)).astype(np.float32), [])
+    return ascend(model.network, class_score(1), start, recipe, SIZE, seed, callback)
+
+
+RECIPE = Recipe(steps=12, step_size=0.1, scales=2, jitter=5, spectrum=1.0, colours=natural_colours(False), regularisers=(regularisers.l2(0.01),))
+
+
+def test_the_score_rises(small_model):
+    scores = climb(small_model, Recipe(steps=20, step_size=0.05)).scores
+    assert len(scores) == 20 and np.all(np.diff(scores) > 0)
+
+
+def test_same_seed_same_image(small_model):
+    first, again, other = (climb(small_model, RECIPE, seed=seed) for seed in (3, 3, 4))
+    assert np.array_equal(first.x, again.x) and first.scores == again.scores
+    assert not np.array_equal(first.x, other.x)
+
+
+@pytest.mark.parametrize("stop", [1, 2, 5, 11])
+def test_stopped_and_continued_is_as_if_never_stopped(small_model, stop):
+    def interrupt(climb):
+        if len(climb.scores) == stop:
+            raise KeyboardInterrupt
+
+    half = climb(small_model, RECIPE, callback=interrupt)
+    assert len(half.scores) == stop
+    whole, continued = climb(small_model, RECIPE), climb(small_model, RECIPE, start=half)
+    assert np.array_equal(whole.x, continued.x) and whole.scores == continued.scores
+
+
+def test_scales_go_from_small_to_the_wanted_size(small_model):
+    sizes = []
+    recipe = Recipe(steps=30, step_size=0.1, scales=3)
+    ascend(small_model.network, class_score(1), Climb(np.ones((1, 120, 200, 3), np.float32), []), recipe, (120, 200), 0, lambda c: sizes.append(c.x.shape[1:3]))
+    assert sizes == sorted(sizes) and len(set(sizes)) == 3 and sizes[-1] == (120, 200)
+    assert sizes[0] == (48, 80)  # no smaller than this
+
+
+def test_a_step_has_the_wanted_size(small_model):
+    start = Climb(np.random.default_rng(0).standard_normal((1, *SIZE, 3)), [])
+    for spectrum in (0.0, 1.0):
+        end = climb(small_model, Recipe(steps=1, step_size=0.3, spectrum=spectrum), start)
+        assert np.sqrt(np.mean((end.x - start.x) ** 2)) == pytest.approx(0.3)
+
+
+def test_colours_stay_in_range(small_model):
+    end = climb(small_model, Recipe(steps=5, step_size=9.0, low=np.array([-1.0, -2, -3]), high=np.array([1.0, 2, 3])))
+    assert np.abs(end.x).max(axis=(0, 1, 2)) == pytest.approx([1, 2, 3])
+
+
+def test_damping_divides_amplitudes_by_frequency():
+    columns = np.arange(64)
+    for cycles in (2, 8, 16):
+        wave = np.broadcast_to(np.cos(2 * np.pi * cycles * columns / 64), (1, 64, 64))[..., None]
+        assert damped(wave, 1.5) == pytest.approx(wave * (cycles / 64) ** -1.5)
+    assert np.array_equal(damped(wave, 0), wave)
+
+
+def test_natural_colours_keep_brightness_and_damp_differences():
+    colours = natural_colours(reverse=False)
+    assert colours == pytest.approx(colours.T)
+    assert np.linalg.eigvalsh(colours)[-1] == pytest.approx(1)
+    grey = np.ones(3) / np.sqrt(3)
+    assert grey @ colours @ grey > 0.99
+    assert natural_colours(reverse=True) == pytest.approx(colours[::-1, ::-1])
+
+
+def test_resizing_keeps_plain_colours():
+    x = np.broadcast_to(np.array([1.0, 2, 3]), (1, 6, 9, 3))
+    assert resized(x, (13, 5)) == pytest.approx(np.broadcast_to(np.array([1.0, 2, 3]), (1, 13, 5, 3)))
+
+
+@pytest.mark.parametrize("deviation", [0.2, 1.0, 3.5])
+def test_gaussian_blur(deviation):
+    """Of a point in the middle: the sum stays, and the variance is that of the Gaussian."""
+    x = np.zeros((1, 61, 71, 2))
+    x[0, 30, 35] = 1
+    blurred = gaussian_blur(x, deviation)
+    assert blurred.sum() == pytest.approx(2, rel=1e-4)
+    rows, columns = blurred[0, ..., 0].sum(axis=1), blurred[0, ..., 0].sum(axis=0)
+    assert rows @ (np.arange(61) - 30) ** 2 == pytest.approx(deviation**2, rel=0.15)
+    assert columns @ (np.arange(71) - 35) ** 2 == pytest.approx(deviation**2, rel=0.15)
+    assert gaussian_blur(np.full_like(x, 5.0), deviation) == pytest.approx(np.full_like(x, 5.0))
+
+
+def test_total_variations_gradient_is_that_of_finite_differences(generator):
+    x, direction = generator.standard_normal((2, 1, 7, 9, 3))
+    ahead, behind = (regularisers.total_variation_gradient(x + step * direction)[0] for step in (1e-6, -1e-6))
+    _, gradient = regularisers.total_variation_gradient(x)
+    assert np.vdot(gradient, direction) == pytest.approx((ahead - behind) / 2e-6, rel=1e-7)
+
+
+def test_regularisers(generator):
+    x, gradient = generator.standard_normal((2, 1, 10, 10, 3))
+    assert regularisers.l2(0.1)(x, gradient) == pytest.approx(0.9 * x)
+    norms = np.abs(x).sum(axis=3)
+    clipped = regularisers.clip_norm(0.25)(x, gradient)
+    zero = ~clipped.any(axis=3)
+    assert zero.sum() == 25 and norms[zero].max() < norms[~zero].min()
+    assert np.array_equal(clipped[~zero], x[~zero])
+    contributions = np.abs((x * gradient).sum(axis=3))
+    zero = ~regularisers.clip_contribution(0.5)(x, gradient).any(axis=3)
+    assert zero.sum() == 50 and contributions[zero].max() < contributions[~zero].min()
+    smoother = regularisers.total_variation(0.1)(x, gradient)
+    assert regularisers.total_variation_gradient(smoother)[0] < regularisers.total_variation_gradient(x)[0]
+    assert regularisers.blur(1.0)(x, gradient).std() < x.std()
