@@ -59,7 +59,7 @@ class Recipe:
     step_size : float
         How far the image moves in one step, in the network's units, as the root mean square over the pixels.
     scales : int
-        On how many sizes, each `SCALE_RATIO` of the next, to work one after the other; the steps are shared out by their areas.
+        On how many sizes, each `SCALE_RATIO` of the next, to work one after the other; the steps are shared out by their sides.
     jitter : int
         The largest shift in pixels, down and across.
     spectrum : float
@@ -184,7 +184,7 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
 def _scale_size(size: tuple[int, int], recipe: Recipe, step: int) -> tuple[int, int]:
     """Choose the image's size for a step."""
     ratios = SCALE_RATIO ** np.arange(recipe.scales)[::-1]
-    ends = np.cumsum(ratios**2) / np.sum(ratios**2) * recipe.steps
+    ends = np.cumsum(ratios) / np.sum(ratios) * recipe.steps
     ratio = ratios[np.searchsorted(ends, step, side="right")]
     factor = max(ratio, min(1.0, SMALLEST_SIDE / min(size)))
     return tuple(round(side * factor) for side in size)

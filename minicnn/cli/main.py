@@ -52,7 +52,7 @@ def main(arguments: list[str] | None = None) -> None:
             signal.signal(getattr(signal, name), signal.default_int_handler)
     announce_compilation(lambda: click.echo("compiling the kernels for this machine; this is done once ...", err=True))
     try:
-        commands.main(arguments, prog_name="minicnn", standalone_mode=False)
+        sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "minicnn"
         _fail(f"{error.format_message()} See '{command} --help'")

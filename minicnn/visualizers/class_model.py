@@ -22,14 +22,15 @@ from minicnn.visualizers.registry import Progress, visualizer
 #: Settings that work together; every one can be set by itself, too. Lengths in pixels; step size and noise in levels of 255.
 PRESETS: dict[str, dict[str, Any]] = {
     "natural": {
-        "steps": 140,
-        "step_size": 4.0,
+        "steps": 130,
+        "step_size": 5.0,
         "scales": 2,
         "jitter": 16,
         "spectrum": 1.0,
         "colours": "natural",
         "l2": 0.02,
         "blur": 0.2,
+        "total_variation": 0.5,
         "noise": 10.0,
     },
     "yosinski": {"steps": 200, "step_size": 8.0, "l2": 0.01, "blur": 0.4, "clip_norm": 0.05, "clip_contribution": 0.05, "noise": 2.0},
@@ -60,8 +61,8 @@ Preset = Literal["natural", "yosinski", "simonyan"]
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 2; regularisers: J. Yosinski et al., arXiv:1506.06579; jitter, "
     "colours and spectrum: C. Olah et al., Distill 2017",
     if_zero="the score does not depend on the image at the start; begin with noise",
-    report=lambda height, width: {"steps": 50},
-    quick=lambda height, width: {"steps": 16, "size": (min(height, 128), min(width, 128))},
+    report=lambda height, width: {"steps": 50, "step_size": 6.0},
+    quick=lambda height, width: {"steps": 20, "step_size": 8.0, "size": (min(height, 128), min(width, 128))},
 )
 def class_model(
     model: Model,
@@ -184,8 +185,8 @@ def _recipe(model: Model, settings: dict[str, Any]) -> tuple[Recipe, float]:
     applied = []
     for name, regulariser in (
         ("l2", regularisers.l2),
-        ("total_variation", functools.partial(regularisers.total_variation, softness=8 * settings["total_variation"] * level)),
         ("blur", regularisers.blur),
+        ("total_variation", functools.partial(regularisers.total_variation, softness=8 * settings["total_variation"] * level)),
         ("clip_norm", regularisers.clip_norm),
         ("clip_contribution", regularisers.clip_contribution),
     ):

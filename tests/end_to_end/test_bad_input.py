@@ -217,3 +217,32 @@ def test_a_signal_ends_it_cleanly(tmp_path, sent):
 def assert_matches(line, pattern):
     with pytest.raises(ValueError, match=pattern):
         raise ValueError(line)
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["intuition", "--step", "1"], "step is"),
+        (["intuition", "--step", "a,b"], "expected integers counted from 0"),
+        (["intuition", "--step", "900,0"], "expected a row below"),
+        (["window", "--unit", "1,2,3,4"], "unit is"),
+        (["window", "--unit", "500,2,3"], "expected one in the output of conv1_1"),
+        (["receptive-field", "--layer", "fc"], "sees the whole photo"),
+        (["receptive-field", "--layer", "conv9"], "there is no layer"),
+        (["filters", "--layer", "relu1_1"], "expected one of the convolutions"),
+        (["filters", "--channel", "3"], "expected 0 to 2"),
+        (["channels", "--first", "3", "--top", "3"], "expected one of them"),
+        (["class-model"], "needs a class"),
+        (["class-model", "--target", "unicorn"], "no class 'unicorn'"),
+        (["class-model", "--target", "bee", "--resume", "nothing.npz"], "cannot go on from"),
+        (["class-model", "--target", "bee", "--l2", "2"], "expected 0 to 1"),
+        (["saliency", "--out", "a.gif"], "expected a name ending in .png"),
+        (["report", "--only", "magic"], "magic"),
+        (["replay", "nothing.png"], "there is no file"),
+        (["filters", "--model", "alexnet"], "does not ship with weights"),
+    ],
+)
+def test_options_of_the_visualizers(tmp_path, arguments, message):
+    size = [] if arguments[0] in ("filters", "replay") else ["--size", "48"]
+    assert message in fail(*arguments, *size, folder=tmp_path)
+    assert not list(tmp_path.iterdir())

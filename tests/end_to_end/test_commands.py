@@ -6,6 +6,10 @@ import io
 import json
 import os
 import re
+import signal
+import subprocess
+import sys
+import time
 
 import numpy as np
 import pytest
@@ -14,7 +18,7 @@ from PIL import Image
 
 from minicnn.visualizers import REGISTRY
 
-QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"]}
+QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"], "class-model": ["--steps", "12"]}
 
 
 class Page(html.parser.HTMLParser):
@@ -72,7 +76,9 @@ def test_the_page_shows_everything(report):
     assert all(attributes["alt"] for attributes in images)
     for attributes in images:
         Image.open(io.BytesIO(base64.b64decode(attributes["src"].partition(",")[2]))).verify()
-    assert len([attributes for attributes in images if "layer" in attributes["alt"]]) == 32  # the photo and 31 layers
+    assert len([attributes for attributes in images if "output of every layer" in attributes["alt"]]) == 32  # the photo and 31 layers
+    questions = re.findall(r'<h2 class="question">(.*)</h2>', text)
+    assert questions == list(dict.fromkeys(visualizer.question for visualizer in REGISTRY.values())) and len(questions) == 4
     widths = [float(width) for width in re.findall(r'class="bar" style="width: ([\d.]+)%"', text)]
     assert len(widths) == 5 and widths == sorted(widths, reverse=True) and sum(widths) <= 100.05
 
@@ -165,16 +171,67 @@ def test_gradcheck(model):
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_visualizer(tmp_path, panda, name):
-    options = ["--size", "64x96", *QUICK.get(name, [])]
-    output = succeed(name, panda, *options, folder=tmp_path)
-    assert f"panda-{name}.png" in output
-    picture = Image.open(tmp_path / f"panda-{name}.png")
+    takes_photo = REGISTRY[name].takes_photo
+    options = [panda, "--size", "64x96", *QUICK.get(name, [])] if takes_photo else []
+    output = succeed(name, *options, folder=tmp_path)
+    written = f"panda-{name}.png" if takes_photo else f"vgg16-gap-{name}.png"
+    assert written in output
+    picture = Image.open(tmp_path / written)
     assert json.loads(picture.text["minicnn"])["method"] == name
     assert np.asarray(picture).std() > 10
-    suffix = "npz" if name == "layers" else "npy"
-    succeed(name, panda, *options, "--out", f"raw.{suffix}", folder=tmp_path)
-    assert (tmp_path / f"raw.{suffix}").exists()
+    output = succeed("replay", written, "--out", "again.npz", "--out", "again.png", folder=tmp_path)
+    assert "bit for bit those of the picture" in output
+    assert np.load(tmp_path / "again.npz").files
+    assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), np.asarray(picture))
     assert "Source: " in succeed(name, "--help")
+
+
+def test_a_class_model_without_a_photo(tmp_path):
+    outs = [argument for suffix in ("png", "npz", "gif") for argument in ("--out", f"bee.{suffix}")]
+    output = succeed("class-model", "--target", "bee", "--size", "64", "--steps", "6", *outs, folder=tmp_path)
+    assert "After 6 steps the score of bee is" in output
+    assert Image.open(tmp_path / "bee.gif").n_frames == 6 and Image.open(tmp_path / "bee.gif").size == (64, 64)
+    assert np.load(tmp_path / "bee.npz")["image"].shape == (64, 64, 3)
+    succeed("class-model", "--target", "tiger cat", "--size", "48", "--steps", "1", folder=tmp_path)
+    assert (tmp_path / "tiger-cat-class-model.png").exists()
+
+
+def test_a_class_model_is_stopped_and_goes_on(tmp_path):
+    """Ctrl-C saves what there is, and --resume ends as if nothing had happened."""
+    command = [sys.executable, "-m", "minicnn", "class-model", "--target", "bee", "--size", "96", "--steps", "150"]
+    for seconds in (3, 6, 12, 24):  # long enough to begin, also on a slow machine
+        process = subprocess.Popen([*command, "--out", "bee.png"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(seconds)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+        if (tmp_path / "bee.png").exists():
+            break
+    assert process.returncode == 130, errors
+    assert "--resume bee.npz" in errors and (tmp_path / "bee.png").exists()
+    done = len(np.load(tmp_path / "bee.npz")["scores"])
+    assert 0 < done < 150
+    options = ["class-model", "--target", "bee", "--size", "96", "--steps", "150"]
+    succeed(*options, "--resume", "bee.npz", "--out", "rest.npz", folder=tmp_path)
+    succeed(*options, "--out", "whole.npz", folder=tmp_path)
+    assert np.array_equal(np.load(tmp_path / "rest.npz")["input"], np.load(tmp_path / "whole.npz")["input"])
+
+
+def test_positions_on_the_command_line(tmp_path):
+    text = succeed("intuition", "--filter", "vertical", "--step", "10,12", "--size", "64", folder=tmp_path)
+    assert "output at row 10, column 12" in text and "sum of the products =" in text
+    text = succeed("window", "--layer", "conv3_2", "--unit", "10,12,57", "--size", "64", folder=tmp_path)
+    assert "The value of conv3_2 at 10,12,57" in text and "from conv3_3" in text
+    text = succeed("receptive-field", "--layer", "pool3", "--unit", "3,4", "--size", "96", folder=tmp_path)
+    assert "pool3 at row 3, column 4 can see 44 x 44 pixels" in text
+
+
+def test_parts_of_the_report(tmp_path):
+    output = succeed("report", "--only", "filters", "--only", "saliency", "--size", "48", "--out", "few", folder=tmp_path)
+    assert set(os.listdir(tmp_path / "few")) == {"index.html", "photo.png", "prediction.png", "filters.png", "saliency.png"}
+    assert "class-model" not in output
+    slow = [argument for name in ("class-model", "smoothgrad", "occlusion") for argument in ("--skip", name)]
+    succeed("report", *slow, "--quick", "--size", "48", "--out", "most", folder=tmp_path)
+    assert {f"{name}.png" for name in REGISTRY} - set(os.listdir(tmp_path / "most")) == {"class-model.png", "smoothgrad.png", "occlusion.png"}
 
 
 def test_help_lists_every_command():

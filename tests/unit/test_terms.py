@@ -1,5 +1,7 @@
 """Every number of a network is the sum that it is said to be."""
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
@@ -60,7 +62,7 @@ def test_values(network, trace):
 def test_gradients(network, trace):
     gradients = network.gradients(trace, class_score(1).evaluate(trace)[1])
     names = list(network.layers)
-    for name, above in zip(names, names[1:]):
+    for name, above in pairwise(names):
         output = trace.outputs[name][0]
         for unit in every_unit(output):
             terms = gradient_terms(network.layers[above], gradients[above][0], output, tuple(unit))

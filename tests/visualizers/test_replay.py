@@ -1,0 +1,108 @@
+"""A picture says how to make its numbers again."""
+
+import base64
+import io
+import json
+
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+import minicnn
+from minicnn.errors import ImageError, MinicnnError, WeightFileError
+from minicnn.results import INPUT_TEXT, SOURCE_TEXT
+from minicnn.visualizers import REGISTRY
+
+QUICK = {
+    "smoothgrad": {"samples": 2, "seed": 5},
+    "occlusion": {"patch": 20, "fill": "noise", "seed": 2},
+    "window": {"layer": "conv2_1", "unit": (3, 4, 5)},
+    "receptive-field": {"layer": "conv2_1", "unit": (3, 4)},
+    "intuition": {"filter": "sobel", "step": (1, 2)},
+    "class-model": {"steps": 3, "seed": 4},
+    "filters": {"first": 7},
+}
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_method_again(name, model, panda, tmp_path):
+    visualizer = REGISTRY[name]
+    photo = {"image": panda, "size": (40, 56)} if visualizer.takes_photo else {}
+    result = visualizer.function(model, **photo, **QUICK.get(name, {}))
+    result.save(tmp_path / "picture.png")
+    again = minicnn.replay(tmp_path / "picture.png")
+    assert again.warnings == result.warnings
+    assert list(again.arrays) == list(result.arrays)
+    assert all(np.array_equal(a, b) for a, b in zip(again.arrays.values(), result.arrays.values()))
+    assert again.title == result.title
+
+
+def test_without_a_photo_and_with_another_algorithm(model, tmp_path):
+    with minicnn.use_algorithm("winograd2"):
+        result = minicnn.class_model(model, target="zebra", steps=2, size=48)
+    result.save(tmp_path / "picture.png")
+    again = minicnn.replay(tmp_path / "picture.png")
+    assert np.array_equal(again.values["input"], result.values["input"])
+
+
+def test_an_input_that_is_no_photo(model, panda, tmp_path):
+    """Pixels do not say what was fed in; the array itself must be in the file."""
+    x = model.prepare(panda, 40) + np.float32(0.25)
+    result = minicnn.saliency(model, x, prepared=True)
+    result.save(tmp_path / "picture.png")
+    assert np.array_equal(minicnn.replay(tmp_path / "picture.png").values, result.values)
+
+
+@pytest.fixture(scope="module")
+def texts(model, panda):
+    picture = Image.open(io.BytesIO(minicnn.saliency(model, panda, size=40)._repr_png_()))
+    return dict(picture.text)
+
+
+def write(path, texts):
+    information = PngImagePlugin.PngInfo()
+    for key, text in texts.items():
+        information.add_itxt(key, text)
+    Image.new("RGB", (4, 4)).save(path, pnginfo=information)
+    return path
+
+
+def changed(texts, **changes):
+    return {**texts, SOURCE_TEXT: json.dumps({**json.loads(texts[SOURCE_TEXT]), **changes})}
+
+
+def test_other_values_are_reported(texts, tmp_path):
+    with pytest.warns(UserWarning, match="not bit for bit those of the picture"):
+        result = minicnn.replay(write(tmp_path / "a.png", changed(texts, values_sha256="0")))
+    assert "not bit for bit" in result.warnings[0]
+
+
+def test_bad_pictures(texts, tmp_path, panda):
+    empty = io.BytesIO()
+    np.savez(empty, other=np.zeros(2))
+    cases = {
+        "no text": {},
+        "no json": {**texts, SOURCE_TEXT: "{"},
+        "a list": {**texts, SOURCE_TEXT: "[1]"},
+        "unknown method": changed(texts, method="magic"),
+        "no settings": changed(texts, settings=None),
+        "unknown setting": changed(texts, settings={"magic": 1}),
+        "no base64": {**texts, INPUT_TEXT: "!"},
+        "no npz": {**texts, INPUT_TEXT: base64.b64encode(b"PK nothing").decode()},
+        "another array": {**texts, INPUT_TEXT: base64.b64encode(empty.getvalue()).decode()},
+        "no input": {key: text for key, text in texts.items() if key != INPUT_TEXT},
+    }
+    for name, case in cases.items():
+        with pytest.raises(ImageError, match="expected|another version"):
+            minicnn.replay(write(tmp_path / f"{name}.png", case))
+    for path in (tmp_path / "missing.png", tmp_path, panda):
+        with pytest.raises(ImageError, match="expected a PNG file"):
+            minicnn.replay(path)
+
+
+def test_other_weights_are_refused(texts, small_model, tmp_path, panda):
+    with pytest.raises(WeightFileError, match="was made with weights of SHA-256 123"):
+        minicnn.replay(write(tmp_path / "a.png", changed(texts, weights_sha256="123")))
+    minicnn.saliency(small_model, panda).save(tmp_path / "small.png")
+    with pytest.raises(MinicnnError, match="in Python only"):
+        minicnn.replay(tmp_path / "small.png")
