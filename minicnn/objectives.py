@@ -106,12 +106,14 @@ def class_values(logits: np.ndarray, target: int, output: str = "logit") -> tupl
         raise UnknownNameError(f"there is no output {output!r}; expected logit, probability or log-probability")
     if logits.ndim != 2 or not 0 <= target < logits.shape[1]:
         raise UnknownNameError(f"there is no class {target} in the network's output of shape {logits.shape}")
-    one_hot = np.zeros_like(logits)
-    one_hot[:, target] = 1
     if output == "logit":
+        one_hot = np.zeros_like(logits)
+        one_hot[:, target] = 1
         return logits[:, target], one_hot
     log_probabilities = log_softmax(logits)
-    values, gradient = log_probabilities[:, target], one_hot - np.exp(log_probabilities)
+    values, gradient = log_probabilities[:, target], -np.exp(log_probabilities)
+    gradient[:, target] = 0
+    gradient[:, target] = -gradient.sum(axis=1)  # 1 - probability; that difference would lose its digits near 1
     if output == "log-probability":
         return values, gradient
     return np.exp(values), np.exp(values)[:, None] * gradient

@@ -44,6 +44,8 @@ class Section:
     settings : str
         What made it.
     panels : list of render.Panel
+    columns : int or None
+        Panels in a row; None for what fits.
     warnings : tuple of str
     figure : bytes
         The whole figure as PNG.
@@ -58,6 +60,7 @@ class Section:
     numbers: str
     settings: str
     panels: list[render.Panel]
+    columns: int | None
     warnings: tuple[str, ...]
     figure: bytes
     seconds: float
@@ -179,6 +182,7 @@ def _section(
         numbers=result.text,
         settings=_settings(result.source["settings"]),
         panels=result.panels(),
+        columns=result.columns,
         warnings=result.warnings,
         figure=figure,
         seconds=time.perf_counter() - clock,

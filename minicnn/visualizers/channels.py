@@ -67,4 +67,4 @@ def channels(model: Model, image, layer: str | None = None, *, first: int | None
     title = f"{model.name}: channels of {layer}, {which} of {count}" if which != "all" else f"{model.name}: all {count} channels of {layer}"
     tiles = Tiles([str(i) for i in indices], marked=np.flatnonzero(off[indices]).tolist(), unit="output", signed=bool(shown.min() < 0))
     text = f"{off.sum()} of the {count} channels of {layer} are off everywhere on this photo: their output is nowhere above 0."
-    return Result({"channels": shown, "indices": indices}, {"channels": tiles}, title, text=text)
+    return Result({"channels": shown, "indices": indices}, {"channels": tiles}, title, text=text, beside_photo=False)
