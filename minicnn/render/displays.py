@@ -43,12 +43,13 @@ class Photo:
 
 @dataclass(frozen=True)
 class Map:
-    """Numbers of at least 0 for each pixel, (H, W): black is 0."""
+    """Numbers of at least 0 for each pixel, (H, W): black is 0, the brightest colour `high`, or what `largest_shown` says."""
 
     unit: str = ""
+    high: float | None = None
 
     def panels(self, values, caption, photo):
-        high = largest_shown(values)
+        high = largest_shown(values) if self.high is None else self.high
         return [Panel(caption, colour(values, MAP_COLOURS, 0.0, high), MAP_COLOURS, 0.0, high, self.unit)]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import zipfile
 from typing import Any, Literal
 
@@ -35,6 +34,15 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "yosinski": {"steps": 200, "step_size": 8.0, "l2": 0.01, "blur": 0.4, "clip_norm": 0.05, "clip_contribution": 0.05, "noise": 2.0},
     "simonyan": {"steps": 200, "step_size": 4.0, "l2": 0.01, "noise": 0.0},
+}
+
+#: In the order in which they are applied.
+REGULARISERS = {
+    "l2": regularisers.l2,
+    "blur": regularisers.blur,
+    "total_variation": regularisers.total_variation,
+    "clip_norm": regularisers.clip_norm,
+    "clip_contribution": regularisers.clip_contribution,
 }
 
 #: The value of a setting that a preset does not name: it does nothing.
@@ -102,7 +110,7 @@ def class_model(
         The class, by name or index. Default: the likeliest on the photo.
     preset : {"natural", "yosinski", "simonyan"}
         Where the settings below come from when they are not given: our choice for clear pictures; the regularisers of Yosinski et al.;
-        L2 alone, as in the first paper.
+        L2 alone, as in the first paper. The result's settings say which values that were.
     steps : int
         How often the picture is changed.
     step_size : float
@@ -182,16 +190,7 @@ def _recipe(model: Model, settings: dict[str, Any]) -> tuple[Recipe, float]:
         level = float(np.mean(high - low)) / 255
         if settings["colours"] == "natural":
             colours = natural_colours(reverse=model.preprocessing.reverse_colours)
-    applied = []
-    for name, regulariser in (
-        ("l2", regularisers.l2),
-        ("blur", regularisers.blur),
-        ("total_variation", functools.partial(regularisers.total_variation, softness=8 * settings["total_variation"] * level)),
-        ("clip_norm", regularisers.clip_norm),
-        ("clip_contribution", regularisers.clip_contribution),
-    ):
-        if settings[name] > 0:
-            applied.append(regulariser(settings[name] * (level if name == "total_variation" else 1)))
+    sizes = {**settings, "total_variation": settings["total_variation"] * level}
     recipe = Recipe(
         steps=settings["steps"],
         step_size=settings["step_size"] * level,
@@ -199,7 +198,7 @@ def _recipe(model: Model, settings: dict[str, Any]) -> tuple[Recipe, float]:
         jitter=settings["jitter"],
         spectrum=settings["spectrum"],
         colours=colours,
-        regularisers=applied,
+        regularisers=[make(sizes[name]) for name, make in REGULARISERS.items() if sizes[name] > 0],
         low=low,
         high=high,
     )
@@ -217,7 +216,7 @@ def _resumed(path: str, image: np.ndarray) -> Climb:
     try:
         with np.load(path, allow_pickle=False) as file:
             x, scores = file["input"], file["scores"]
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise MinicnnError(f"cannot go on from {path} ({error}); expected the .npz file that a stopped class-model wrote") from None
     if x.ndim != 3 or x.shape[2:] != image.shape[3:] or scores.ndim != 1 or x.dtype != image.dtype or not np.isfinite(x).all():
         raise MinicnnError(f"{path} holds an image of shape {x.shape} and type {x.dtype}; expected what a class-model of this network wrote")

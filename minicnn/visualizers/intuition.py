@@ -113,7 +113,7 @@ def intuition(
 
 
 def corner_detector(edges: Conv2D) -> Network:
-    """Build a network that puts out the smaller of two edges, so that it answers where both are: at corners.
+    """Build a network that puts out the smaller of two edges, so that it answers where both are: at corners, and on slanted edges.
 
     With a and b the strengths of a vertical and a horizontal edge, min(a, b) = a - max(a - b, 0): one ReLU, and filters of one pixel.
     """

@@ -14,7 +14,7 @@ from minicnn.render import Marks
 from minicnn.results import Result
 from minicnn.terms import value_terms
 from minicnn.visualizers.options import Unit
-from minicnn.visualizers.registry import visualizer
+from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.window import find_unit, unit_name
 
 
@@ -31,6 +31,7 @@ def receptive_field(
     *,
     unit: Unit | None = None,
     channels: int = 16,
+    progress: Progress | None = None,
 ) -> Result:
     """Show which pixels one unit of a layer can see, and which it does see.
 
@@ -48,6 +49,8 @@ def receptive_field(
         Counted from 0. With a channel, the gradient of that channel alone. Default: where the layer's largest value is.
     channels : int
         The number of channels, the strongest at the unit's place, over whose gradients the mean is taken if no channel is given.
+    progress : function, optional
+        Called as progress(done, total).
 
     Returns
     -------
@@ -73,7 +76,12 @@ def receptive_field(
         one_channel = unit is not None and len(unit) == 3
         unit = find_unit(output, unit, layer)
         chosen = [unit[2]] if one_channel else np.argsort(-output[unit[:2]], kind="stable")[:channels].tolist()
-        influence = np.mean([_influence(trunk, trace, (*unit[:2], channel)) for channel in chosen], axis=0).astype(image.dtype)
+        total = np.zeros(image.shape[1:3])
+        for done, channel in enumerate(chosen, start=1):
+            total += _influence(trunk, trace, (*unit[:2], channel))
+            if progress:
+                progress(done, len(chosen))
+        influence = (total / len(chosen)).astype(image.dtype)
         path = _strongest_path(trunk, trace, unit)
     rows, columns = field.box(*unit[:2], *image.shape[1:3])
     box = np.array([rows.start, rows.stop, columns.start, columns.stop])

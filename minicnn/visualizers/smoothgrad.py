@@ -10,6 +10,7 @@ from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.objectives import class_score
 from minicnn.render import Map
+from minicnn.render.panel import largest_shown
 from minicnn.results import Result
 from minicnn.visualizers.gradients import (
     GRADIENTS,
@@ -116,7 +117,8 @@ def smoothgrad(
         return Result(values, Map(unit), title)
     strongest = np.abs(estimate).argmax(axis=2)[..., None]
     error = np.take_along_axis(_standard_error(moments, samples, variant), strongest, axis=2)[..., 0].astype(image.dtype)
-    return Result({"map": values, "standard error": error}, Map(unit), title, text=_enough(values, error, samples))
+    together = Map(unit, largest_shown(values))  # on one scale, so that they can be compared
+    return Result({"map": values, "standard error": error}, together, title, text=_enough(values, error, samples))
 
 
 def _estimate(moments: np.ndarray, samples: int, variant: Variant) -> np.ndarray:

@@ -17,6 +17,9 @@ from minicnn.visualizers.registry import visualizer
 #: Windows of more pixels are not written out number by number.
 MOST_WRITTEN = 49
 
+#: Of the value's sum.
+PARTS = ("inputs", "factors", "products")
+
 
 @visualizer(
     question="What is a filter?",
@@ -149,10 +152,15 @@ def _as_sum(terms: Terms, value: float) -> str:
 
 def _pictures(values: dict[str, np.ndarray], forward: Terms, count: int) -> tuple[dict[str, np.ndarray], dict[str, Display]]:
     """Add the strongest channels' small tables to the values, and say how to show them."""
+    chosen = _strongest(forward, count)
     if forward.inputs.ndim == 1:
-        return values, {"value": Numbers(), "gradient": Numbers()}
+        added = {f"{name}, numbers {', '.join(map(str, chosen))}": values[name][chosen, None] for name in PARTS}
+        return values | added, {name: Numbers() for name in added}
     few = forward.inputs.shape[0] * forward.inputs.shape[1] <= MOST_WRITTEN
-    added = {
-        f"{name}, channel {i}": values[name][..., i] for i in _strongest(forward, count) for name in ("inputs", "factors", "products")
-    }
-    return values | added, {name: Numbers() if few else Signed() for name in added}
+    shows = {}
+    for i in chosen:
+        for name in PARTS:
+            limit = float(np.abs(values[name][..., chosen]).max())  # one scale for all channels
+            values = values | {f"{name}, channel {i}": values[name][..., i]}
+            shows[f"{name}, channel {i}"] = Numbers(limit=limit) if few else Signed(limit=limit)
+    return values, shows

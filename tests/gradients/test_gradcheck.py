@@ -7,7 +7,7 @@ import pytest
 
 from minicnn.gradcheck import check_layer, check_network, check_objective
 from minicnn.layers import Conv2D, Layer, MaxPool2D, ReLU
-from minicnn.objectives import Objective, class_score
+from minicnn.objectives import Objective, class_score, class_values
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,3 +107,12 @@ def test_objectives_add_and_scale(small_model, generator):
 def test_a_wrong_objective_is_seen(small_model, generator):
     wrong = Objective(lambda trace: (trace.result[:, 0], {"fc": np.ones_like(trace.result)}))
     assert check_objective(small_model.network, wrong, generator.standard_normal((1, 30, 24, 3))).verdict == "wrong"
+
+
+@pytest.mark.parametrize("output", ["probability", "log-probability"])
+def test_a_probability_near_1_keeps_its_gradient(output):
+    """1 - p has no digits left in float32 when p rounds to 1, the sum of the other probabilities has."""
+    logits = np.array([[0.0, 18.0, 1.0, -2.0]])
+    expected = class_values(logits, 1, output)[1]
+    assert expected[0, 1] == pytest.approx(np.exp([-18.0, -17, -20]).sum(), rel=1e-6)
+    assert class_values(logits.astype(np.float32), 1, output)[1] == pytest.approx(expected, rel=1e-5)

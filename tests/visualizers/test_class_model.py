@@ -1,0 +1,53 @@
+"""Class models: they climb, stop, go on, and refuse what makes no sense."""
+
+import numpy as np
+import pytest
+
+import minicnn
+from minicnn.errors import MinicnnError
+
+
+def test_class_models_stop_and_go_on(small_model, tmp_path):
+    def interrupt(done, total):
+        if done == 4:
+            raise KeyboardInterrupt
+
+    options = {"target": "bee", "steps": 9, "scales": 2, "size": (60, 70)}
+    whole = minicnn.class_model(small_model, **options)
+    with pytest.warns(UserWarning, match="stopped after 4 of 9 steps"):
+        half = minicnn.class_model(small_model, progress=interrupt, **options)
+    assert half.stopped and not whole.stopped
+    half.save(tmp_path / "half.npz")
+    continued = minicnn.class_model(small_model, resume=tmp_path / "half.npz", **options)
+    for name, array in whole.values.items():
+        assert np.array_equal(array, continued.values[name]), name
+    assert continued.values["image"].shape == (60, 70, 3) and continued.values["scores"].shape == (9,)
+    assert len(whole.frames) == 9 and whole.frames[-1].shape == (60, 70, 3)
+
+
+def test_class_models_raise_the_score(small_model):
+    for preset in ("natural", "yosinski", "simonyan"):
+        result = minicnn.class_model(small_model, target="bee", preset=preset, steps=15, noise=1.0)
+        logits = small_model.network(result.values["input"][None])
+        assert logits[0, 1] > small_model.network(small_model.blank())[0, 1], preset
+
+
+def test_class_model_from_a_photo(small_model, panda):
+    result = minicnn.class_model(small_model, panda, "bee", steps=1, step_size=0.0, noise=0.0, l2=0.0, blur=0.0, scales=1)
+    assert np.array_equal(result.values["image"], small_model.deprocess(small_model.prepare(panda))[0])
+
+
+@pytest.mark.parametrize(
+    "options", [{"l2": 1.5}, {"steps": 0}, {"jitter": -1}, {"blur": -1.0}, {"colours": "grey"}, {"target": None}, {"clip_norm": 2.0}]
+)
+def test_class_models_options(small_model, options):
+    with pytest.raises(MinicnnError, match="expected|needs a class"):
+        minicnn.class_model(small_model, **{"target": 1, **options})
+
+
+def test_class_model_resumes_from_nothing_else(small_model, tmp_path, panda):
+    np.savez(tmp_path / "other.npz", a=np.zeros(3))
+    np.save(tmp_path / "single.npy", np.zeros(3))
+    for path in (panda, tmp_path, tmp_path / "missing.npz", tmp_path / "other.npz", tmp_path / "single.npy"):
+        with pytest.raises(MinicnnError, match="expected the .npz file"):
+            minicnn.class_model(small_model, target=1, resume=path)
