@@ -33,7 +33,7 @@ def test_class_models_raise_the_score(small_model):
 
 
 def test_class_model_from_a_photo(small_model, panda):
-    result = minicnn.class_model(small_model, panda, "bee", steps=1, step_size=0.0, noise=0.0, l2=0.0, blur=0.0, scales=1)
+    result = minicnn.class_model(small_model, panda, "bee", steps=1, step_size=0.0, noise=0.0, preset="simonyan", l2=0.0)
     assert np.array_equal(result.values["image"], small_model.deprocess(small_model.prepare(panda))[0])
 
 
