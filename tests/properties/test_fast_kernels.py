@@ -157,11 +157,11 @@ def test_dense(rows, inputs, outputs, seed):
     x = np.maximum(generator.standard_normal((rows, inputs), np.float32), 0)
     weight, bias = generator.standard_normal((inputs, outputs), np.float32), generator.standard_normal(outputs, np.float32)
     exact = x.astype(float) @ weight + bias
-    rounding = 1e-6 * (x @ np.abs(weight) + np.abs(bias)).max()  # a sum may be small because large terms cancel
+    rounding = 1e-6 * float((x @ np.abs(weight) + np.abs(bias)).max())  # a sum may be small because large terms cancel
     assert kernels.dense(x, weight, bias) == pytest.approx(exact, abs=rounding)
     exact = bias.astype(float) @ weight.T
     gradient = np.tile(bias, (rows, 1))
-    rounding = 1e-6 * (np.abs(bias) @ np.abs(weight.T)).max()
+    rounding = 1e-6 * float((np.abs(bias) @ np.abs(weight.T)).max())
     assert kernels.dense_backward(gradient, weight) == pytest.approx(np.tile(exact, (rows, 1)), abs=rounding)
 
 
