@@ -109,7 +109,8 @@ def smoothgrad(
     moments = sums / samples
     estimate = _estimate(moments, samples, variant)
     values = np.abs(strongest_colour(estimate)).astype(image.dtype)
-    title = f"SmoothGrad for {model.class_name(target)}" + ("" if variant == "mean" else f" ({variant})")
+    details = ", ".join(word for word, usual in ((variant, "mean"), (base, "saliency")) if word != usual)
+    title = f"SmoothGrad for {model.class_name(target)}" + f" ({details})" * bool(details)
     unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = d {output} / d pixel"
     if base == "integrated":
         unit = unit.replace("pixel", f"pixel, integrated in {PATH_STEPS} steps")
