@@ -46,7 +46,7 @@ def animation(frames: Sequence[np.ndarray], suffix: str) -> bytes:
 def _gif(frames: Sequence[np.ndarray]) -> bytes:
     """Encode a GIF that repeats, its last frame shown longer."""
     durations = [1000 // FRAME_RATE] * (len(frames) - 1) + [1500]
-    first, *rest = (Image.fromarray(frame).quantize(256, method=Image.Quantize.FASTOCTREE) for frame in frames)
+    first, *rest = (Image.fromarray(frame).quantize(256) for frame in frames)
     buffer = io.BytesIO()
     first.save(buffer, "GIF", save_all=True, append_images=rest, duration=durations, loop=0)
     return buffer.getvalue()
