@@ -36,7 +36,7 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    output = succeed("report", "--out", "page", "--size", "64x96", folder=folder)
+    output = succeed("report", "--out", "page", "--size", "64x96", "--quick", folder=folder)
     return folder / "page", output
 
 
@@ -88,7 +88,7 @@ def test_a_second_report_needs_permission(report):
     process = minicnn("report", "--out", folder, "--size", "64x96")
     assert process.returncode == 2 and "index.html exists" in process.stderr
     before = (folder / "index.html").stat().st_mtime_ns
-    succeed("report", "shipped:moose", "--out", folder, "--size", "32", "--overwrite")
+    succeed("report", "shipped:moose", "--out", folder, "--size", "32", "--only", "saliency", "--overwrite")
     assert (folder / "index.html").stat().st_mtime_ns > before
     assert "Ryan Hagerty, public domain" in (folder / "index.html").read_text()
     assert not [name for name in os.listdir(folder) if name.startswith(".")]
@@ -97,7 +97,7 @@ def test_a_second_report_needs_permission(report):
 def test_names_are_escaped(tmp_path, panda):
     photo = tmp_path / "<script>alert(1)<x>.jpg"
     photo.write_bytes(panda.read_bytes())
-    succeed("report", photo, "--out", tmp_path / "page", "--size", "32", "--target", "tabby")
+    succeed("report", photo, "--out", tmp_path / "page", "--size", "32", "--target", "tabby", "--only", "saliency")
     text = (tmp_path / "page" / "index.html").read_text()
     assert "<script>" not in text and "&lt;script&gt;" in text
     assert "Saliency for tabby" in text
@@ -107,7 +107,7 @@ def test_a_name_that_is_not_utf8(tmp_path, panda):
     photo = os.fsencode(tmp_path) + b"/bad\xff.jpg"
     with open(photo, "wb") as file:
         file.write(panda.read_bytes())
-    succeed("report", os.fsdecode(photo), "--out", tmp_path / "page", "--size", "32")
+    succeed("report", os.fsdecode(photo), "--out", tmp_path / "page", "--size", "32", "--only", "saliency")
     assert "bad\ufffd.jpg" in (tmp_path / "page" / "index.html").read_text()
 
 
