@@ -107,6 +107,7 @@ def ascend(
     size: tuple[int, int],
     seed: int,
     callback: Callable[[Climb], None],
+    until: int | None = None,
 ) -> Climb:
     """Climb from a start to the recipe's last step.
 
@@ -122,6 +123,8 @@ def ascend(
     seed : int
     callback : function
         Called with the Climb after each step. It may end the ascent by raising KeyboardInterrupt; so may the user.
+    until : int, optional
+        End after this many steps of the recipe.
 
     Returns
     -------
@@ -130,8 +133,8 @@ def ascend(
     """
     climb = start
     try:
-        for i in range(len(start.scores), recipe.steps):
-            x = resized(climb.x, _scale_size(size, recipe, i))
+        for i in range(len(start.scores), min(until or recipe.steps, recipe.steps)):
+            x = resized(climb.x, scale_size(size, recipe.scales, i / recipe.steps))
             x, score = _step(network, objective, x, recipe, np.random.default_rng([seed, i]))
             climb = Climb(x, [*climb.scores, score])
             callback(climb)
@@ -181,10 +184,10 @@ def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     return np.stack([stretch(plane, *size) for plane in np.moveaxis(x[0], 2, 0)], axis=2)[None].astype(x.dtype)
 
 
-def _scale_size(size: tuple[int, int], recipe: Recipe, step: int) -> tuple[int, int]:
-    """Choose the image's size for a step."""
-    ratios = SCALE_RATIO ** np.arange(recipe.scales)[::-1]
-    ends = np.cumsum(ratios) / np.sum(ratios) * recipe.steps
-    ratio = ratios[np.searchsorted(ends, step, side="right")]
+def scale_size(size: tuple[int, int], scales: int, progress: float) -> tuple[int, int]:
+    """Choose the image's size when a share of the steps, 0 to 1, is done."""
+    ratios = SCALE_RATIO ** np.arange(scales)[::-1]
+    ends = np.cumsum(ratios) / np.sum(ratios)
+    ratio = ratios[min(np.searchsorted(ends, progress, side="right"), scales - 1)]
     factor = max(ratio, min(1.0, SMALLEST_SIDE / min(size)))
     return tuple(round(side * factor) for side in size)

@@ -159,6 +159,13 @@ class Model:
             raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
         return self.preprocessing.undo(x)
 
+    def colour_name(self, channel: int) -> str:
+        """Name a channel of the network's input: its number and, if the model knows colours, its colour, as in "0 (blue)"."""
+        if self.preprocessing is None:
+            return str(channel)
+        colours = ("blue", "green", "red") if self.preprocessing.reverse_colours else ("red", "green", "blue")
+        return f"{channel} ({colours[channel]})"
+
     def in_rgb(self, array: np.ndarray) -> np.ndarray:
         """Return an array whose last axis is the network's colours in the order red, green, blue; a bare network's order is kept."""
         return array[..., ::-1] if self.preprocessing is not None and self.preprocessing.reverse_colours else array

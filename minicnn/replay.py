@@ -51,20 +51,42 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
     """
     source, image = _read(path)
     try:
-        visualizer = REGISTRY[source["method"]]
-        settings = dict(source["settings"])
-        recorded = {name: source[name] for name in ("model", "weights_sha256", "algorithm", "values_sha256")}
-    except (KeyError, TypeError, ValueError) as error:
-        raise ImageError(f"{path} does not say all that made it, or names a method that is not here ({error}); was it made by another version?") from None
-    if recorded["weights_sha256"] is None:
+        visualizer, arguments = _call(source, image, weights, path)
+        with use_algorithm(source["algorithm"]):
+            result = visualizer.function(**arguments)
+        return _compared(result, source)
+    except MinicnnError:
+        raise
+    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+        raise ImageError(
+            f"what {path} says does not fit together ({type(error).__name__}: {error}); it may have been changed, or made by another version"
+        ) from None
+
+
+def _call(
+    source: Mapping[str, Any], image: np.ndarray | None, weights: str | os.PathLike | None, path: str | os.PathLike
+) -> tuple[Visualizer, dict[str, Any]]:
+    """Choose the method and its arguments."""
+    if source["method"] not in REGISTRY:
+        raise ImageError(f"{path} was made by a method {source['method']!r} that is not here; was it made by another version?")
+    visualizer, settings = REGISTRY[source["method"]], dict(source["settings"])
+    if source["weights_sha256"] is None:
         raise MinicnnError(f"{path} was made with a network that came from no weight file, so it can be made again in Python only")
-    model = load(recorded["model"], weights)
-    if model.weights_sha256 != recorded["weights_sha256"]:
-        raise WeightFileError(f"{path} was made with weights of SHA-256 {recorded['weights_sha256']}; those at hand have {model.weights_sha256}")
-    arguments = _arguments(visualizer, settings, source, image, model, path)
-    with use_algorithm(recorded["algorithm"]):
-        result = visualizer.function(model, **arguments)
-    return _compared(result, source)
+    model = load(source["model"], weights)
+    if model.weights_sha256 != source["weights_sha256"]:
+        raise WeightFileError(f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}")
+    unknown = set(settings) - (set(visualizer.parameters) - {"model", "image", "progress"})
+    if unknown or settings.get("resume") is not None:
+        raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {', '.join(sorted(unknown)) or 'resume'}; was it made by another version?")
+    arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
+    if image is not None:
+        prepared = model.preprocessing.apply(image)[None] if image.dtype == np.uint8 and image.ndim == 3 else image
+        return visualizer, {**arguments, "image": prepared, "prepared": True}
+    if visualizer.needs_photo:
+        raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
+    if visualizer.takes_photo:
+        arguments["size"] = (source["input"]["height"], source["input"]["width"])
+    return visualizer, arguments
 
 
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], np.ndarray | None]:
@@ -83,7 +105,7 @@ def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], np.ndarray | None
     try:
         source = json.loads(texts[SOURCE_TEXT])
         return source, _unpacked(texts[INPUT_TEXT]) if INPUT_TEXT in texts else None
-    except (ValueError, KeyError, OSError, EOFError, zipfile.BadZipFile, binascii.Error) as error:
+    except (ValueError, KeyError, OSError, EOFError, RecursionError, zipfile.BadZipFile, binascii.Error) as error:
         raise ImageError(f"what {path} says about itself is damaged ({error}); {expected}") from None
 
 
@@ -95,28 +117,13 @@ def _unpacked(text: str) -> np.ndarray:
     return np.load(content, allow_pickle=False)["input"]
 
 
-def _arguments(visualizer: Visualizer, settings, source, image, model, path) -> dict[str, Any]:
-    """Put the recorded settings and the input into arguments."""
-    unknown = set(settings) - set(visualizer.parameters)
-    if unknown:
-        raise ImageError(f"{path} has settings that {visualizer.name} does not know: {', '.join(sorted(unknown))}; was it made by another version?")
-    arguments = {name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}
-    if image is not None:
-        prepared = model.preprocessing.apply(image)[None] if image.dtype == np.uint8 and image.ndim == 3 else image
-        return {**arguments, "image": prepared, "prepared": True}
-    if visualizer.needs_photo:
-        raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
-    if visualizer.takes_photo:
-        return {**arguments, "size": (source["input"]["height"], source["input"]["width"])}
-    return arguments
-
-
 def _compared(result: Result, source: Mapping[str, Any]) -> Result:
     """Add a warning if the values are not those that the picture was made from."""
     if result.source["values_sha256"] == source["values_sha256"]:
         return result
     then, now = source.get("versions"), result.source["versions"]
-    reason = "another processor, or another number of threads, rounds differently" if then == now else f"then {then}, now {now}"
+    same = "another processor or number of threads rounds differently, or what the file says was changed"
+    reason = same if then == now else f"then {then}, now {now}"
     text = f"the values are not bit for bit those of the picture ({reason})"
     warnings.warn(text, stacklevel=3)
     return dataclasses.replace(result, warnings=(*result.warnings, text))

@@ -100,7 +100,7 @@ class Result:
         ----------
         path : path
             ``.png`` for the picture (its texts say what made it, see `minicnn.replay`), ``.npy`` for the raw array, ``.npz`` for
-            several, or one called "values", ``.gif`` or ``.mp4`` for the animation.
+            several, or one called "values" (and "source", which says what made it), ``.gif`` or ``.mp4`` for the animation.
         overwrite : bool
             Whether a file that is there may be replaced.
 
@@ -114,7 +114,7 @@ class Result:
         if suffix == ".png":
             content = self._repr_png_()
         elif suffix == ".npz":
-            content = _saved(np.savez_compressed, **self.arrays)
+            content = _saved(np.savez_compressed, **self.arrays, source=np.array(self._source_text))
         elif suffix == ".npy" and not several:
             content = _saved(np.save, self.values)
         elif suffix in (".gif", ".mp4") and len(self.frames):
@@ -124,8 +124,12 @@ class Result:
             raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(expected)}")
         write_file(path, content, overwrite)
 
+    @property
+    def _source_text(self) -> str:
+        return json.dumps(self.source, default=_as_python)
+
     def _repr_png_(self) -> bytes:
-        texts = {"Title": self.title, "Software": "minicnn", SOURCE_TEXT: json.dumps(self.source, default=_as_python)}
+        texts = {"Title": self.title, "Software": "minicnn", SOURCE_TEXT: self._source_text}
         if self.input is not None:
             texts[INPUT_TEXT] = base64.b64encode(_saved(np.savez_compressed, input=self.input)).decode("ascii")
         return render.png(self.picture(), texts)
@@ -136,11 +140,27 @@ def _as_python(number: np.generic) -> int | float:
     return number.item()
 
 
-def check_name(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError if no result could be saved under this name, before the work of making one."""
-    path = Path(path)
-    if path.suffix.lower() not in SUFFIXES:
-        raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(SUFFIXES)}")
+def check_names(paths: Sequence[Path], overwrite: bool, suffixes: Sequence[str] = SUFFIXES) -> None:
+    """Raise OutputError if no result could be saved under one of these names, before the work of making one.
+
+    Parameters
+    ----------
+    paths : sequence of Path
+    overwrite : bool
+    suffixes : sequence of str
+        How names may end.
+    """
+    for i, path in enumerate(paths):
+        _check_name(path, overwrite, suffixes)
+        if path in paths[:i]:
+            raise OutputError(f"cannot write {path} twice; give each file a name of its own")
+        if path.suffix.lower() == ".mp4":
+            render.check_video_encoder()
+
+
+def _check_name(path: Path, overwrite: bool, suffixes: Sequence[str]) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(suffixes)}")
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
     check_place(path, overwrite)

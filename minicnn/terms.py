@@ -50,12 +50,15 @@ class Terms:
     start : tuple of int
         Forward: the unit of the layer below where `inputs` begins; outside the image where the window reaches into the padding.
     bias : float
+    first : int
+        The number of the first channel (or number, of a dense layer) along the last axis of `inputs`.
     """
 
     inputs: np.ndarray
     factors: np.ndarray
     start: Unit = ()
     bias: float = 0.0
+    first: int = 0
 
     @property
     def products(self) -> np.ndarray:
@@ -67,11 +70,15 @@ class Terms:
         """The number itself, added up in 64 bits."""
         return float(self.products.sum(dtype=np.float64) + self.bias)
 
-    def largest(self) -> Unit:
-        """Return the unit of the layer below that contributes most; of a maximum, the winner."""
-        products = self.products
-        place = np.unravel_index((products if products.any() else self.factors).argmax(), products.shape)
-        return tuple(int(start + i) for start, i in zip(self.start, place))
+    def largest(self, shape: tuple[int, ...]) -> Unit:
+        """Return the unit of the layer below, whose shape is given, that contributes most; of a maximum, the winner."""
+        contributions = np.where(self.factors != 0, self.products, -np.inf)
+        for axis, (start, size, length) in enumerate(zip(self.start, shape, contributions.shape)):
+            place = np.arange(start, start + length)
+            outside = (place < 0) | (place >= size)
+            contributions[(slice(None),) * axis + (outside,)] = -np.inf  # of the padding
+        winner = np.unravel_index(contributions.argmax(), contributions.shape)
+        return tuple(int(start + i) for start, i in zip(self.start, winner))
 
 
 @singledispatch
@@ -94,7 +101,7 @@ def value_terms(layer: Layer, x: np.ndarray, unit: Unit) -> Terms:
     _check_elementwise(layer)
     value = x[unit]
     output = layer.forward(x[None])[0][0][unit]
-    return Terms(_as_box(value), _as_box(output / value if value else 0), unit)
+    return Terms(_as_box(value), _as_box(output / value if value else value), unit, first=unit[-1])
 
 
 @singledispatch
@@ -120,7 +127,7 @@ def gradient_terms(layer: Layer, gradient: np.ndarray, x: np.ndarray, unit: Unit
     _check_elementwise(layer)
     _, context = layer.forward(x[None])
     passed = layer.backward(np.ones_like(gradient)[None], context)[0][unit]
-    return Terms(_as_box(gradient[unit]), _as_box(passed))
+    return Terms(_as_box(gradient[unit]), _as_box(passed), first=unit[-1])
 
 
 @value_terms.register
@@ -156,7 +163,7 @@ def _(layer: MaxPool2D, x, unit):
     won = np.zeros_like(inputs)
     winner = divmod(int(winners[0, row, column, 0]), x.shape[1])
     won[winner[0] - start[0], winner[1] - start[1]] = 1
-    return Terms(inputs, won, (*start, channel))
+    return Terms(inputs, won, (*start, channel), first=channel)
 
 
 @gradient_terms.register
@@ -167,14 +174,14 @@ def _(layer: MaxPool2D, gradient, x, unit):
     for ky, kx, row, column in _outputs_that_see(layer.window, gradient.shape, unit):
         inputs[ky, kx] = gradient[row, column, unit[2]]
         won[ky, kx] = winners[0, row, column, 0] == unit[0] * x.shape[1] + unit[1]
-    return Terms(inputs, won)
+    return Terms(inputs, won, first=unit[2])
 
 
 @value_terms.register
 def _(layer: AveragePool2D, x, unit):
     row, column, channel = unit
     inputs, start = _cut(x[..., channel : channel + 1], layer.window, row, column)
-    return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (*start, channel))
+    return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (*start, channel), first=channel)
 
 
 @gradient_terms.register
@@ -182,30 +189,30 @@ def _(layer: AveragePool2D, gradient, x, unit):
     inputs = np.zeros((*layer.window.kernel_size, 1), gradient.dtype)
     for ky, kx, row, column in _outputs_that_see(layer.window, gradient.shape, unit):
         inputs[ky, kx] = gradient[row, column, unit[2]]
-    return Terms(inputs, np.full_like(inputs, 1 / inputs.size))
+    return Terms(inputs, np.full_like(inputs, 1 / inputs.size), first=unit[2])
 
 
 @value_terms.register
 def _(layer: GlobalAveragePool2D, x, unit):
     inputs = x[..., unit[0] : unit[0] + 1]
-    return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (0, 0, unit[0]))
+    return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (0, 0, unit[0]), first=unit[0])
 
 
 @gradient_terms.register
 def _(layer: GlobalAveragePool2D, gradient, x, unit):
-    return Terms(gradient[unit[2] : unit[2] + 1], np.full(1, 1 / (x.shape[0] * x.shape[1]), gradient.dtype))
+    return Terms(gradient[unit[2] : unit[2] + 1], np.full(1, 1 / (x.shape[0] * x.shape[1]), gradient.dtype), first=unit[2])
 
 
 @value_terms.register
 def _(layer: Flatten, x, unit):
     source = tuple(int(i) for i in np.unravel_index(unit[0], x.shape))
-    return Terms(_as_box(x[source]), _as_box(1), source)
+    return Terms(_as_box(x[source]), np.ones((1, 1, 1), x.dtype), source, first=source[-1])
 
 
 @gradient_terms.register
 def _(layer: Flatten, gradient, x, unit):
     place = int(np.ravel_multi_index(unit, x.shape))
-    return Terms(gradient[place : place + 1], np.ones(1, gradient.dtype))
+    return Terms(gradient[place : place + 1], np.ones(1, gradient.dtype), first=place)
 
 
 def _check_elementwise(layer: Layer) -> None:

@@ -78,14 +78,15 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files
 
 def save_all(result: Result, paths: Sequence[Path], overwrite: bool) -> None:
     """Save a result under every name, say what there is to read, and how to go on if it was stopped."""
+    if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
+        paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
+    for path in sorted(paths, key=lambda path: path.suffix.lower() != ".npz"):  # first what a stopped run goes on from
+        result.save(path, overwrite)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if result.text:
         click.echo(result.text)
-    if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
-        paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
     for path in paths:
-        result.save(path, overwrite)
         click.echo(f"{result.title}: {path}")
     if result.stopped:
         state = next(path for path in paths if path.suffix.lower() == ".npz")

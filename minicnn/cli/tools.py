@@ -27,7 +27,7 @@ from minicnn.geometry import ReceptiveField
 from minicnn.gradcheck import Check, check_network
 from minicnn.initialise import he_initialised
 from minicnn.network import Network
-from minicnn.results import check_name
+from minicnn.results import check_names
 from minicnn.summary import summarise
 from minicnn.visualizers import REGISTRY
 
@@ -56,10 +56,9 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, ov
     from minicnn.report import choose_methods, write_report
 
     loaded = minicnn.model.load(model, weights)
-    chosen = choose_methods(only, skip)
-    with part_bars(len(chosen) + 1) as progress:
+    with part_bars(len(choose_methods(only, skip)) + 1) as progress:
         page, times = write_report(
-            loaded, photo, out, target=target, size=size, seed=seed, only=chosen, quick=quick, overwrite=overwrite, progress=progress
+            loaded, photo, out, target=target, size=size, seed=seed, only=only, skip=skip, quick=quick, overwrite=overwrite, progress=progress
         )
     print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
     click.echo(f"Open {page.resolve()}")
@@ -97,8 +96,7 @@ def replay(picture, weights, out, overwrite):
     from minicnn.replay import replay as replay_picture
 
     out = out or (Path(f"{picture.stem}-replay.npz"),)
-    for path in out:
-        check_name(path, overwrite)
+    check_names(out, overwrite)
     result = replay_picture(picture, weights)
     save_all(result, out, overwrite)
     if not result.warnings:

@@ -23,14 +23,18 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
-from minicnn.results import check_name
+from minicnn.results import check_names
 from minicnn.visualizers import Visualizer
 from minicnn.visualizers.options import FilePath, Index, Position, Unit, base_annotation
 
-OUT_HELP = (
-    "The file to write: .png for the picture, .npy (.npz for several arrays) for the raw values, .gif or .mp4 for the animation where "
-    "there is one. May be given several times.  [default: PHOTO-METHOD.png]"
-)
+#: What each kind of file holds.
+FILE_KINDS = {
+    ".png": "the picture",
+    ".npy": "the raw values",
+    ".npz": "the raw values, several arrays",
+    ".gif": "the animation",
+    ".mp4": "the animation, smaller",
+}
 
 
 def make_command(visualizer: Visualizer) -> click.Command:
@@ -40,8 +44,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
 
     def run(model, weights, out, overwrite, photo=None, size=None, **options):
         out = out or (Path(f"{_subject(photo, model, options)}-{visualizer.name}.png"),)
-        for path in out:
-            check_name(path, overwrite)
+        check_names(out, overwrite, visualizer.saves)
         loaded = minicnn.model.load(model, weights)
         if visualizer.takes_photo:
             options |= {"image": photo, "size": size}
@@ -55,7 +58,9 @@ def make_command(visualizer: Visualizer) -> click.Command:
     wanted = [name for name in ("target", "layer") if name in visualizer.parameters]
     flags = [click.Option([f"--{name}"], help=help_texts[name]) for name in wanted]
     flags += [_flag(parameter, help_texts[name]) for name, parameter in visualizer.options.items()]
-    flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=OUT_HELP))
+    kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
+    out_help = f"The file to write: {kinds}. May be given several times.  [default: PHOTO-{visualizer.name}.png]"
+    flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help))
     text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
     command = click.Command(visualizer.name, params=flags, callback=run, help=text, short_help=docstring.short_description)
     for decorate in (overwrite_option, algorithm_option, weights_option, model_option):

@@ -15,7 +15,7 @@ from minicnn.render.displays import (
     Signed,
 )
 from minicnn.render.figure import bars, figure
-from minicnn.render.files import animation, png
+from minicnn.render.files import animation, check_video_encoder, png
 from minicnn.render.marks import Marks
 from minicnn.render.panel import Panel, colour, gradient_stops, stretch
 from minicnn.render.tiles import Tiles
@@ -34,6 +34,7 @@ __all__ = [
     "Tiles",
     "animation",
     "bars",
+    "check_video_encoder",
     "colour",
     "figure",
     "gradient_stops",

@@ -50,14 +50,15 @@ class Map:
 
     def panels(self, values, caption, photo):
         high = largest_shown(values) if self.high is None else self.high
-        return [Panel(caption, colour(values, MAP_COLOURS, 0.0, high), MAP_COLOURS, 0.0, high, self.unit)]
+        beyond = "max" if values.max() > high else "neither"
+        return [Panel(caption, colour(values, MAP_COLOURS, 0.0, high), MAP_COLOURS, 0.0, high, self.unit, beyond=beyond)]
 
 
 @dataclass(frozen=True)
 class Signed:
     """Signed numbers for each pixel, (H, W), with limits of equal size on both sides of 0, which is grey.
 
-    Colours (H, W, 3) are shown channel by channel around a middle grey.
+    Of several channels, (H, W, C), three are shown as red, green and blue around a middle grey, others one by one.
     """
 
     unit: str = ""
@@ -65,15 +66,22 @@ class Signed:
 
     def panels(self, values, caption, photo):
         limit = largest_shown(np.abs(values)) if self.limit is None else self.limit
+        if values.ndim == 3 and values.shape[2] != 3:
+            each = Signed(self.unit, limit)
+            return [panel for i in range(values.shape[2]) for panel in each.panels(values[..., i], f"{caption}, channel {i}", photo)]
         if values.ndim == 3:
             unit = f"{self.unit}; grey is 0, full colour {limit:.3g}".removeprefix("; ")
             return [Panel(f"{caption} ({unit})", around_grey(values, limit))]
-        return [Panel(caption, colour(values, SIGNED_COLOURS, -limit, limit), SIGNED_COLOURS, -limit, limit, self.unit)]
+        beyond = "both" if np.abs(values).max() > limit else "neither"
+        return [Panel(caption, colour(values, SIGNED_COLOURS, -limit, limit), SIGNED_COLOURS, -limit, limit, self.unit, beyond=beyond)]
 
 
 @dataclass(frozen=True)
 class Range:
-    """Numbers for each pixel, (H, W), on a scale of their own from the smallest to the largest, or from `low` to `high`."""
+    """Numbers for each pixel, (H, W), on a scale of their own: from the smallest to the largest, or from `low` to `high`.
+
+    If some are negative, and no limits are given, the limits are of equal size on both sides of 0, which is grey.
+    """
 
     unit: str = ""
     colours: str = OVERLAY_COLOURS
@@ -83,8 +91,10 @@ class Range:
     def panels(self, values, caption, photo):
         low = float(values.min()) if self.low is None else self.low
         high = float(values.max()) if self.high is None else self.high
-        caption = f"{caption}  {values.shape[0]} x {values.shape[1]}"
-        return [Panel(caption, colour(values, self.colours, low, high), self.colours, low, high, self.unit)]
+        caption, colours = f"{caption}  {values.shape[0]} x {values.shape[1]}", self.colours
+        if self.low is None and low < 0:
+            low, high, colours = min(low, -high), max(-low, high), SIGNED_COLOURS
+        return [Panel(caption, colour(values, colours, low, high), colours, low, high, self.unit)]
 
 
 @dataclass(frozen=True)

@@ -92,7 +92,7 @@ def _show(figure_part, axes, panel: Panel, with_scale: bool) -> None:
         return
     scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colours or "gray")
     shape = {"shrink": 0.4, "aspect": 40} if panel.large else {"shrink": 0.8, "aspect": 25}
-    bar = figure_part.colorbar(scale, ax=axes, location="bottom", pad=0.02, **shape)
+    bar = figure_part.colorbar(scale, ax=axes, location="bottom", pad=0.02, extend=panel.beyond, **shape)
     bar.ax.tick_params(labelsize=6)
     bar.locator = MaxNLocator(nbins=3)
     bar.set_label(panel.unit, fontsize=7, parse_math=False)
@@ -117,11 +117,14 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str) -> np.ndarra
 
 def curve(values: np.ndarray, steps: str, unit: str) -> np.ndarray:
     """Draw numbers over steps 1, 2, ... as a line; returns RGB pixels, uint8, three quarters as high as wide."""
+    from matplotlib.ticker import MaxNLocator
+
     canvas = _canvas(4.4, 3.3, "")
     axes = canvas.add_subplot()
     axes.plot(np.arange(1, len(values) + 1), values, color=INK)
     axes.set_xlabel(steps, parse_math=False)
     axes.set_ylabel(unit, parse_math=False)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.grid(alpha=0.3)
     return _pixels(canvas)
 

@@ -43,6 +43,16 @@ def animation(frames: Sequence[np.ndarray], suffix: str) -> bytes:
     return _gif(frames) if suffix == ".gif" else _mp4(frames)
 
 
+def check_video_encoder() -> None:
+    """Raise OutputError if the encoder for MP4 is not installed."""
+    try:
+        import imageio_ffmpeg  # noqa: F401
+    except ImportError:
+        raise OutputError(
+            "MP4 needs an encoder that is not installed; install it with pip install 'minicnn-numpy[video]', or write a .gif"
+        ) from None
+
+
 def _gif(frames: Sequence[np.ndarray]) -> bytes:
     """Encode a GIF that repeats, its last frame shown longer."""
     durations = [1000 // FRAME_RATE] * (len(frames) - 1) + [1500]
@@ -54,12 +64,9 @@ def _gif(frames: Sequence[np.ndarray]) -> bytes:
 
 def _mp4(frames: Sequence[np.ndarray]) -> bytes:
     """Encode H.264 with even sides, as players want them."""
-    try:
-        import imageio_ffmpeg
-    except ImportError:
-        raise OutputError(
-            "MP4 needs an encoder that is not installed; install it with pip install 'minicnn-numpy[video]', or write a .gif"
-        ) from None
+    check_video_encoder()
+    import imageio_ffmpeg
+
     height, width = (side - side % 2 for side in frames[0].shape[:2])
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "animation.mp4"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -33,6 +34,8 @@ class Panel:
         What the numbers are.
     large : bool
         Whether it has details that need its pixels shown one to one.
+    beyond : {"neither", "max", "both"}
+        On which sides there are numbers beyond the limits.
     """
 
     caption: str
@@ -42,6 +45,7 @@ class Panel:
     high: float = 1.0
     unit: str = ""
     large: bool = False
+    beyond: Literal["neither", "max", "both"] = "neither"
 
 
 def colour(values: np.ndarray, colours: str, low: float, high: float) -> np.ndarray:
@@ -53,9 +57,9 @@ def colour(values: np.ndarray, colours: str, low: float, high: float) -> np.ndar
 
 
 def largest_shown(values: np.ndarray) -> float:
-    """Choose the upper limit for the colours of numbers that are at least 0: `BRIGHT_QUANTILE`, or the largest if that is 0."""
-    high = float(np.quantile(values, BRIGHT_QUANTILE))
-    return high if high > 0 else float(values.max())
+    """Choose the upper limit for the colours of numbers that are at least 0: `BRIGHT_QUANTILE` of those above 0."""
+    above = values[values > 0]
+    return float(np.quantile(above, BRIGHT_QUANTILE)) if above.size else 0.0
 
 
 def stretch(values: np.ndarray, height: int, width: int, extent: tuple[float, float, float, float] | None = None) -> np.ndarray:

@@ -57,7 +57,8 @@ class Tiles:
             return [Panel(caption, self._arranged([around_grey(tile, limit) for tile in tiles]), large=True)]
         low, colours = (-limit, SIGNED_COLOURS) if self.signed else (0.0, MAP_COLOURS)
         pixels = self._arranged([colour(tile, colours, low, limit) for tile in tiles])
-        return [Panel(caption, pixels, colours, low, limit, self.unit, large=True)]
+        beyond = "neither" if np.abs(values).max() <= limit else "both" if self.signed else "max"
+        return [Panel(caption, pixels, colours, low, limit, self.unit, large=True, beyond=beyond)]
 
     def _arranged(self, tiles: list[np.ndarray]) -> np.ndarray:
         """Set coloured tiles in rows, about a third wider than high together."""

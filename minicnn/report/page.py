@@ -151,11 +151,14 @@ def write_report(
 
 
 def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[str]:
-    """Choose methods by name, in the order of the page; raises UnknownNameError for names that do not exist."""
+    """Choose methods by name, in the order of the page; raises UnknownNameError for names that do not exist, or if none is left."""
     for name in (*only, *skip):
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
-    return [name for name in REGISTRY if (not only or name in only) and name not in skip]
+    chosen = [name for name in REGISTRY if (not only or name in only) and name not in skip]
+    if not chosen:
+        raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
+    return chosen
 
 
 def _section(
@@ -170,7 +173,11 @@ def _section(
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.needs_photo:
         arguments |= {"image": x, "prepared": True}
+    elif visualizer.takes_photo:
+        arguments |= {"size": x.shape[1:3]}
     result = visualizer.function(model, **arguments)
+    if result.stopped:
+        raise KeyboardInterrupt  # the user meant the report
     figure = result._repr_png_()
     progress(name, 1, 1)
     return Section(

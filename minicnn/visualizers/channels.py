@@ -4,19 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.errors import MinicnnError, ShapeError
+from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.render import Tiles
 from minicnn.results import Result
-from minicnn.visualizers.registry import visualizer
-
-
-def image_output(model: Model, image: np.ndarray, layer: str) -> np.ndarray:
-    """Compute one layer's output (H, W, C); raises ShapeError if it is no image."""
-    output = model.network.split(layer)[0](image)
-    if output.ndim != 4:
-        raise ShapeError(f"the output of layer {layer} is no image but has shape {output.shape[1:]}; choose an earlier layer")
-    return output[0]
+from minicnn.visualizers.registry import check_image_output, visualizer
 
 
 @visualizer(
@@ -57,7 +49,8 @@ def channels(model: Model, image, layer: str | None = None, *, first: int | None
     """
     if first is not None and top is not None:
         raise MinicnnError(f"got first={first} and top={top}; expected one of them, as one shows the first channels and the other the strongest")
-    maps = np.moveaxis(image_output(model, image, layer), 2, 0)
+    check_image_output(model.network, layer, image.shape)
+    maps = np.moveaxis(model.network.split(layer)[0](image)[0], 2, 0)
     count = len(maps)
     off = maps.max(axis=(1, 2)) <= 0
     indices = np.arange(count) if top is None else np.argsort(-maps.mean(axis=(1, 2)), kind="stable")

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import zipfile
 from typing import Any, Literal
 
 import numpy as np
 
 from minicnn import regularisers
-from minicnn.ascent import Climb, Recipe, ascend, natural_colours, resized
-from minicnn.errors import MinicnnError
+from minicnn.ascent import Climb, Recipe, ascend, natural_colours, resized, scale_size
+from minicnn.errors import MinicnnError, ShapeError
 from minicnn.model import Model
 from minicnn.objectives import class_score
 from minicnn.probability import softmax
@@ -58,6 +60,20 @@ OFF = {
     "clip_contribution": 0.0,
 }
 
+#: The largest values of settings that are numbers.
+LIMITS = {
+    "step_size": 255,
+    "scales": 8,
+    "jitter": 10_000,
+    "spectrum": 4,
+    "l2": 1,
+    "blur": 100,
+    "total_variation": 100,
+    "clip_norm": 1,
+    "clip_contribution": 1,
+    "noise": 255,
+}
+
 #: An animation has about so many pictures at most.
 FRAMES = 60
 
@@ -70,7 +86,8 @@ Preset = Literal["natural", "yosinski", "simonyan"]
     "colours and spectrum: C. Olah et al., Distill 2017",
     if_zero="the score does not depend on the image at the start; begin with noise",
     report=lambda height, width: {"steps": 50, "step_size": 6.0},
-    quick=lambda height, width: {"steps": 20, "step_size": 8.0, "size": (min(height, 128), min(width, 128))},
+    quick=lambda height, width: {"steps": 20, "step_size": 8.0},
+    saves=(".png", ".npz", ".gif", ".mp4"),
 )
 def class_model(
     model: Model,
@@ -90,6 +107,7 @@ def class_model(
     clip_norm: float | None = None,
     clip_contribution: float | None = None,
     noise: float | None = None,
+    until: int | None = None,
     resume: FilePath | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -116,7 +134,7 @@ def class_model(
     step_size : float
         How far in one step, as root mean square over the pixels, in levels of 255.
     scales : int
-        On how many sizes to work, from small to large.
+        On how many sizes to work, from small to large. A network for one size of image works on that one.
     jitter : int
         The largest random shift before each step, in pixels; 0 for none.
     spectrum : float
@@ -135,8 +153,11 @@ def class_model(
         The same for those that contribute least to the score; 0 for none.
     noise : float
         The deviation of the noise at the start, in levels of 255.
+    until : int
+        End after this many of the steps, as if interrupted there.
     resume : path
-        A .npz file that a stopped run of the same settings wrote; goes on from there, and ends as if it had not been stopped.
+        A .npz file that a run of the same settings wrote when it was stopped; goes on from there, and ends as if it had not been
+        stopped. Only the animation has the later part alone.
     seed : int
         For the noise and the jitter: same seed, same picture.
     progress : function, optional
@@ -154,12 +175,30 @@ def class_model(
     MinicnnError
         If a setting is out of range, or `resume` names no file of such a run.
     """
-    given = {name: value for name, value in locals().items() if name in OFF | PRESETS["natural"] and value is not None}
-    settings = OFF | PRESETS[preset] | given
+    given = {
+        "steps": steps,
+        "step_size": step_size,
+        "scales": scales,
+        "jitter": jitter,
+        "spectrum": spectrum,
+        "colours": colours,
+        "l2": l2,
+        "blur": blur,
+        "total_variation": total_variation,
+        "clip_norm": clip_norm,
+        "clip_contribution": clip_contribution,
+        "noise": noise,
+    }
+    settings = OFF | PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
     _check(settings)
+    if scales is None and not _takes(model, scale_size(image.shape[1:3], settings["scales"], 0.0), image.shape[3]):
+        settings["scales"] = 1  # a network for one size of image
     recipe, level = _recipe(model, settings)
     size = image.shape[1:3]
-    start = _start(image, settings["noise"] * level, seed) if resume is None else _resumed(resume, image)
+    if resume is None:
+        start = _start(image, settings["noise"] * level, seed)
+    else:
+        start = _resumed(resume, image, {**settings, "target": target, "seed": seed})
     every = max(1, -(-recipe.steps // FRAMES))
     frames: list[np.ndarray] = []
 
@@ -170,16 +209,27 @@ def class_model(
         if progress:
             progress(done, recipe.steps)
 
-    climb = ascend(model.network, class_score(target), start, recipe, size, seed, record)
-    return _result(model, target, climb, recipe, frames, settings)
+    climb = ascend(model.network, class_score(target), start, recipe, size, seed, record, until)
+    settings = {**settings, "resume": None, "until": None if len(climb.scores) >= recipe.steps else len(climb.scores)}
+    interrupted = len(climb.scores) < min(until or recipe.steps, recipe.steps)
+    result = _result(model, target, climb, recipe)
+    return dataclasses.replace(result, frames=frames, source=settings, stopped=interrupted)
 
 
 def _check(settings: dict[str, Any]) -> None:
     """Raise MinicnnError if a setting makes no sense."""
-    for name, value in settings.items():
-        largest = 1.0 if name in ("l2", "clip_norm", "clip_contribution") else 10.0 if name == "spectrum" else np.inf
-        if name != "colours" and not 0 <= value <= largest:
-            raise MinicnnError(f"{name} is {value}; expected {'at least 0' if largest == np.inf else f'0 to {largest:g}'}")
+    for name, largest in LIMITS.items():
+        if not 0 <= settings[name] <= largest:
+            raise MinicnnError(f"{name} is {settings[name]}; expected 0 to {largest:g}")
+
+
+def _takes(model: Model, size: tuple[int, int], channels: int) -> bool:
+    """Tell whether the network takes images of this size."""
+    try:
+        model.network.shapes((*size, channels))
+    except ShapeError:
+        return False
+    return True
 
 
 def _recipe(model: Model, settings: dict[str, Any]) -> tuple[Recipe, float]:
@@ -211,19 +261,26 @@ def _start(image: np.ndarray, noise: float, seed: int) -> Climb:
     return Climb(image + (noise * generator.standard_normal(image.shape)).astype(image.dtype), [])
 
 
-def _resumed(path: str, image: np.ndarray) -> Climb:
-    """Read where an earlier run stopped."""
+def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:
+    """Read where an earlier run of the same settings stopped."""
     try:
         with np.load(path, allow_pickle=False) as file:
-            x, scores = file["input"], file["scores"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+            x, scores, source = file["input"], file["scores"], json.loads(str(file["source"]))
+        recorded = {**source["settings"], "size": (source["input"]["height"], source["input"]["width"])}
+        climb = Climb(x[None], scores.tolist())
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
         raise MinicnnError(f"cannot go on from {path} ({error}); expected the .npz file that a stopped class-model wrote") from None
-    if x.ndim != 3 or x.shape[2:] != image.shape[3:] or scores.ndim != 1 or x.dtype != image.dtype or not np.isfinite(x).all():
+    wanted = {**settings, "size": image.shape[1:3]}
+    other = [f"{name} {recorded.get(name)} (now {value})" for name, value in wanted.items() if recorded.get(name) != value]
+    if other:
+        raise MinicnnError(f"cannot go on from {path}: it was made with {', '.join(other)}; use the same settings")
+    if x.ndim != 3 or x.shape[2:] != image.shape[3:] or x.dtype != image.dtype or not np.isfinite(x).all():
         raise MinicnnError(f"{path} holds an image of shape {x.shape} and type {x.dtype}; expected what a class-model of this network wrote")
-    return Climb(x[None], scores.tolist())
+    return climb
 
 
-def _result(model: Model, target: int, climb: Climb, recipe: Recipe, frames: list[np.ndarray], settings: dict[str, Any]) -> Result:
+def _result(model: Model, target: int, climb: Climb, recipe: Recipe) -> Result:
+    """Say in numbers and pictures where the ascent has come to."""
     done = len(climb.scores)
     scores = np.array(climb.scores)
     values = {"input": climb.x[0], "scores": scores}
@@ -238,16 +295,6 @@ def _result(model: Model, target: int, climb: Climb, recipe: Recipe, frames: lis
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
-    stopped = done < recipe.steps
-    warning = (f"stopped after {done} of {recipe.steps} steps",) if stopped else ()
-    return Result(
-        values,
-        shows,
-        f"{model.name}: the picture that {name} wants",
-        text=text,
-        frames=frames,
-        beside_photo=False,
-        source={**settings, "resume": None},
-        warnings=warning,
-        stopped=stopped,
-    )
+    warning = (f"stopped after {done} of {recipe.steps} steps",) if done < recipe.steps else ()
+    title = f"{model.name}: the picture that {name} wants"
+    return Result(values, shows, title, text=text, beside_photo=False, warnings=warning)

@@ -38,7 +38,8 @@ def filters(
     layer : str
         A convolution. Default: the first.
     channel : int
-        Show the filters' weights for this input channel, from 0. Default: colours in the first layer, else the mean over all.
+        Show the filters' weights for this input channel, from 0; in the first layer 0 is blue for the VGG networks, red for alexnet, and
+        the title says so. Default: colours in the first layer, else the mean over all.
     first : int
         Show only this many filters. Default: all.
 
@@ -69,7 +70,8 @@ def filters(
     elif channel is None:
         shown, what = weight.mean(axis=3, dtype=np.float64).astype(weight.dtype), f"mean over {inputs} input channels"
     else:
-        shown, what = weight[..., channel], f"input channel {channel}"
+        first = layer == model.network.first_convolution and inputs == 3
+        shown, what = weight[..., channel], f"input channel {model.colour_name(channel) if first else channel}"
     indices = np.arange(len(shown))
     which = f"all {count}" if len(shown) == count else f"the first {len(shown)} of {count}"
     title = f"{model.name}: {which} filters of {layer}, {what}"

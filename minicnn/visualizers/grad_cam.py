@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.errors import ShapeError
 from minicnn.model import Model
 from minicnn.objectives import class_score
 from minicnn.render import Overlay
 from minicnn.results import Result
 from minicnn.visualizers.gradients import warn_if_saturated
-from minicnn.visualizers.registry import visualizer
+from minicnn.visualizers.registry import check_image_output, visualizer
 from minicnn.visualizers.saliency import Output
 
 
@@ -18,6 +17,7 @@ from minicnn.visualizers.saliency import Output
     question="What mattered for this answer?",
     paper="R. R. Selvaraju et al., arXiv:1610.02391, equations 1 and 2",
     if_zero="at this layer nothing speaks for the class anywhere; its channels are off, or all count against it",
+    saves=(".png", ".npy", ".npz"),
 )
 def grad_cam(
     model: Model, image, target: str | int | None = None, layer: str | None = None, *, output: Output = "logit"
@@ -49,10 +49,9 @@ def grad_cam(
     ShapeError
         If the layer's output is no image.
     """
+    check_image_output(model.network, layer, image.shape)
     trunk, head = model.network.split(layer)
     activations = trunk(image)
-    if activations.ndim != 4:
-        raise ShapeError(f"the output of layer {layer} is no image but has shape {activations.shape[1:]}; choose an earlier layer")
     score, gradient = class_score(target, output).value_and_gradient(head, activations)
     weights = gradient.mean(axis=(1, 2), keepdims=True)
     values = np.maximum((weights * activations).sum(axis=3), 0)[0]

@@ -56,8 +56,9 @@ def strongest_colour(gradient: np.ndarray) -> np.ndarray:
 
 
 def warn_if_saturated(values: np.ndarray, output: str) -> tuple[str, ...]:
-    """Say so if a probability is so near its end that its gradient is nearly 0; returns the warnings, at most one."""
-    probability = float(values[0])
-    if output != "probability" or 1 - SATURATED < probability < SATURATED:
+    """Say so if a probability is so near its end that its gradient, or its logarithm's, is nearly 0; returns at most one warning."""
+    probability = float(np.exp(values[0]) if output == "log-probability" else values[0])
+    high, low = probability >= SATURATED, probability <= 1 - SATURATED and output == "probability"
+    if output == "logit" or not (high or low):
         return ()
     return (f"the probability is saturated ({probability:.6g}), so its gradient is nearly 0; look at the logit instead (output)",)

@@ -30,7 +30,7 @@ FILTERS = {
 #: Those whose numbers sum to 0, so that their output is 0 where the photo is plain, and signed elsewhere.
 EDGES = ("vertical", "horizontal", "sobel")
 
-#: Their outputs are shown up to half of the largest that an edge between black and white would give; pictures from black to white.
+#: Their outputs are shown up to half of what an edge between black and white gives a filter of ones; pictures from black to white.
 EDGE_LIMIT = 3 * 255 / 2
 GREY = Range(colours="gray", low=0.0, high=255.0)
 
@@ -57,7 +57,7 @@ def intuition(
     """Show what filters made by hand do to the photo.
 
     A filter is a small table of numbers. It is laid on the photo, each number is multiplied with the pixel under it, and the products
-    are summed: that is one pixel of the output; then the filter moves on. A table of dark minus bright answers to edges, and two edges
+    are summed: that is one pixel of the output; then the filter moves on. A table of one side minus the other answers to edges, and two edges
     combined, by nothing but more filters and ReLUs, make a detector of corners.
 
     Parameters
@@ -86,6 +86,8 @@ def intuition(
         If there is no such pixel in the output.
     """
     grey = _grey(model, image)
+    if padding > max(grey.shape):
+        raise MinicnnError(f"padding is {padding}; expected at most {max(grey.shape)}, the photo's larger side")
     dtype = grey.dtype.type
     window = Window.of(3, stride, padding)
     size = window.output_size(*grey.shape)
@@ -108,7 +110,7 @@ def intuition(
             raise MinicnnError(f"step is {tuple(step)}; expected a row below {size[0]} and a column below {size[1]}, the size of the output")
         for name in names:
             text += "\n\n" + _one_step(name, grey, window, tuple(step), with_edges=filter == "corner")
-    what = "filters made by hand" if filter is None else f"the filter {filter!r}"
+    what = "filters made by hand" if filter is None else "the filter for corners" if filter == "corner" else f"the filter {filter!r}"
     return Result(values, shows, f"What {what} do{'es' * (filter is not None)} to the photo", text=text)
 
 

@@ -6,7 +6,7 @@ from minicnn.errors import ShapeError
 from minicnn.model import Model
 from minicnn.render import Range
 from minicnn.results import Result
-from minicnn.visualizers.registry import visualizer
+from minicnn.visualizers.registry import check_image_output, visualizer
 
 
 @visualizer(
@@ -41,12 +41,12 @@ def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
     ShapeError
         If no layer's output is an image, or not that of the chosen one.
     """
+    if layer is not None:
+        check_image_output(model.network, layer, image.shape)
     trunk = model.network if layer is None else model.network.split(layer)[0]
     outputs = trunk.trace(image).outputs
     wanted = outputs if layer is None else {layer: outputs[layer]}
     means = {name: output[0].mean(axis=2) for name, output in wanted.items() if output.ndim == 4}
-    if not means and layer is not None:
-        raise ShapeError(f"the output of layer {layer} is no image but has shape {outputs[layer].shape[1:]}; choose an earlier layer")
     if not means:
         raise ShapeError(f"no layer of {model.name} has an image as its output, so there is nothing to show")
     which = "every layer" if layer is None else layer

@@ -37,6 +37,7 @@ def _share_of_side(height: int, width: int, patch: float, stride: float) -> dict
     if_zero="the class has no probability wherever the patch lies; it may be the wrong class for this photo",
     report=lambda height, width: _share_of_side(height, width, 1 / 4, 1 / 14),
     quick=lambda height, width: _share_of_side(height, width, 1 / 3, 1 / 8),
+    saves=(".png", ".npy", ".npz"),
 )
 def occlusion(
     model: Model,

@@ -34,6 +34,9 @@ Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
 
+#: No count, distance or seed is larger.
+LARGEST = 10**9
+
 
 def base_annotation(parameter: inspect.Parameter) -> Any:
     """Return a parameter's annotation without the None that it may be joined with."""
@@ -64,10 +67,10 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         expected += "" if annotation is Position else ", or (row, column, channel), or of a layer without rows (channel,)"
     else:
         least = 0 if annotation is Index or parameter.name == "seed" else 1
-        right, expected = _is_integer(value, least), f"an integer of at least {least}"
+        right, expected = _is_integer(value, least), f"an integer of at least {least}, and at most a billion"
     if not right:
         raise MinicnnError(f"{parameter.name} is {value!r}; expected {expected}")
 
 
 def _is_integer(value: Any, least: int) -> bool:
-    return isinstance(value, Integral) and not isinstance(value, bool) and value >= least
+    return isinstance(value, Integral) and not isinstance(value, bool) and least <= value <= LARGEST

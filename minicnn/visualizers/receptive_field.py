@@ -134,8 +134,7 @@ def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list
     for i, name in reversed(list(enumerate(names))):
         path.append((name, unit))
         below = trace.input if i == 0 else trace.outputs[names[i - 1]]
-        unit = value_terms(trunk.layers[name], below[0], unit).largest()
-        unit = tuple(min(max(index, 0), size - 1) for index, size in zip(unit, below[0].shape))  # padding contributes nothing
+        unit = value_terms(trunk.layers[name], below[0], unit).largest(below[0].shape)
     return [*path, ("photo", unit)]
 
 

@@ -33,7 +33,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minicnn.errors import MinicnnError
+from minicnn.errors import ImageError, MinicnnError, ShapeError
 from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.network import Network
@@ -76,6 +76,8 @@ class Visualizer:
         Where the method comes from.
     report_options, quick_options : function
         From the height and width of the network's input to the options that the report uses, and the quick report.
+    saves : tuple of str
+        How the names of files may end that its results can be saved as.
     """
 
     name: str
@@ -85,6 +87,7 @@ class Visualizer:
     paper: str
     report_options: Callable[[int, int], Mapping[str, Any]]
     quick_options: Callable[[int, int], Mapping[str, Any]]
+    saves: tuple[str, ...]
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -103,6 +106,13 @@ class Visualizer:
         return self.takes_photo and self.parameters["image"].default is inspect.Parameter.empty
 
 
+def check_image_output(network: Network, layer: str, x_shape: tuple[int, ...]) -> None:
+    """Raise ShapeError unless a layer's output for an input (N, H, W, C) is an image."""
+    shape = network.shapes(x_shape[1:])[layer]
+    if len(shape) != 3:
+        raise ShapeError(f"the output of layer {layer} is no image but has shape {shape}; choose an earlier layer")
+
+
 def last_convolution(network: Network) -> str:
     """Return the layer that most methods look at by default; see `Network.last_convolution`."""
     return network.last_convolution
@@ -116,6 +126,7 @@ def visualizer(
     layer: Callable[[Network], str | None] = last_convolution,
     report: Callable[[int, int], Mapping[str, Any]] = lambda height, width: {},
     quick: Callable[[int, int], Mapping[str, Any]] | None = None,
+    saves: tuple[str, ...] = (".png", ".npz"),
     name: str | None = None,
 ) -> Callable:
     """Register a method and make its public function.
@@ -134,6 +145,8 @@ def visualizer(
         From the height and width of the network's input to the options for the report, where they differ from the defaults.
     quick : function, optional
         The same for a report in a hurry; by default as `report`.
+    saves : tuple of str
+        How the names of files may end that its results can be saved as; with ".npy" if it may return a single array.
     name : str, optional
         The name on the command line; by default the function's, with hyphens.
 
@@ -167,7 +180,7 @@ def visualizer(
 
         extra = PHOTO_PARAMETERS if "image" in signature.parameters else ()
         public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
-        REGISTRY[command] = Visualizer(command, public, signature.parameters, question, paper, report, quick or report)
+        REGISTRY[command] = Visualizer(command, public, signature.parameters, question, paper, report, quick or report, saves)
         return public
 
     return register
@@ -176,6 +189,8 @@ def visualizer(
 def _prepare_image(model: Model, arguments: dict[str, Any], command: str, size, prepared: bool) -> None:
     """Replace the photo by the array that the network takes, or by zeros if there is none."""
     photo = arguments["image"]
+    if photo is None and REGISTRY[command].needs_photo:
+        raise ImageError(f"{command} got no photo; expected the path of a file, a PIL image, or an array")
     if photo is None and arguments.get("target", "") is None:
         raise MinicnnError(f"{command} needs a class to show (target) if there is no photo; give its name or index")
     arguments["image"] = model.blank(size) if photo is None else model.prepare(photo, size, prepared)

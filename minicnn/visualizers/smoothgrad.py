@@ -8,7 +8,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.model import Model
-from minicnn.objectives import class_score
+from minicnn.objectives import class_score, class_values
 from minicnn.render import Map
 from minicnn.render.panel import largest_shown
 from minicnn.results import Result
@@ -17,6 +17,7 @@ from minicnn.visualizers.gradients import (
     PATH_STEPS,
     Base,
     strongest_colour,
+    warn_if_saturated,
 )
 from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.saliency import Output
@@ -30,6 +31,7 @@ Variant = Literal["mean", "squared", "vargrad"]
     if_zero="no pixel changes the score in any of the noisy copies; every path to the image is blocked, or a probability is saturated",
     report=lambda height, width: {"samples": 20},
     quick=lambda height, width: {"samples": 6},
+    saves=(".png", ".npy", ".npz"),
 )
 def smoothgrad(
     model: Model,
@@ -81,7 +83,7 @@ def smoothgrad(
     -------
     Result
         Values: array (H, W), at least 0: for each pixel the largest absolute value, over its three colours, of the mean gradient (its
-        square, its variance), in score per unit of the network's input (squared for the latter two). With the standard error: a
+        square, its variance), in score per unit of the network's input, with integrated gradients in score (squared for the latter two). With the standard error: a
         dict of "map" and "standard error", the latter for the same colour of each pixel and in the same unit.
 
     Raises
@@ -113,13 +115,15 @@ def smoothgrad(
     title = f"SmoothGrad for {model.class_name(target)}" + f" ({details})" * bool(details)
     unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = d {output} / d pixel"
     if base == "integrated":
-        unit = unit.replace("pixel", f"pixel, integrated in {PATH_STEPS} steps")
+        unit = unit.replace("g = d", "g = pixel x d") + f", integrated in {PATH_STEPS} steps"
+    score, _ = class_values(model.network(image), target, output)
+    found = warn_if_saturated(score, output)
     if not standard_error:
-        return Result(values, Map(unit), title)
+        return Result(values, Map(unit), title, warnings=found)
     strongest = np.abs(estimate).argmax(axis=2)[..., None]
     error = np.take_along_axis(_standard_error(moments, samples, variant), strongest, axis=2)[..., 0].astype(image.dtype)
     together = Map(unit, largest_shown(values))  # on one scale, so that they can be compared
-    return Result({"map": values, "standard error": error}, together, title, text=_enough(values, error, samples))
+    return Result({"map": values, "standard error": error}, together, title, text=_enough(values, error, samples), warnings=found)
 
 
 def _estimate(moments: np.ndarray, samples: int, variant: Variant) -> np.ndarray:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from itertools import pairwise
+
 import numpy as np
 
 from minicnn.errors import MinicnnError
@@ -17,8 +20,12 @@ from minicnn.visualizers.registry import visualizer
 #: Windows of more pixels are not written out number by number.
 MOST_WRITTEN = 49
 
-#: Of the value's sum.
-PARTS = ("inputs", "factors", "products")
+#: At most so many channels are written out.
+MOST_CHANNELS = 8
+
+#: The names of a sum's parts, of the value's and of the gradient's.
+FORWARD = ("inputs", "factors", "products")
+BACKWARD = ("gradients above", "factors back", "products back")
 
 
 @visualizer(
@@ -55,7 +62,7 @@ def window(
         Which number of the layer's output, counted from 0; of a dense layer (channel,). With only (row, column), the channel with the
         largest value there. Default: the largest value of all.
     channels : int
-        How many of the channels that contribute most are written out.
+        How many of the channels that contribute most are written out, at most 8.
 
     Returns
     -------
@@ -67,8 +74,10 @@ def window(
     Raises
     ------
     MinicnnError
-        If there is no such unit.
+        If there is no such unit, or `channels` is larger than 8.
     """
+    if channels > MOST_CHANNELS:
+        raise MinicnnError(f"channels is {channels}; expected at most {MOST_CHANNELS}. The result's values hold them all")
     network = model.network
     trace = network.trace(image)
     names = list(network.layers)
@@ -76,27 +85,31 @@ def window(
     output = trace.outputs[layer][0]
     unit = find_unit(output, unit, layer)
     below = (trace.input if place == 0 else trace.outputs[names[place - 1]])[0]
-    _, seeds = class_score(target).evaluate(trace)
-    gradients = network.gradients(trace, seeds)
-    forward = value_terms(network.layers[layer], below, unit)
-    values = {"inputs": forward.inputs, "factors": forward.factors, "products": forward.products}
-    text = [f"The value of {layer} at {unit_name(unit)}", _written_out(forward, "inputs", channels), _as_sum(forward, output[unit])]
+    gradients = network.gradients(trace, class_score(target).evaluate(trace)[1])
     gradient = gradients[layer][0][unit]
-    text.append(f"\nIts gradient, for the score of {model.class_name(target)}")
+    forward = value_terms(network.layers[layer], below, unit)
+    name_of = model.colour_name if place == 0 else str
+    values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
+    tables = _tables(FORWARD, forward, channels, name_of)
+    text = [f"The value of {layer} at {unit_name(unit)}", _written_out(FORWARD, forward, channels, name_of), _as_sum(forward, output[unit])]
+    text.append(f"\nThe gradient of the score of {model.class_name(target)} with respect to {layer} at {unit_name(unit)} is {number(gradient)}.")
     if place + 1 == len(names):
-        text.append(f"is {number(gradient)}: the score is read off this layer.")
-    for above in names[place + 1 :]:
-        back = gradient_terms(network.layers[above], gradients[above][0], trace.outputs[names[names.index(above) - 1]][0], unit)
+        text.append("The score is read off this layer.")
+    for below_it, above in pairwise(names[place:]):
+        back = gradient_terms(network.layers[above], gradients[above][0], trace.outputs[below_it][0], unit)
         if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
-            text.append(f"{above} passes {number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}; that comes")
+            passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
+            text.append(f"{above} passes {passed}; that comes")
             continue
-        values |= {"gradients above": back.inputs, "factors back": back.factors, "products back": back.products}
-        total = gradients[names[names.index(above) - 1]][0][unit]
-        text += [f"from {above}", _written_out(back, "gradients above", channels), _as_sum(back, total)]
+        values |= dict(zip(BACKWARD, (back.inputs, back.factors, back.products)))
+        tables |= _tables(BACKWARD, back, channels, str)
+        text += [f"from {above}:", _written_out(BACKWARD, back, channels, str), _as_sum(back, gradients[below_it][0][unit])]
         break
     values |= {"value": np.array([output[unit]]), "gradient": np.array([gradient])}
-    title = f"{model.name}: what makes {layer} at {unit_name(unit)}"
-    return Result(*_pictures(values, forward, channels), title, text="\n".join(text), columns=3, beside_photo=False)
+    shows = {name: display for name, (_, display) in tables.items()}
+    values |= {name: table for name, (table, _) in tables.items()}
+    title = f"{model.name}: what makes {layer} at {unit_name(unit)}, and its gradient"
+    return Result(values, shows, title, text="\n".join(text), columns=3, beside_photo=False)
 
 
 def find_unit(output: np.ndarray, unit: tuple[int, ...] | None, layer: str) -> tuple[int, ...]:
@@ -127,20 +140,20 @@ def _strongest(terms: Terms, count: int) -> list[int]:
     return [int(i) for i in np.argsort(-np.abs(sums), kind="stable")[:count]]
 
 
-def _written_out(terms: Terms, inputs_name: str, count: int) -> str:
+def _written_out(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]) -> str:
     """Write the strongest channels' windows side by side; of a dense layer, the strongest inputs in one table."""
     chosen = _strongest(terms, count)
+    parts = dict(zip(names, (terms.inputs, terms.factors, terms.products)))
     if terms.inputs.ndim == 1:
-        columns = {"number": np.array(chosen), inputs_name: terms.inputs[chosen], "factors": terms.factors[chosen], "products": terms.products[chosen]}
-        return side_by_side({name: column[:, None] for name, column in columns.items()})
+        numbers = {"number": np.array(chosen) + terms.first, **{name: part[chosen] for name, part in parts.items()}}
+        return side_by_side({name: column[:, None] for name, column in numbers.items()})
     if terms.inputs.shape[0] * terms.inputs.shape[1] > MOST_WRITTEN:
         return f"{terms.inputs.shape[0]} x {terms.inputs.shape[1]} numbers, too many to write out; they are in the result's values"
-    parts = []
+    written = []
     for i in chosen:
-        first = 0 if not terms.start or terms.inputs.shape[2] > 1 else terms.start[2]
-        table = side_by_side({inputs_name: terms.inputs[..., i], "factors": terms.factors[..., i], "products": terms.products[..., i]})
-        parts.append(f"channel {first + i}\n{table}\nsum {number(terms.products[..., i].sum(dtype=np.float64))}")
-    return "\n".join(parts)
+        table = side_by_side({name: part[..., i] for name, part in parts.items()})
+        written.append(f"channel {name_of(terms.first + i)}\n{table}\nsum {number(terms.products[..., i].sum(dtype=np.float64))}")
+    return "\n".join(written)
 
 
 def _as_sum(terms: Terms, value: float) -> str:
@@ -150,17 +163,18 @@ def _as_sum(terms: Terms, value: float) -> str:
     return f"All {products.size} products together {sums}{bias} = {number(terms.sum)}; the network computed {number(value)}."
 
 
-def _pictures(values: dict[str, np.ndarray], forward: Terms, count: int) -> tuple[dict[str, np.ndarray], dict[str, Display]]:
-    """Add the strongest channels' small tables to the values, and say how to show them."""
-    chosen = _strongest(forward, count)
-    if forward.inputs.ndim == 1:
-        added = {f"{name}, numbers {', '.join(map(str, chosen))}": values[name][chosen, None] for name in PARTS}
-        return values | added, {name: Numbers() for name in added}
-    few = forward.inputs.shape[0] * forward.inputs.shape[1] <= MOST_WRITTEN
-    shows = {}
-    for i in chosen:
-        for name in PARTS:
-            limit = float(np.abs(values[name][..., chosen]).max())  # one scale for all channels
-            values = values | {f"{name}, channel {i}": values[name][..., i]}
-            shows[f"{name}, channel {i}"] = Numbers(limit=limit) if few else Signed(limit=limit)
-    return values, shows
+def _tables(
+    names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]
+) -> dict[str, tuple[np.ndarray, Display]]:
+    """Choose what to show of a sum: the strongest channels' windows by caption, each kind of number on one scale."""
+    chosen = _strongest(terms, count)
+    tables = {}
+    for i in chosen if terms.inputs.ndim == 3 else [chosen]:
+        for name, part in zip(names, (terms.inputs, terms.factors, terms.products)):
+            limit = float(np.abs(part[..., chosen]).max())
+            if terms.inputs.ndim == 1:
+                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[chosen, None], Numbers(limit=limit)
+            else:
+                few = part[..., i].size <= MOST_WRITTEN
+                tables[f"{name}, channel {name_of(terms.first + i)}"] = part[..., i], (Numbers if few else Signed)(limit=limit)
+    return tables

@@ -239,3 +239,15 @@ def test_help_lists_every_command():
     for name in ("report", "predict", "summary", "gradcheck", "bench", *REGISTRY):
         assert re.search(rf"^  {name} ", text, re.MULTILINE)
     assert minicnn("--version").stdout.startswith("minicnn, version")
+
+
+def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
+    command = [sys.executable, "-m", "minicnn", "report", "--only", "class-model", "--size", "128", "--out", "page"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "class-model" not in process.stderr.readline():
+        pass
+    time.sleep(0.5)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "nothing was written" in errors
+    assert not list(tmp_path.iterdir())

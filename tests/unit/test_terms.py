@@ -81,7 +81,7 @@ def test_the_largest_contribution_is_the_winner_of_a_maximum(network, trace):
     _, (winners, _) = network.layers["pool1"].forward(below[None])
     for row, column, channel in every_unit(winners[0]):
         winner = divmod(int(winners[0, row, column, channel]), below.shape[1])
-        assert value_terms(network.layers["pool1"], below, (row, column, channel)).largest() == (*winner, channel)
+        assert value_terms(network.layers["pool1"], below, (row, column, channel)).largest(below.shape) == (*winner, channel)
 
 
 def test_a_layer_that_is_not_known_is_refused():

@@ -97,6 +97,22 @@ def test_a_bare_network_takes_prepared_arrays(run, visualizer, small_model, gene
     assert result.picture().dtype == np.uint8
 
 
+def test_without_a_photo(visualizer, small_model):
+    if visualizer.needs_photo:
+        with pytest.raises(MinicnnError, match="got no photo"):
+            visualizer.function(small_model, None)
+
+
+def test_results_save_as_their_method_says(visualizer, run, tmp_path):
+    result = run()
+    for suffix in visualizer.saves:
+        if suffix != ".mp4":
+            result.save(tmp_path / f"a{suffix}")
+    assert set(visualizer.saves) >= {".png", ".npz"}
+    with np.load(tmp_path / "a.npz") as file:
+        assert json.loads(str(file["source"]))["method"] == visualizer.name
+
+
 @pytest.mark.usefixtures("needs_photo")
 def test_a_bare_network_takes_no_photo(run, small_model, panda):
     with pytest.raises(MinicnnError, match="bare network knows no preprocessing"):

@@ -109,6 +109,9 @@ def test_a_saturated_answer_is_said_to_be(model, panda):
         minicnn.occlusion(model, x, "giant panda", patch=4, stride=200, prepared=True)
     with pytest.warns(UserWarning, match="probability is saturated"):
         minicnn.saliency(model, x, "giant panda", output="probability", prepared=True)
+    for method, options in ((minicnn.smoothgrad, {"samples": 1}), (minicnn.grad_cam, {}), (minicnn.saliency, {})):
+        with pytest.warns(UserWarning, match="probability is saturated"):
+            method(model, x, "giant panda", output="log-probability", prepared=True, **options)
 
 
 def test_saliencys_forms(small_model, x):

@@ -1,5 +1,7 @@
 """What the layers, filters and single numbers are, against the network itself."""
 
+import re
+
 import numpy as np
 import pytest
 
@@ -130,3 +132,30 @@ def test_windows_units(small_model, x):
     for unit in [(99, 0, 0), (0,)]:
         with pytest.raises(MinicnnError, match="expected one in the output of conv2, whose shape is"):
             minicnn.window(small_model.network, x, 1, "conv2", unit=unit, prepared=True)
+
+
+def test_windows_name_the_channels_that_they_show(small_model, x):
+    network = small_model.network
+    for layer, unit, name in [("pool1", (2, 3, 5), "channel 5"), ("relu1", (2, 3, 5), "channel 5"), ("gap", (7,), "channel 7")]:
+        result = minicnn.window(network, x, 1, layer, unit=unit, prepared=True)
+        assert f"inputs, {name}" in result.show and name in result.text
+    below_gap = minicnn.window(network, x, 1, "pool2", unit=(1, 2, 9), prepared=True)
+    assert "gradients above, numbers 9" in below_gap.show and re.search(r"^ *9 ", below_gap.text, re.MULTILINE)
+
+
+def test_windows_say_the_colours_of_the_first_layer(model, small_model, panda):
+    assert "channel 0 (blue)" in minicnn.window(model, panda, size=48).text
+    assert "channel 0 (red)" in minicnn.window(small_model, panda).text
+    assert "input channel 0 (blue)" in minicnn.filters(model, channel=0).title
+
+
+def test_windows_say_the_units_own_gradient(small_model, x):
+    """Also where a ReLU above is shut, and what comes from further above does not arrive."""
+    network = small_model.network
+    trace = network.trace(x)
+    row, column, channel = np.argwhere(trace.outputs["conv1"][0] < 0)[0]
+    result = minicnn.window(network, x, 1, "conv1", unit=(row, column, channel), prepared=True)
+    assert result.values["gradient"][0] == 0
+    assert f"with respect to conv1 at {row},{column},{channel} is 0." in result.text and "relu1 passes 0 times" in result.text
+    with pytest.raises(MinicnnError, match="expected at most 8"):
+        minicnn.window(network, x, 1, "conv1", channels=9, prepared=True)

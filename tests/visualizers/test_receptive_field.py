@@ -95,3 +95,11 @@ def test_units_that_see_everything_or_are_not_there(small_model, generator):
         minicnn.receptive_field(small_model.network, x, "fc", prepared=True)
     with pytest.raises(MinicnnError, match="expected one in the output of conv2"):
         minicnn.receptive_field(small_model.network, x, "conv2", unit=(100, 3), prepared=True)
+
+
+def test_the_pictures_scale_is_that_of_the_box(model, panda_32):
+    """Most of the photo is outside the box and 0; that must not make the inside one bright square."""
+    result = minicnn.receptive_field(model, panda_32, "pool2", unit=(20, 20), channels=4, prepared=True)
+    shown = result.panels()[-1]
+    influence = result.values["influence"]
+    assert (influence >= shown.high).sum() <= 0.05 * (influence > 0).sum() and shown.high > 0.5 * np.quantile(influence[influence > 0], 0.99)

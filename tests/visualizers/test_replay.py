@@ -90,6 +90,9 @@ def test_bad_pictures(texts, tmp_path, panda):
         "no base64": {**texts, INPUT_TEXT: "!"},
         "no npz": {**texts, INPUT_TEXT: base64.b64encode(b"PK nothing").decode()},
         "another array": {**texts, INPUT_TEXT: base64.b64encode(empty.getvalue()).decode()},
+        "a model in a list": changed(texts, model=["a"]),
+        "settings with a model": changed(texts, settings={"model": 1}),
+        "nested": {**texts, SOURCE_TEXT: "[" * 100_000},
         "no input": {key: text for key, text in texts.items() if key != INPUT_TEXT},
     }
     for name, case in cases.items():
@@ -98,6 +101,28 @@ def test_bad_pictures(texts, tmp_path, panda):
     for path in (tmp_path / "missing.png", tmp_path, panda):
         with pytest.raises(ImageError, match="expected a PNG file"):
             minicnn.replay(path)
+
+
+def test_a_stopped_class_model(model, tmp_path):
+    """It is made again up to where it stopped."""
+
+    def interrupt(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.warns(UserWarning, match="stopped after 2 of 5 steps"):
+        result = minicnn.class_model(model, target="zebra", steps=5, size=48, progress=interrupt)
+    result.save(tmp_path / "picture.png")
+    with pytest.warns(UserWarning, match="stopped after 2 of 5 steps"):
+        again = minicnn.replay(tmp_path / "picture.png")
+    assert np.array_equal(again.values["input"], result.values["input"]) and again.warnings == result.warnings
+
+
+def test_class_models_input_may_be_tampered_with(model, tmp_path):
+    picture = Image.open(io.BytesIO(minicnn.class_model(model, target="zebra", steps=1, size=48)._repr_png_()))
+    for wrong in (3, None, {"height": "a", "width": 3}):
+        with pytest.raises(MinicnnError):
+            minicnn.replay(write(tmp_path / "a.png", changed(dict(picture.text), input=wrong)))
 
 
 def test_other_weights_are_refused(texts, small_model, tmp_path, panda):
