@@ -33,7 +33,7 @@ BACKWARD = ("gradients above", "factors back", "products back")
     paper="the definition of the layers, and the chain rule",
     if_zero="the unit is off, and no gradient reaches it; choose another unit",
     layer=lambda network: network.first_convolution,
-    report=lambda height, width: {"channels": 3},
+    report=lambda height, width: {"channels": 2},
 )
 def window(
     model: Model,
@@ -173,7 +173,7 @@ def _tables(
         for name, part in zip(names, (terms.inputs, terms.factors, terms.products)):
             limit = float(np.abs(part[..., chosen]).max())
             if terms.inputs.ndim == 1:
-                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[chosen, None], Numbers(limit=limit)
+                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[None, chosen], Numbers(limit=limit)
             else:
                 few = part[..., i].size <= MOST_WRITTEN
                 tables[f"{name}, channel {name_of(terms.first + i)}"] = part[..., i], (Numbers if few else Signed)(limit=limit)
