@@ -41,6 +41,7 @@ def errors(model, references, name, dtype=np.float64):
     return {key: np.abs(array - expected[key]).max() / np.abs(expected[key]).max() for key, array in found.items()}
 
 
+@pytest.mark.filterwarnings("ignore:the probability is saturated")
 @pytest.mark.parametrize("name", photo_cases.CASES)
 def test_float64(exact, references, name):
     for key, error in errors(exact, references, name).items():
