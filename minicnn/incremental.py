@@ -85,7 +85,7 @@ def _through(
     window = layer.window
     if window == Window((1, 1)):
         return layer.forward(changes)[0], places
-    firsts, sizes, corners, shape = [], [], [], []
+    firsts, corners, shape = [], [], []
     for axis in range(2):
         kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.padding[axis]
         ends = [
@@ -95,7 +95,6 @@ def _through(
         size = max(stop - first for first, stop in ends)
         first = np.array([min(first, output_size[axis] - size) for first, _ in ends])
         firsts.append(first)
-        sizes.append(size)
         corners.append(first * stride - padding)
         shape.append((size - 1) * stride + kernel)
     cut = cut_changed(below, changes, places, np.stack(corners, axis=1), tuple(shape), layer.padding_value)

@@ -257,7 +257,7 @@ class Model:
         available = psutil.virtual_memory().available
         if needed > available:
             raise ShapeError(
-                f"{batch} image{'s' if batch > 1 else ''} of {height} x {width} need about {needed / 1e9:.1f} GB of memory, and "
+                f"{f'{batch} images' if batch > 1 else 'an image'} of {height} x {width} would take about {needed / 1e9:.1f} GB of memory, and "
                 f"{available / 1e9:.1f} GB are free; choose a smaller size or batch size"
             )
 

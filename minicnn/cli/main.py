@@ -55,7 +55,7 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "minicnn"
-        _fail(f"{error.format_message()} See '{command} --help'")
+        _fail(f"{error.format_message().rstrip('.')}. See '{command} --help'")
     except click.ClickException as error:
         _fail(error.format_message())
     except MinicnnError as error:

@@ -84,7 +84,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["smoothgrad", "--samples", "-1"], "samples is -1; expected an integer of at least 1"),
         (["smoothgrad", "--noise", "nan"], "noise is nan; expected a finite number"),
         (["smoothgrad", "--seed", "-1"], "seed is -1"),
-        (["smoothgrad", "--batch-size", "100000"], "100000 images of 224 x 224 need about .* GB"),
+        (["smoothgrad", "--batch-size", "100000"], "100000 images of 224 x 224 would take about .* GB"),
         (["report", "--seed", "-1"], "--seed"),
         (["predict", "--size", "\u00b2"], "is no size"),
         (["predict", "--size", "9" * 5000], "is no size"),
