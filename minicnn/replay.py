@@ -77,7 +77,8 @@ def _call(
         raise WeightFileError(f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}")
     unknown = set(settings) - (set(visualizer.parameters) - {"model", "image", "progress"})
     if unknown or settings.get("resume") is not None:
-        raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {', '.join(sorted(unknown)) or 'resume'}; was it made by another version?")
+        names = ", ".join(sorted(unknown)) or "resume"
+        raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
     arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
     if image is not None:
         prepared = model.preprocessing.apply(image)[None] if image.dtype == np.uint8 and image.ndim == 3 else image

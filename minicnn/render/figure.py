@@ -48,7 +48,7 @@ def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> n
     parts = canvas.subfigures(len(rows), 1, height_ratios=heights, squeeze=False)[:, 0]
     for part, row in zip(parts, rows):
         across = 1 if row[0].large else max(columns, int(width / cell_width))
-        first = (across - columns) // 2
+        first = max(0, across - columns) // 2
         axes = part.subplots(1, across, squeeze=False)[0]
         with_scales = any(panel.colours for panel in row)
         for place in axes:

@@ -13,7 +13,7 @@ from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.render import Map, Numbers, Range, Signed
 from minicnn.results import Result
-from minicnn.terms import value_terms
+from minicnn.terms import Terms, value_terms
 from minicnn.visualizers.arithmetic import number, side_by_side
 from minicnn.visualizers.options import Index, Position
 from minicnn.visualizers.registry import visualizer
@@ -88,18 +88,17 @@ def intuition(
     grey = _grey(model, image)
     if padding > max(grey.shape):
         raise MinicnnError(f"padding is {padding}; expected at most {max(grey.shape)}, the photo's larger side")
-    dtype = grey.dtype.type
     window = Window.of(3, stride, padding)
     size = window.output_size(*grey.shape)
     names = [*FILTERS, "corner"] if filter is None else [filter]
     values, shows = {"grey": grey}, {"grey": GREY}
     for name in names:
-        kernels = ("vertical", "horizontal") if name == "corner" else (name,)
-        convolution = Conv2D(np.stack([np.array(FILTERS[key], dtype) for key in kernels], axis=2)[:, :, None], np.zeros(len(kernels), dtype), stride, padding)
         if name == "corner":
-            values["corner output"] = corner_detector(convolution)(grey[None, ..., None])[0, ..., 0]
+            edges = _convolution(("vertical", "horizontal"), window, grey.dtype)
+            values["corner output"] = corner_detector(edges)(grey[None, ..., None])[0, ..., 0]
             shows["corner output"] = Map("smaller of both edges")
             continue
+        convolution = _convolution((name,), window, grey.dtype)
         values[f"{name} filter"] = convolution.weight[..., 0, 0]
         values[f"{name} output"] = convolution.forward(grey[None, ..., None])[0][0, ..., 0]
         shows[f"{name} filter"] = Numbers()
@@ -166,7 +165,11 @@ def _one_step(name: str, grey: np.ndarray, window: Window, step: tuple[int, int]
     return f"{where}\n{table}\nsum of the products = {number(terms.sum)}"
 
 
-def _terms(name: str, grey: np.ndarray, window: Window, step: tuple[int, int]):
-    weight = np.array(FILTERS[name], grey.dtype)[..., None, None]
-    layer = Conv2D(weight, np.zeros(1, grey.dtype), window.stride, window.padding)
-    return value_terms(layer, grey[..., None], (*step, 0))
+def _terms(name: str, grey: np.ndarray, window: Window, step: tuple[int, int]) -> Terms:
+    return value_terms(_convolution((name,), window, grey.dtype), grey[..., None], (*step, 0))
+
+
+def _convolution(names: tuple[str, ...], window: Window, dtype: np.dtype) -> Conv2D:
+    """Make a layer of some of the filters, for an image with one channel."""
+    weight = np.stack([np.array(FILTERS[name], dtype) for name in names], axis=2)[:, :, None]
+    return Conv2D(weight, np.zeros(len(names), dtype), window.stride, window.padding)

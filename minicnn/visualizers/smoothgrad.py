@@ -83,8 +83,8 @@ def smoothgrad(
     -------
     Result
         Values: array (H, W), at least 0: for each pixel the largest absolute value, over its three colours, of the mean gradient (its
-        square, its variance), in score per unit of the network's input, with integrated gradients in score (squared for the latter two). With the standard error: a
-        dict of "map" and "standard error", the latter for the same colour of each pixel and in the same unit.
+        square, its variance), in score per unit of the network's input, with integrated gradients in score (squared for the latter two).
+        With the standard error: a dict of "map" and "standard error", the latter for the same colour of each pixel and in the same unit.
 
     Raises
     ------
@@ -113,9 +113,8 @@ def smoothgrad(
     values = np.abs(strongest_colour(estimate)).astype(image.dtype)
     details = ", ".join(word for word, usual in ((variant, "mean"), (base, "saliency")) if word != usual)
     title = f"SmoothGrad for {model.class_name(target)}" + f" ({details})" * bool(details)
-    unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = d {output} / d pixel"
-    if base == "integrated":
-        unit = unit.replace("g = d", "g = pixel x d") + f", integrated in {PATH_STEPS} steps"
+    quantity = f"d {output} / d pixel" if base != "integrated" else f"pixel x d {output} / d pixel, integrated in {PATH_STEPS} steps"
+    unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = {quantity}"
     score, _ = class_values(model.network(image), target, output)
     found = warn_if_saturated(score, output)
     if not standard_error:
