@@ -1,8 +1,9 @@
-r"""Gradient ascent on an image: the one loop behind every picture that is made rather than taken.
+r"""Gradient ascent on images: the one loop behind every picture that is made rather than taken.
 
-One step turns the image's gradient into a direction, walks, and tidies up:
+One step looks at the image from a slightly different place, turns its gradient there into a direction, walks, and tidies up:
 
-    x  <-  x + step size * direction / (root mean square of direction)
+    g  <-  T^T gradient of the objective at T x           T: a random shift, scaling, rotation (see `minicnn.transforms`)
+    x  <-  x + step size * optimiser(damped g)            steepest ascent or Adam (see `minicnn.optimisers`)
     x  <-  each regulariser in turn, then clipped to colours that exist
 
 Three things make pictures of noise. The gradient is rough from pixel to pixel, it prefers colours that photos hardly have, and it depends
@@ -11,36 +12,48 @@ on where exactly the pooling windows lie. Against each there is a remedy, and ea
     spectrum    the direction's fine structure is damped: its amplitude at frequency f is divided by f^spectrum, as photos' amplitudes
                 fall about with 1/f (D. J. Field, 1987)
     colours     the direction's colours are mixed as in photos, where red, green and blue mostly rise and fall together
-    jitter      the image is shifted, around the edges, by a random distance before each step, and back after it
+    transforms  the image is shifted, scaled and turned at random before each step, and its gradient back after it
+
+The first two are what is called parametrising the image in Fourier space, with decorrelated colours. If the image is x = A p, with
+coefficients p of waves scaled by their usual amplitudes and of colours along their usual axes, then a step of gradient ascent on p is
+
+    p  <-  p + A^T g        which moves the image by        x  <-  x + A A^T g
+
+and A A^T is a filter: it multiplies each wave, and each axis of colour, by the square of its scale. So nothing need be said in p, and
+the image is all that is carried from step to step. (`spectrum` is the power of A A^T, not of A.)
 
 Large forms come first if the first steps are made on a smaller image (scales).
 
-The random numbers of step i come from (seed, i) and nothing else, and the image is all that is carried from step to step. So an ascent
-that was stopped after step i goes on from its image as if it had not been.
+The random numbers of step i come from (seed, i) and nothing else. So an ascent that was stopped after step i goes on from where it was as
+if it had not been.
 
 References
 ----------
-C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (jitter, decorrelated colours and spectrum; the matrix
-`COLOUR_ROOT` is a square root of ImageNet's colour covariance as published with it). A. Mordvintsev et al., "Inceptionism", 2015.
+C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (transformations, decorrelated colours and spectrum, and that both are
+preconditioning; the matrix `COLOUR_ROOT` is a square root of ImageNet's colour covariance as published with it). A. Mordvintsev et al., "Inceptionism",
+2015.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from minicnn.frequency import filtered
 from minicnn.network import Network
 from minicnn.objectives import Objective
+from minicnn.optimisers import Optimiser, steepest
 from minicnn.regularisers import Regulariser
-from minicnn.render import stretch
+from minicnn.resampling import resized
+from minicnn.transforms import random_transform
 
 #: Rows: red, green, blue; columns: about brightness, blue to yellow, green to magenta.
 COLOUR_ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 
-#: Each scale's side as a share of the next larger one's; and the smallest side there is.
+#: Each scale's side as a share of the next larger one's, by default; and the smallest side there is.
 SCALE_RATIO = 4 / 7
 SMALLEST_SIDE = 48
 
@@ -57,11 +70,15 @@ class Recipe:
     steps : int
         On all scales together.
     step_size : float
-        How far the image moves in one step, in the network's units, as the root mean square over the pixels.
+        How far the image moves in one step, in the network's units; with steepest ascent as the root mean square over the pixels.
+    optimiser : function
+        See `minicnn.optimisers`.
     scales : int
-        On how many sizes, each `SCALE_RATIO` of the next, to work one after the other; the steps are shared out by their sides.
-    jitter : int
-        The largest shift in pixels, down and across.
+        On how many sizes to work one after the other, from small to large; the steps are shared out by their sides.
+    scale_ratio : float
+        Each size's side as a share of the next larger one's.
+    jitter, scale, rotate : int, float, float
+        The largest shift in pixels, enlargement or reduction as a share, and turn in degrees; see `minicnn.transforms`.
     spectrum : float
         The exponent by which fine structure is damped; 0 for not at all.
     colours : array (channels, channels) or None
@@ -70,17 +87,25 @@ class Recipe:
         Applied after each step; see `minicnn.regularisers`.
     low, high : array (channels,)
         The range of colours that exist, in the network's units.
+    photo : array (1, H, W, C) or None
+        What the ascent starts from, in the finished size: whenever the image grows, it gets back the detail of this photo that did not fit
+        into the smaller size.
     """
 
     steps: int
     step_size: float
+    optimiser: Optimiser = steepest
     scales: int = 1
+    scale_ratio: float = SCALE_RATIO
     jitter: int = 0
+    scale: float = 0.0
+    rotate: float = 0.0
     spectrum: float = 0.0
     colours: np.ndarray | None = None
     regularisers: Sequence[Regulariser] = ()
     low: np.ndarray | float = -np.inf
     high: np.ndarray | float = np.inf
+    photo: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -89,19 +114,22 @@ class Climb:
 
     Attributes
     ----------
-    x : array (1, H, W, C)
-        The image, on the scale of the last step.
-    scores : list of float
+    x : array (N, H, W, C)
+        The images, on the scale of the last step.
+    scores : list of array (N,)
         The objective before each step so far.
+    memory : object
+        What the optimiser remembers.
     """
 
     x: np.ndarray
-    scores: list[float]
+    scores: list[np.ndarray]
+    memory: Any = None
 
 
 def ascend(
     network: Network,
-    objective: Objective,
+    objective_at: Callable[[tuple[int, int]], Objective],
     start: Climb,
     recipe: Recipe,
     size: tuple[int, int],
@@ -114,9 +142,10 @@ def ascend(
     Parameters
     ----------
     network : Network
-    objective : Objective
+    objective_at : function
+        From a size (height, width) to the objective for images of that size.
     start : Climb
-        An image of any size with no scores, or where an earlier ascent with the same recipe, size and seed stopped.
+        Images of any size with no scores, or where an earlier ascent with the same recipe, size and seed stopped.
     recipe : Recipe
     size : (height, width)
         Of the finished image.
@@ -131,34 +160,45 @@ def ascend(
     Climb
         Where it ended, or was interrupted.
     """
-    climb = start
+    climb, objective = start, None
     try:
         for i in range(len(start.scores), min(until or recipe.steps, recipe.steps)):
-            x = resized(climb.x, scale_size(size, recipe.scales, i / recipe.steps))
-            x, score = _step(network, objective, x, recipe, np.random.default_rng([seed, i]))
-            climb = Climb(x, [*climb.scores, score])
+            wanted = scale_size(size, recipe.scales, i / recipe.steps, recipe.scale_ratio)
+            if objective is None or climb.x.shape[1:3] != wanted:
+                climb, objective = _brought_to(wanted, climb, recipe.photo), objective_at(wanted)
+            climb = _step(network, objective, climb, recipe, np.random.default_rng([seed, i]))
             callback(climb)
     except KeyboardInterrupt:
         pass
     return climb
 
 
-def _step(
-    network: Network, objective: Objective, x: np.ndarray, recipe: Recipe, generator: np.random.Generator
-) -> tuple[np.ndarray, float]:
-    """Make one step; returns the new image and the score of the old one."""
-    shift = generator.integers(-recipe.jitter, recipe.jitter + 1, 2)
-    values, gradient = objective.value_and_gradient(network, np.roll(x, shift, (1, 2)))
-    gradient = np.roll(gradient, -shift, (1, 2))
+def _step(network: Network, objective: Objective, climb: Climb, recipe: Recipe, generator: np.random.Generator) -> Climb:
+    """Make one step."""
+    x = climb.x
+    transform = random_transform(generator, x.shape[1:3], recipe.jitter, recipe.scale, recipe.rotate)
+    values, gradient = objective.value_and_gradient(network, transform.forward(x))
+    gradient = transform.backward(gradient)
     direction = damped(gradient, recipe.spectrum)
     if recipe.colours is not None:
         direction = direction @ recipe.colours.astype(x.dtype)
-    size = np.sqrt(np.mean(direction**2, dtype=np.float64))
-    if size > 0:
-        x = x + (recipe.step_size / size).astype(x.dtype) * direction
+    direction, memory = recipe.optimiser(direction, climb.memory)
+    x = x + x.dtype.type(recipe.step_size) * direction
     for regularise in recipe.regularisers:
         x = regularise(x, gradient)
-    return np.clip(x, recipe.low, recipe.high).astype(x.dtype), float(values[0])
+    return Climb(np.clip(x, recipe.low, recipe.high).astype(x.dtype), [*climb.scores, values], memory)
+
+
+def _brought_to(size: tuple[int, int], climb: Climb, photo: np.ndarray | None) -> Climb:
+    """Scale the images to another size, where the optimiser begins anew."""
+    before = climb.x.shape[1:3]
+    if before == size:
+        return climb
+    x = resized(climb.x, size)
+    if photo is not None:
+        there = resized(photo, size)
+        x = x + there - resized(resized(there, before), size)
+    return Climb(x, climb.scores)
 
 
 def damped(gradient: np.ndarray, exponent: float) -> np.ndarray:
@@ -177,17 +217,10 @@ def natural_colours(reverse: bool) -> np.ndarray:
     return axes * (spreads / spreads[0]) @ axes.T
 
 
-def resized(x: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Scale images (1, H, W, C) to another size, interpolating linearly."""
-    if x.shape[1:3] == tuple(size):
-        return x
-    return np.stack([stretch(plane, *size) for plane in np.moveaxis(x[0], 2, 0)], axis=2)[None].astype(x.dtype)
-
-
-def scale_size(size: tuple[int, int], scales: int, progress: float) -> tuple[int, int]:
+def scale_size(size: tuple[int, int], scales: int, progress: float, ratio: float = SCALE_RATIO) -> tuple[int, int]:
     """Choose the image's size when a share of the steps, 0 to 1, is done."""
-    ratios = SCALE_RATIO ** np.arange(scales)[::-1]
-    ends = np.cumsum(ratios) / np.sum(ratios)
-    ratio = ratios[min(np.searchsorted(ends, progress, side="right"), scales - 1)]
-    factor = max(ratio, min(1.0, SMALLEST_SIDE / min(size)))
+    shares = ratio ** np.arange(scales)[::-1]
+    ends = np.cumsum(shares) / np.sum(shares)
+    share = shares[min(np.searchsorted(ends, progress, side="right"), scales - 1)]
+    factor = max(share, min(1.0, SMALLEST_SIDE / min(size)))
     return tuple(round(side * factor) for side in size)

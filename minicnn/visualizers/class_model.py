@@ -9,8 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from minicnn import regularisers
-from minicnn.ascent import Climb, Recipe, ascend, natural_colours, resized, scale_size
+from minicnn.ascent import Climb, ascend, scale_size
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.model import Model
 from minicnn.objectives import class_score
@@ -18,6 +17,7 @@ from minicnn.probability import softmax
 from minicnn.render import Curve, Photo, Signed
 from minicnn.results import Result
 from minicnn.visualizers.options import FilePath, Index
+from minicnn.visualizers.pictures import Colours, Film, recipe_in_levels, with_noise
 from minicnn.visualizers.registry import Progress, visualizer
 
 #: Settings that work together; every one can be set by itself, too. Lengths in pixels; step size and noise in levels of 255.
@@ -36,15 +36,6 @@ PRESETS: dict[str, dict[str, Any]] = {
     },
     "yosinski": {"steps": 200, "step_size": 8.0, "l2": 0.01, "blur": 0.4, "clip_norm": 0.05, "clip_contribution": 0.05, "noise": 2.0},
     "simonyan": {"steps": 200, "step_size": 4.0, "l2": 0.01, "noise": 0.0},
-}
-
-#: In the order in which they are applied.
-REGULARISERS = {
-    "l2": regularisers.l2,
-    "blur": regularisers.blur,
-    "total_variation": regularisers.total_variation,
-    "clip_norm": regularisers.clip_norm,
-    "clip_contribution": regularisers.clip_contribution,
 }
 
 #: The value of a setting that a preset does not name: it does nothing.
@@ -74,9 +65,6 @@ LIMITS = {
     "noise": 255,
 }
 
-#: An animation has about so many pictures at most.
-FRAMES = 60
-
 Preset = Literal["natural", "yosinski", "simonyan"]
 
 
@@ -100,7 +88,7 @@ def class_model(
     scales: int | None = None,
     jitter: Index | None = None,
     spectrum: float | None = None,
-    colours: Literal["natural", "free"] | None = None,
+    colours: Colours | None = None,
     l2: float | None = None,
     blur: float | None = None,
     total_variation: float | None = None,
@@ -193,27 +181,18 @@ def class_model(
     _check(settings)
     if scales is None and not _takes(model, scale_size(image.shape[1:3], settings["scales"], 0.0), image.shape[3]):
         settings["scales"] = 1  # a network for one size of image
-    recipe, level = _recipe(model, settings)
+    recipe = recipe_in_levels(model, **{name: value for name, value in settings.items() if name != "noise"})
     size = image.shape[1:3]
     if resume is None:
-        start = _start(image, settings["noise"] * level, seed)
+        start = Climb(with_noise(model, image, settings["noise"], seed), [])
     else:
         start = _resumed(resume, image, {**settings, "target": target, "seed": seed})
-    every = max(1, -(-recipe.steps // FRAMES))
-    frames: list[np.ndarray] = []
-
-    def record(climb: Climb) -> None:
-        done = len(climb.scores)
-        if model.preprocessing is not None and (done % every == 0 or done == recipe.steps):
-            frames.append(model.deprocess(resized(climb.x, size))[0])
-        if progress:
-            progress(done, recipe.steps)
-
-    climb = ascend(model.network, class_score(target), start, recipe, size, seed, record, until)
+    film = Film(model, recipe.steps, size, progress)
+    climb = ascend(model.network, lambda size: class_score(target), start, recipe, size, seed, film, until)
     settings = {**settings, "resume": None, "until": None if len(climb.scores) >= recipe.steps else len(climb.scores)}
     interrupted = len(climb.scores) < min(until or recipe.steps, recipe.steps)
-    result = _result(model, target, climb, recipe)
-    return dataclasses.replace(result, frames=frames, source=settings, stopped=interrupted)
+    result = _result(model, target, climb, recipe.steps)
+    return dataclasses.replace(result, frames=film.frames, source=settings, stopped=interrupted)
 
 
 def _check(settings: dict[str, Any]) -> None:
@@ -232,42 +211,13 @@ def _takes(model: Model, size: tuple[int, int], channels: int) -> bool:
     return True
 
 
-def _recipe(model: Model, settings: dict[str, Any]) -> tuple[Recipe, float]:
-    """Turn settings into a recipe in the network's units; returns it and how large one of 255 levels is in them."""
-    low, high, level, colours = -np.inf, np.inf, 1.0, None
-    if model.preprocessing is not None:
-        low, high = model.preprocessing.apply(np.zeros(3)), model.preprocessing.apply(np.full(3, 255.0))
-        level = float(np.mean(high - low)) / 255
-        if settings["colours"] == "natural":
-            colours = natural_colours(reverse=model.preprocessing.reverse_colours)
-    sizes = {**settings, "total_variation": settings["total_variation"] * level}
-    recipe = Recipe(
-        steps=settings["steps"],
-        step_size=settings["step_size"] * level,
-        scales=settings["scales"],
-        jitter=settings["jitter"],
-        spectrum=settings["spectrum"],
-        colours=colours,
-        regularisers=[make(sizes[name]) for name, make in REGULARISERS.items() if sizes[name] > 0],
-        low=low,
-        high=high,
-    )
-    return recipe, level
-
-
-def _start(image: np.ndarray, noise: float, seed: int) -> Climb:
-    """Add noise to the image at the start. Its random numbers are those of step -1, so to say."""
-    generator = np.random.default_rng([seed, 2**32 - 1])
-    return Climb(image + (noise * generator.standard_normal(image.shape)).astype(image.dtype), [])
-
-
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:
     """Read where an earlier run of the same settings stopped."""
     try:
         with np.load(path, allow_pickle=False) as file:
             x, scores, source = file["input"], file["scores"], json.loads(str(file["source"]))
         recorded = {**source["settings"], "size": (source["input"]["height"], source["input"]["width"])}
-        climb = Climb(x[None], scores.tolist())
+        climb = Climb(x[None], list(scores[:, None]))
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
         raise MinicnnError(f"cannot go on from {path} ({error}); expected the .npz file that a stopped class-model wrote") from None
     wanted = {**settings, "size": image.shape[1:3]}
@@ -279,22 +229,21 @@ def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:
     return climb
 
 
-def _result(model: Model, target: int, climb: Climb, recipe: Recipe) -> Result:
+def _result(model: Model, target: int, climb: Climb, steps: int) -> Result:
     """Say in numbers and pictures where the ascent has come to."""
     done = len(climb.scores)
-    scores = np.array(climb.scores)
+    scores = np.reshape(climb.scores, -1)
     values = {"input": climb.x[0], "scores": scores}
     curve = {"scores": Curve("score")} if done else {}
     name = model.class_name(target)
-    if model.preprocessing is None:
-        shows, now = {"input": Signed("input"), **curve}, climb.x
-    else:
+    shows, now = {"input": Signed("input"), **curve}, climb.x
+    if model.preprocessing is not None:
         values["image"] = model.deprocess(climb.x)[0]
         shows, now = {"image": Photo(), **curve}, model.preprocessing.apply(values["image"])[None]
     logits = model.network(now)
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
-    warning = (f"stopped after {done} of {recipe.steps} steps",) if done < recipe.steps else ()
+    warning = (f"stopped after {done} of {steps} steps",) if done < steps else ()
     title = f"{model.name}: the picture that {name} wants"
     return Result(values, shows, title, text=text, beside_photo=False, warnings=warning)

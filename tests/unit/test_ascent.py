@@ -4,16 +4,17 @@ import numpy as np
 import pytest
 
 from minicnn import regularisers
-from minicnn.ascent import Climb, Recipe, ascend, damped, natural_colours, resized
+from minicnn.ascent import Climb, Recipe, ascend, damped, natural_colours
 from minicnn.frequency import gaussian_blur
 from minicnn.objectives import class_score
+from minicnn.resampling import resized
 
 SIZE = (30, 46)
 
 
 def climb(model, recipe, start=None, seed=3, callback=lambda climb: None):
     start = start or Climb(np.random.default_rng(0).standard_normal((1, *SIZE, 3)).astype(np.float32), [])
-    return ascend(model.network, class_score(1), start, recipe, SIZE, seed, callback)
+    return ascend(model.network, lambda size: class_score(1), start, recipe, SIZE, seed, callback)
 
 
 RECIPE = Recipe(steps=12, step_size=0.1, scales=2, jitter=5, spectrum=1.0, colours=natural_colours(False), regularisers=(regularisers.l2(0.01),))
@@ -45,7 +46,7 @@ def test_stopped_and_continued_is_as_if_never_stopped(small_model, stop):
 def test_scales_go_from_small_to_the_wanted_size(small_model):
     sizes = []
     recipe = Recipe(steps=30, step_size=0.1, scales=3)
-    ascend(small_model.network, class_score(1), Climb(np.ones((1, 120, 200, 3), np.float32), []), recipe, (120, 200), 0, lambda c: sizes.append(c.x.shape[1:3]))
+    ascend(small_model.network, lambda size: class_score(1), Climb(np.ones((1, 120, 200, 3), np.float32), []), recipe, (120, 200), 0, lambda c: sizes.append(c.x.shape[1:3]))
     assert sizes == sorted(sizes) and len(set(sizes)) == 3 and sizes[-1] == (120, 200)
     assert sizes[0] == (48, 80)  # no smaller than this
 

@@ -1,0 +1,110 @@
+"""What the visualizers that make pictures share: units that people know, a start, and a film of how the picture came to be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import numpy as np
+
+from minicnn import regularisers
+from minicnn.ascent import Climb, Recipe, natural_colours
+from minicnn.model import Model
+from minicnn.resampling import resized
+
+#: Whether the colours of a step are mixed as in photos.
+Colours = Literal["natural", "free"]
+
+#: In the order in which they are applied.
+REGULARISERS = {
+    "l2": regularisers.l2,
+    "blur": regularisers.blur,
+    "total_variation": regularisers.total_variation,
+    "clip_norm": regularisers.clip_norm,
+    "clip_contribution": regularisers.clip_contribution,
+}
+
+#: An animation has about so many pictures at most.
+FRAMES = 60
+
+
+def level(model: Model) -> float:
+    """Tell how large one of 255 levels of brightness is in the network's units, on average over the colours; for a bare network 1."""
+    if model.preprocessing is None:
+        return 1.0
+    low, high = colour_limits(model)
+    return float(np.mean(high - low)) / 255
+
+
+def colour_limits(model: Model) -> tuple[np.ndarray | float, np.ndarray | float]:
+    """Return black and white in the network's units, each (3,); for a bare network there are no limits."""
+    if model.preprocessing is None:
+        return -np.inf, np.inf
+    return model.preprocessing.apply(np.zeros(3)), model.preprocessing.apply(np.full(3, 255.0))
+
+
+def recipe_in_levels(model: Model, *, step_size: float, colours: Colours = "free", **settings: Any) -> Recipe:
+    """Make a recipe in the network's units.
+
+    Parameters
+    ----------
+    model : Model
+    step_size : float
+        In levels of 255.
+    colours : {"natural", "free"}
+    settings
+        The strengths of `REGULARISERS`, that of the total variation in levels; the others are the attributes of `Recipe`.
+    """
+    strengths = {name: settings.pop(name, 0.0) for name in REGULARISERS}
+    strengths["total_variation"] *= level(model)
+    low, high = colour_limits(model)
+    mixing = None
+    if colours == "natural" and model.preprocessing is not None:
+        mixing = natural_colours(reverse=model.preprocessing.reverse_colours)
+    return Recipe(
+        step_size=step_size * level(model),
+        colours=mixing,
+        regularisers=[make(strengths[name]) for name, make in REGULARISERS.items() if strengths[name] > 0],
+        low=low,
+        high=high,
+        **settings,
+    )
+
+
+def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    """Add noise of the given deviation, in levels of 255, to images. Its random numbers are those of step -1, so to say."""
+    generator = np.random.default_rng([seed, 2**32 - 1])
+    return images + (noise * level(model) * generator.standard_normal(images.shape)).astype(images.dtype)
+
+
+class Film:
+    """Takes pictures of an ascent as it goes on, and reports its progress; a callback for `ascend`.
+
+    Parameters
+    ----------
+    model : Model
+        Pictures of a bare network's input cannot be taken.
+    steps : int
+        Of the whole ascent.
+    size : (height, width)
+        Of the pictures.
+    progress : function, optional
+        Called as progress(done, total).
+
+    Attributes
+    ----------
+    frames : list of uint8 array (H, W, 3)
+        Of the first image of the batch.
+    """
+
+    def __init__(self, model: Model, steps: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None):
+        self.model, self.steps, self.size, self.progress = model, steps, size, progress
+        self.every = max(1, -(-steps // FRAMES))
+        self.frames: list[np.ndarray] = []
+
+    def __call__(self, climb: Climb) -> None:
+        done = len(climb.scores)
+        if self.model.preprocessing is not None and (done % self.every == 0 or done == self.steps):
+            self.frames.append(self.model.deprocess(resized(climb.x[:1], self.size))[0])
+        if self.progress:
+            self.progress(done, self.steps)
