@@ -195,7 +195,7 @@ def _brought_to(size: tuple[int, int], climb: Climb, photo: np.ndarray | None) -
     if before == size:
         return climb
     x = resized(climb.x, size)
-    if photo is not None:
+    if photo is not None and size > before:
         there = resized(photo, size)
         x = x + there - resized(resized(there, before), size)
     return Climb(x, climb.scores)

@@ -12,7 +12,7 @@ what comes back from the layers above it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from types import MappingProxyType
@@ -206,6 +206,12 @@ class Network:
         pairs = list(self.layers.items())
         cut = list(self.layers).index(name) + 1
         return Network(pairs[:cut]), Network(pairs[cut:])
+
+    def up_to(self, names: Collection[str]) -> Network:
+        """Return the part of the network that computes the named layers: all up to the last of them, shared with this network."""
+        for name in names:
+            self.check_name(name)
+        return self.split(max(names, key=list(self.layers).index))[0]
 
     def shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Tell the shape of each layer's output for one image of the given shape (height, width, channels).

@@ -1,13 +1,15 @@
 """The loop that makes pictures, and what keeps them tidy."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
 from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, ascend, damped, natural_colours
 from minicnn.frequency import gaussian_blur
-from minicnn.objectives import class_score
-from minicnn.resampling import resized
+from minicnn.objectives import class_score, match
+from minicnn.optimisers import adam, steepest
 
 SIZE = (30, 46)
 
@@ -63,6 +65,47 @@ def test_colours_stay_in_range(small_model):
     assert np.abs(end.x).max(axis=(0, 1, 2)) == pytest.approx([1, 2, 3])
 
 
+def test_each_image_of_a_batch_climbs_by_itself(small_model):
+    """Whatever the recipe, as they get the same random transformations."""
+    start = np.random.default_rng(0).standard_normal((3, *SIZE, 3)).astype(np.float32)
+    recipe = dataclasses.replace(RECIPE, steps=4, scale=0.1, rotate=5.0, optimiser=adam)
+    together = climb(small_model, recipe, Climb(start, []))
+    for i in range(3):
+        alone = climb(small_model, recipe, Climb(start[i : i + 1], []))
+        assert together.x[i] == pytest.approx(alone.x[0], abs=1e-3)
+        assert np.array(together.scores)[:, i] == pytest.approx(np.array(alone.scores)[:, 0], abs=1e-3)
+
+
+def test_growing_puts_back_the_photos_detail(small_model, generator):
+    photo = generator.standard_normal((1, 96, 120, 3))
+    recipe = Recipe(steps=4, step_size=0.0, scales=2, photo=photo)
+    end = ascend(small_model.network.astype(np.float64), lambda size: class_score(1), Climb(photo, []), recipe, (96, 120), 0, lambda climb: None)
+    assert end.x == pytest.approx(photo)
+
+
+def test_adam_by_its_definition(generator):
+    """Against the paper's algorithm, one number at a time."""
+    gradients, memory = generator.standard_normal((5, 2, 3)), None
+    m, v = np.zeros((2, 3)), np.zeros((2, 3))
+    for step, gradient in enumerate(gradients, 1):
+        found, memory = adam(gradient, memory)
+        for index in np.ndindex(2, 3):
+            m[index] = 0.9 * m[index] + 0.1 * gradient[index]
+            v[index] = 0.999 * v[index] + 0.001 * gradient[index] ** 2
+            expected = m[index] / (1 - 0.9**step) / np.sqrt(v[index] / (1 - 0.999**step))
+            assert found[index] == pytest.approx(expected, rel=1e-5)
+    assert not adam(np.zeros((1, 2)), None)[0].any() and not steepest(np.zeros((1, 2)), None)[0].any()
+
+
+def test_adam_comes_to_the_top(small_model):
+    """It matches a layer's output for another image ever better."""
+    network = small_model.network.astype(np.float64)
+    wanted = network.trace(np.random.default_rng(5).standard_normal((1, *SIZE, 3))).outputs["conv2"]
+    start = Climb(np.random.default_rng(6).standard_normal((1, *SIZE, 3)), [])
+    end = ascend(network, lambda size: match("conv2", wanted), start, Recipe(60, 0.05, optimiser=adam), SIZE, 0, lambda climb: None)
+    assert end.scores[-1][0] > -0.1 > -0.5 > end.scores[0][0]
+
+
 def test_damping_divides_amplitudes_by_frequency():
     columns = np.arange(64)
     for cycles in (2, 8, 16):
@@ -78,11 +121,6 @@ def test_natural_colours_keep_brightness_and_damp_differences():
     grey = np.ones(3) / np.sqrt(3)
     assert grey @ colours @ grey > 0.99
     assert natural_colours(reverse=True) == pytest.approx(colours[::-1, ::-1])
-
-
-def test_resizing_keeps_plain_colours():
-    x = np.broadcast_to(np.array([1.0, 2, 3]), (1, 6, 9, 3))
-    assert resized(x, (13, 5)) == pytest.approx(np.broadcast_to(np.array([1.0, 2, 3]), (1, 13, 5, 3)))
 
 
 @pytest.mark.parametrize("deviation", [0.2, 1.0, 3.5])
