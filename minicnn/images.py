@@ -116,15 +116,21 @@ def load(photo: Photo) -> Image.Image:
     raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
 
 
-def fit(image: Image.Image, height: int, width: int) -> Image.Image:
+def fit(image: Image.Image, height: int, width: int, share: float = CENTRE_SHARE) -> Image.Image:
     """Cut the photo's centre out and scale it to the given size (bilinear, averaging where it shrinks).
 
-    It keeps `CENTRE_SHARE` of the largest centred part that has the wanted proportions; nothing is stretched.
+    It keeps a share of the sides of the largest centred part that has the wanted proportions; nothing is stretched.
     """
-    scale = CENTRE_SHARE * min(image.width / width, image.height / height)
+    scale = share * min(image.width / width, image.height / height)
     left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
+    """Choose (height, width) for a photo whose proportions stay and whose longer side gets so many pixels."""
+    scale = longer / max(image.width, image.height)
+    return max(1, round(image.height * scale)), max(1, round(image.width * scale))
 
 
 def _check_file(path: Path) -> None:

@@ -95,8 +95,20 @@ class Model:
                 digest.update(block)
         return digest.hexdigest()
 
+    @cached_property
+    def trunk(self) -> Model:
+        """The model without its top: the layers whose outputs are images, which take photos of any size; it has no classes."""
+        shown = [name for name, field in self.network.receptive_fields().items() if field is not None]
+        if not shown:
+            raise UnknownNameError(f"the network has no layer whose output is an image; its layers are {', '.join(self.network.layers)}")
+        return Model(self.network.up_to(shown), self.name, self.preprocessing, None, self.input_size, self.weights_path, self.credit)
+
     def prepare(
-        self, photo: images.Photo, size: int | tuple[int, int] | None = None, prepared: bool = False
+        self,
+        photo: images.Photo,
+        size: int | tuple[int, int] | None = None,
+        prepared: bool = False,
+        whole: bool = False,
     ) -> np.ndarray:
         """Turn a photo into what the network takes.
 
@@ -108,6 +120,8 @@ class Model:
             Pixels to scale the photo's centre to; by default the size that the network was trained on.
         prepared : bool
             Only check the array.
+        whole : bool
+            Keep the photo's borders, and with a single number for the size its proportions: the number is then that of the longer side.
 
         Returns
         -------
@@ -128,8 +142,11 @@ class Model:
         if self.preprocessing is None:
             raise ImageError("a bare network knows no preprocessing; pass an array that is ready for it, and prepared=True")
         height, width = as_pair(self.input_size if size is None else size, "size", 1)
+        image = images.load(photo)
+        if whole and not isinstance(size, tuple):
+            height, width = images.whole_size(image, height)
         self.check_memory(height, width)
-        image = images.fit(images.load(photo), height, width)
+        image = images.fit(image, height, width, 1.0 if whole else images.CENTRE_SHARE)
         return self.preprocessing.apply(np.asarray(image))[None]
 
     def blank(self, size: int | tuple[int, int] | None = None) -> np.ndarray:
@@ -302,9 +319,7 @@ def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> M
     parameters, attributes = read_keras(path, expected)
     classes = imagenet()
     if set(parameters) != set(expected):
-        last_image_layer = [layer_name for layer_name, field in network.receptive_fields().items() if field is not None][-1]
-        network, _ = network.split(last_image_layer)
-        classes = None
+        network, classes = Model(network).trunk.network, None
     preprocessing = attributes.get("preprocessing", architecture.preprocessing)
     if preprocessing not in images.PREPROCESSING:
         raise WeightFileError(f"{path} asks for preprocessing {preprocessing!r}; expected one of {', '.join(images.PREPROCESSING)}")

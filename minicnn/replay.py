@@ -18,7 +18,7 @@ from PIL import Image
 
 from minicnn.errors import ImageError, MinicnnError, WeightFileError
 from minicnn.kernels import use_algorithm
-from minicnn.model import load
+from minicnn.model import Model, load
 from minicnn.results import INPUT_TEXT, SOURCE_TEXT, Result
 from minicnn.visualizers import REGISTRY, Visualizer
 
@@ -49,9 +49,9 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
     WeightFileError
         If the weights at hand are not those that made it.
     """
-    source, image = _read(path)
+    source, photos = _read(path)
     try:
-        visualizer, arguments = _call(source, image, weights, path)
+        visualizer, arguments = _call(source, photos, weights, path)
         with use_algorithm(source["algorithm"]):
             result = visualizer.function(**arguments)
         return _compared(result, source)
@@ -64,7 +64,7 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
 
 
 def _call(
-    source: Mapping[str, Any], image: np.ndarray | None, weights: str | os.PathLike | None, path: str | os.PathLike
+    source: Mapping[str, Any], photos: Mapping[str, np.ndarray], weights: str | os.PathLike | None, path: str | os.PathLike
 ) -> tuple[Visualizer, dict[str, Any]]:
     """Choose the method and its arguments."""
     if source["method"] not in REGISTRY:
@@ -75,14 +75,13 @@ def _call(
     model = load(source["model"], weights)
     if model.weights_sha256 != source["weights_sha256"]:
         raise WeightFileError(f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}")
-    unknown = set(settings) - (set(visualizer.parameters) - {"model", "image", "progress"})
+    unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photos})
     if unknown or settings.get("resume") is not None:
         names = ", ".join(sorted(unknown)) or "resume"
         raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
     arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
-    if image is not None:
-        prepared = model.preprocessing.apply(image)[None] if image.dtype == np.uint8 and image.ndim == 3 else image
-        return visualizer, {**arguments, "image": prepared, "prepared": True}
+    if photos:
+        return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
     if visualizer.needs_photo:
         raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
     if visualizer.takes_photo:
@@ -90,8 +89,13 @@ def _call(
     return visualizer, arguments
 
 
-def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], np.ndarray | None]:
-    """Read what made a picture, and the input that it holds, if any."""
+def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
+    """Turn what a picture holds of a photo into the network's input again."""
+    return model.preprocessing.apply(photo)[None] if photo.dtype == np.uint8 and photo.ndim == 3 else photo
+
+
+def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
+    """Read what made a picture, and the photos that it holds, by their names."""
     expected = "expected a PNG file that minicnn saved"
     try:
         with Image.open(path) as picture:
@@ -105,17 +109,18 @@ def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], np.ndarray | None
         raise ImageError(f"{path} does not say what made it; {expected} (other programs drop the text when they save a picture)")
     try:
         source = json.loads(texts[SOURCE_TEXT])
-        return source, _unpacked(texts[INPUT_TEXT]) if INPUT_TEXT in texts else None
+        return source, _unpacked(texts[INPUT_TEXT]) if INPUT_TEXT in texts else {}
     except (ValueError, KeyError, OSError, EOFError, RecursionError, zipfile.BadZipFile, binascii.Error) as error:
         raise ImageError(f"what {path} says about itself is damaged ({error}); {expected}") from None
 
 
-def _unpacked(text: str) -> np.ndarray:
+def _unpacked(text: str) -> dict[str, np.ndarray]:
     content = io.BytesIO(base64.b64decode(text, validate=True))
     with zipfile.ZipFile(content) as archive:
         if sum(entry.file_size for entry in archive.infolist()) > LARGEST_INPUT:
             raise ValueError("its input is larger than any photo")
-    return np.load(content, allow_pickle=False)["input"]
+    with np.load(content, allow_pickle=False) as file:
+        return dict(file)
 
 
 def _compared(result: Result, source: Mapping[str, Any]) -> Result:

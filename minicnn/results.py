@@ -21,6 +21,9 @@ from minicnn.render.displays import Display
 #: The picture, one raw array, several raw arrays, animations.
 SUFFIXES = (".png", ".npy", ".npz", ".gif", ".mp4")
 
+#: The suffixes of a finished picture by itself.
+IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
 #: The texts in a PNG file that say what made it (JSON), and hold the network's input (base64 of a compressed .npz file).
 SOURCE_TEXT, INPUT_TEXT = "minicnn", "minicnn input"
 
@@ -44,10 +47,12 @@ class Result:
         Panels in a row of the figure; None for what fits.
     beside_photo : bool
         Whether the figure shows the photo, too.
+    image : str or None
+        The name of the array that is a picture in itself: uint8 (H, W, 3), RGB, or (H, W, 4), with transparency.
     photo : uint8 array (H, W, 3) or None
         What the network saw, as RGB.
-    input : array or None
-        The same exactly: the photo's pixels, or the prepared array if they do not say it all; for `minicnn replay`.
+    inputs : dict of str to array
+        The photos exactly, by the names of the parameters: pixels, or the prepared array if they do not say it all; for `minicnn replay`.
     source : dict
         What made it: method, settings, model, weights' SHA-256, versions.
     warnings : tuple of str
@@ -63,8 +68,9 @@ class Result:
     frames: Sequence[np.ndarray] = ()
     columns: int | None = None
     beside_photo: bool = True
+    image: str | None = None
     photo: np.ndarray | None = None
-    input: np.ndarray | None = None
+    inputs: Mapping[str, np.ndarray] = field(default_factory=dict)
     source: Mapping[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     stopped: bool = False
@@ -124,15 +130,41 @@ class Result:
             raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(expected)}")
         write_file(path, content, overwrite)
 
+    def save_image(self, path: str | os.PathLike, overwrite: bool = False) -> None:
+        """Write the finished picture alone, without captions.
+
+        Parameters
+        ----------
+        path : path
+            ``.png``, which also says what made it, or ``.jpg``.
+        overwrite : bool
+            Whether a file that is there may be replaced.
+
+        Raises
+        ------
+        OutputError
+            If the result has no such picture, the name ends otherwise, or the file exists or cannot be written.
+        """
+        if self.image not in self.arrays:
+            raise OutputError(f"cannot write {path}: this result holds no finished picture, only {', '.join(self.arrays)}")
+        _check_suffix(Path(path), IMAGE_SUFFIXES)
+        pixels = self.arrays[self.image]
+        write_file(path, render.png(pixels, self._texts) if Path(path).suffix.lower() == ".png" else render.jpeg(pixels), overwrite)
+
     @property
     def _source_text(self) -> str:
         return json.dumps(self.source, default=_as_python)
 
-    def _repr_png_(self) -> bytes:
+    @property
+    def _texts(self) -> dict[str, str]:
+        """What a PNG file says about itself."""
         texts = {"Title": self.title, "Software": "minicnn", SOURCE_TEXT: self._source_text}
-        if self.input is not None:
-            texts[INPUT_TEXT] = base64.b64encode(_saved(np.savez_compressed, input=self.input)).decode("ascii")
-        return render.png(self.picture(), texts)
+        if self.inputs:
+            texts[INPUT_TEXT] = base64.b64encode(_saved(np.savez_compressed, **self.inputs)).decode("ascii")
+        return texts
+
+    def _repr_png_(self) -> bytes:
+        return render.png(self.picture(), self._texts)
 
 
 def _as_python(number: np.generic) -> int | float:
@@ -159,11 +191,15 @@ def check_names(paths: Sequence[Path], overwrite: bool, suffixes: Sequence[str] 
 
 
 def _check_name(path: Path, overwrite: bool, suffixes: Sequence[str]) -> None:
-    if path.suffix.lower() not in suffixes:
-        raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(suffixes)}")
+    _check_suffix(path, suffixes)
     if not path.parent.is_dir():
         raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
     check_place(path, overwrite)
+
+
+def _check_suffix(path: Path, suffixes: Sequence[str]) -> None:
+    if path.suffix.lower() not in suffixes:
+        raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(suffixes)}")
 
 
 def _saved(save, *arrays: np.ndarray, **named_arrays: np.ndarray) -> bytes:

@@ -26,12 +26,12 @@ class SizeType(click.ParamType):
     name = "N|HxW"
 
     def convert(self, value, parameter, context):
-        if isinstance(value, tuple):
+        if isinstance(value, (int, tuple)):
             return value
         parts = str(value).lower().split("x")
         if len(parts) > 2 or not all(re.fullmatch("0*[1-9][0-9]{0,6}", part) for part in parts):
             self.fail(f"{value!r} is no size; expected a number of pixels such as 320, or height x width such as 320x480")
-        return (int(parts[0]), int(parts[-1]))
+        return int(value) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
 class PhotoType(click.ParamType):
@@ -62,7 +62,7 @@ photo_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}pa
 model_option = click.option("--model", default="vgg16-gap", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}.")
 weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, for models without their own.")
 size_option = click.option(
-    "--size", type=SizeType(), help="Pixels to scale the photo's centre to: one number, or HEIGHTxWIDTH.  [default: the model's]"
+    "--size", type=SizeType(), help="Pixels to scale the photo to: one number, or HEIGHTxWIDTH.  [default: the model's, or the method's]"
 )
 algorithm_option = click.option(
     "--algorithm",
@@ -76,17 +76,19 @@ algorithm_option = click.option(
 overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files that exist.")
 
 
-def save_all(result: Result, paths: Sequence[Path], overwrite: bool) -> None:
-    """Save a result under every name, say what there is to read, and how to go on if it was stopped."""
+def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrite: bool) -> None:
+    """Save a result under every name, and its picture alone; say what there is to read, and how to go on if it was stopped."""
     if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
         paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
     for path in sorted(paths, key=lambda path: path.suffix.lower() != ".npz"):  # first what a stopped run goes on from
         result.save(path, overwrite)
+    if image is not None:
+        result.save_image(image, overwrite)
     for warning in result.warnings:
         click.echo(f"Warning: {warning}", err=True)
     if result.text:
         click.echo(result.text)
-    for path in paths:
+    for path in [*paths, *filter(None, [image])]:
         click.echo(f"{result.title}: {path}")
     if result.stopped:
         state = next(path for path in paths if path.suffix.lower() == ".npz")

@@ -23,7 +23,7 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.errors import MinicnnError
-from minicnn.geometry import ReceptiveField
+from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.gradcheck import Check, check_network
 from minicnn.initialise import he_initialised
 from minicnn.network import Network
@@ -98,7 +98,7 @@ def replay(picture, weights, out, overwrite):
     out = out or (Path(f"{picture.stem}-replay.npz"),)
     check_names(out, overwrite)
     result = replay_picture(picture, weights)
-    save_all(result, out, overwrite)
+    save_all(result, out, None, overwrite)
     if not result.warnings:
         click.echo("The values are bit for bit those of the picture.")
 
@@ -109,7 +109,7 @@ def replay(picture, weights, out, overwrite):
 def summary(model, size):
     """Print a network's layers in numbers."""
     architecture = find_architecture(model)
-    height, width = size or (architecture.input_size, architecture.input_size)
+    height, width = as_pair(size or architecture.input_size, "size", 1)
     rows = summarise(architecture.network(), (height, width, 3))
     print_table(
         ["layer", "output", "parameters", "MACs", "receptive field", "jump", "padding"],

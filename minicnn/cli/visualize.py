@@ -23,9 +23,16 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
-from minicnn.results import check_names
+from minicnn.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
-from minicnn.visualizers.options import FilePath, Index, Position, Unit, base_annotation
+from minicnn.visualizers.options import (
+    FilePath,
+    Index,
+    Position,
+    SecondPhoto,
+    Unit,
+    base_annotation,
+)
 
 #: What each kind of file holds.
 FILE_KINDS = {
@@ -42,9 +49,13 @@ def make_command(visualizer: Visualizer) -> click.Command:
     docstring = parse(visualizer.function.__doc__)
     help_texts = {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in docstring.params}
 
-    def run(model, weights, out, overwrite, photo=None, size=None, **options):
+    def run(model, weights, out, overwrite, photo=None, size=None, image=None, **options):
         out = out or (Path(f"{_subject(photo, model, options)}-{visualizer.name}.png"),)
         check_names(out, overwrite, visualizer.saves)
+        if image is not None:
+            check_names([image], overwrite, IMAGE_SUFFIXES)
+        if image in out:
+            raise click.UsageError(f"--out and --image both name {image}; give each file a name of its own")
         loaded = minicnn.model.load(model, weights)
         if visualizer.takes_photo:
             options |= {"image": photo, "size": size}
@@ -53,7 +64,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
         else:
             with progress_bar(visualizer.name) as progress:
                 result = visualizer.function(loaded, progress=progress, **options)
-        save_all(result, out, overwrite)
+        save_all(result, out, image, overwrite)
 
     wanted = [name for name in ("target", "layer") if name in visualizer.parameters]
     flags = [click.Option([f"--{name}"], help=help_texts[name]) for name in wanted]
@@ -61,13 +72,18 @@ def make_command(visualizer: Visualizer) -> click.Command:
     kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
     out_help = f"The file to write: {kinds}. May be given several times.  [default: PHOTO-{visualizer.name}.png]"
     flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help))
+    if visualizer.image is not None:
+        image_help = f"The file for the {visualizer.image} alone, without captions: .png or .jpg."
+        flags.append(click.Option(["--image"], type=click.Path(path_type=Path), help=image_help))
     text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
     command = click.Command(visualizer.name, params=flags, callback=run, help=text, short_help=docstring.short_description)
     for decorate in (overwrite_option, algorithm_option, weights_option, model_option):
         command = decorate(command)
     if visualizer.takes_photo:
         command = size_option(command)
-    if visualizer.needs_photo:
+    if "style" in visualizer.parameters:
+        command = click.argument("style", type=PhotoType())(click.argument("photo", type=PhotoType())(command))
+    elif visualizer.needs_photo:
         command = photo_argument(command)
     elif visualizer.takes_photo:
         command = click.argument("photo", type=PhotoType(), required=False)(command)
@@ -93,5 +109,5 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
     elif annotation in (Position, Unit):
         kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
     else:
-        kind = {Index: int, FilePath: click.Path()}.get(annotation, annotation)
+        kind = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType()}.get(annotation, annotation)
     return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

@@ -15,7 +15,7 @@ from minicnn.render.displays import (
     Signed,
 )
 from minicnn.render.figure import bars, figure
-from minicnn.render.files import animation, check_video_encoder, png
+from minicnn.render.files import animation, check_video_encoder, jpeg, png
 from minicnn.render.marks import Marks
 from minicnn.render.panel import Panel, colour, gradient_stops, stretch
 from minicnn.render.tiles import Tiles
@@ -38,6 +38,7 @@ __all__ = [
     "colour",
     "figure",
     "gradient_stops",
+    "jpeg",
     "png",
     "stretch",
 ]

@@ -17,12 +17,22 @@ FRAME_RATE = 12
 
 
 def png(pixels: np.ndarray, texts: Mapping[str, str] | None = None) -> bytes:
-    """Encode RGB pixels as a PNG file, with texts in its metadata."""
+    """Encode pixels, uint8 (H, W, 3), or (H, W, 4) with transparency, as a PNG file, with texts in its metadata."""
     information = PngImagePlugin.PngInfo()
     for key, text in (texts or {}).items():
         information.add_itxt(key, text)
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", pnginfo=information)
+    return buffer.getvalue()
+
+
+def jpeg(pixels: np.ndarray) -> bytes:
+    """Encode pixels (H, W, 3), or (H, W, 4) on white, as a JPEG file of high quality."""
+    image = Image.fromarray(pixels)
+    if pixels.shape[2] == 4:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image).convert("RGB")
+    buffer = io.BytesIO()
+    image.save(buffer, "JPEG", quality=95, subsampling=0)
     return buffer.getvalue()
 
 

@@ -76,6 +76,7 @@ Preset = Literal["natural", "yosinski", "simonyan"]
     report=lambda height, width: {"steps": 50, "step_size": 6.0},
     quick=lambda height, width: {"steps": 20, "step_size": 8.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
+    image="image",
 )
 def class_model(
     model: Model,

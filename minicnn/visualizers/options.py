@@ -12,6 +12,7 @@
     Unit                one or three of them: (channel,), (row, column,        --unit 10,12,57
                         channel); two leave the channel open
     FilePath            the path of a file                                     --resume state.npz
+    SecondPhoto         a photo, prepared as the image is                      --guide flowers.jpg
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -33,6 +34,7 @@ Index = NewType("Index", int)
 Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
+SecondPhoto = NewType("SecondPhoto", object)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -51,6 +53,8 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
     if value is None and parameter.default is None:
         return
     annotation = base_annotation(parameter)
+    if annotation is SecondPhoto:
+        return  # what can be prepared is not said here
     if typing.get_origin(annotation) is Literal:
         choices = typing.get_args(annotation)
         right, expected = value in choices, f"one of {', '.join(choices)}"

@@ -11,6 +11,7 @@ The function's signature is its interface everywhere. Positional names come from
     image   a photo, or a prepared array with ``prepared=True``; inside: array (1, H, W, 3).
             If its default is None it may be left out, and is then a plain image of zeros.
     target  a class name or index, by default the likeliest class; inside: the index
+    style   a second photo, inside: array (1, H', W', 3)
     layer   a layer's name, by default the last convolution (after its ReLU)
     ======  ==================================================================================
 
@@ -38,7 +39,7 @@ from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
-from minicnn.visualizers.options import check_option
+from minicnn.visualizers.options import SecondPhoto, base_annotation, check_option
 
 #: Called as progress(done, total) while a long method runs.
 Progress = Callable[[int, int], None]
@@ -78,6 +79,10 @@ class Visualizer:
         From the height and width of the network's input to the options that the report uses, and the quick report.
     saves : tuple of str
         How the names of files may end that its results can be saved as.
+    image : str or None
+        Which of its arrays is a picture in itself.
+    whole : int or None
+        For methods that work on the whole photo: the longer side by default, in pixels.
     """
 
     name: str
@@ -88,12 +93,20 @@ class Visualizer:
     report_options: Callable[[int, int], Mapping[str, Any]]
     quick_options: Callable[[int, int], Mapping[str, Any]]
     saves: tuple[str, ...]
+    image: str | None
+    whole: int | None
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
         """The keyword-only parameters that a user sets; not `progress`."""
         keyword_only = (p for p in self.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
         return {p.name: p for p in keyword_only if p.name != "progress"}
+
+    @property
+    def photos(self) -> list[str]:
+        """The parameters that take photos: the image and others."""
+        optional = [name for name, parameter in self.options.items() if base_annotation(parameter) is SecondPhoto]
+        return [name for name in ("image", "style") if name in self.parameters] + optional
 
     @property
     def takes_photo(self) -> bool:
@@ -128,6 +141,8 @@ def visualizer(
     quick: Callable[[int, int], Mapping[str, Any]] | None = None,
     saves: tuple[str, ...] = (".png", ".npz"),
     name: str | None = None,
+    image: str | None = None,
+    whole: int | None = None,
 ) -> Callable:
     """Register a method and make its public function.
 
@@ -149,6 +164,11 @@ def visualizer(
         How the names of files may end that its results can be saved as; with ".npy" if it may return a single array.
     name : str, optional
         The name on the command line; by default the function's, with hyphens.
+    image : str, optional
+        The name of the array, among the result's, that is a picture in itself and can be saved alone.
+    whole : int, optional
+        For methods that work on the whole photo and not on its centre, and on any size, so that they do without the network's top:
+        the longer side in pixels if no size is given.
 
     Returns
     -------
@@ -168,33 +188,43 @@ def visualizer(
             arguments = bound.arguments
             for parameter in REGISTRY[command].options.values():
                 check_option(parameter, arguments[parameter.name])
-            photo = arguments.get("image")
-            if "image" in arguments:
-                _prepare_image(model, arguments, command, size, prepared)
+            entry = REGISTRY[command]
+            model = arguments["model"] = model if entry.whole is None else model.trunk
+            given = {photo: arguments[photo] for photo in entry.photos if arguments[photo] is not None}
+            for photo in entry.photos:
+                _prepare_photo(entry, model, arguments, photo, size, prepared)
             if "target" in arguments:
                 arguments["target"] = _resolve_target(model, arguments["image"], arguments["target"])
             if "layer" in arguments:
                 arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)
-            return _finish(result, command, model, arguments, photo is not None, if_zero)
+            return _finish(result, entry, model, arguments, given, if_zero)
 
         extra = PHOTO_PARAMETERS if "image" in signature.parameters else ()
         public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
-        REGISTRY[command] = Visualizer(command, public, signature.parameters, question, paper, report, quick or report, saves)
+        REGISTRY[command] = Visualizer(
+            command, public, signature.parameters, question, paper, report, quick or report, saves, image, whole
+        )
         return public
 
     return register
 
 
-def _prepare_image(model: Model, arguments: dict[str, Any], command: str, size, prepared: bool) -> None:
-    """Replace the photo by the array that the network takes, or by zeros if there is none."""
-    photo = arguments["image"]
-    if photo is None and REGISTRY[command].needs_photo:
-        raise ImageError(f"{command} got no photo; expected the path of a file, a PIL image, or an array")
+def _prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], name: str, size, prepared: bool) -> None:
+    """Replace a photo by the array that the network takes; an image that is left out by zeros."""
+    photo = arguments[name]
+    if photo is None and entry.parameters[name].default is inspect.Parameter.empty:
+        raise ImageError(f"{entry.name} got no photo ({name}); expected the path of a file, a PIL image, or an array")
+    if photo is None and name != "image":
+        return
     if photo is None and arguments.get("target", "") is None:
-        raise MinicnnError(f"{command} needs a class to show (target) if there is no photo; give its name or index")
-    arguments["image"] = model.blank(size) if photo is None else model.prepare(photo, size, prepared)
-    model.check_memory(*arguments["image"].shape[1:], batch=arguments.get("batch_size", 1))
+        raise MinicnnError(f"{entry.name} needs a class to show (target) if there is no photo; give its name or index")
+    if entry.whole is not None and size is None and not prepared:
+        size = entry.whole
+    if name != "image" and isinstance(size, (tuple, list)):
+        size = max(size)  # that size is the image's; another photo has its own proportions
+    arguments[name] = model.blank(size) if photo is None else model.prepare(photo, size, prepared, whole=entry.whole is not None)
+    model.check_memory(*arguments[name].shape[1:], batch=arguments.get("batch_size", 1))
 
 
 def _resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
@@ -210,21 +240,21 @@ def _resolve_layer(model: Model, layer: str | None, choose: Callable[[Network], 
 
 
 def _finish(
-    result: Result, method: str, model: Model, arguments: Mapping[str, Any], with_photo: bool, if_zero: str
+    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Mapping[str, Any], if_zero: str
 ) -> Result:
     """Add to a bare result what the network saw, what made it, and what is odd about it."""
     arrays = result.arrays
     if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise MinicnnError(f"{method} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values")
+        raise MinicnnError(f"{entry.name} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values")
     found = list(result.warnings)
     if not any(arrays[name].any() for name in result.displays):
-        found.append(f"all values of {method} are zero: {if_zero}")
+        found.append(f"all values of {entry.name} are zero: {if_zero}")
     for text in found:
         warnings.warn(text, stacklevel=3)
-    settings = {key: value for key, value in arguments.items() if key not in ("model", "image", "progress")}
+    settings = {key: value for key, value in arguments.items() if key not in ("model", "progress", *entry.photos)}
     settings.update(result.source)  # what the method chose itself
     source = {
-        "method": method,
+        "method": entry.name,
         "settings": settings,
         "model": model.name,
         "weights_sha256": model.weights_sha256,
@@ -235,17 +265,18 @@ def _finish(
     x = arguments.get("image")
     if x is not None:
         source["input"] = {"height": x.shape[1], "width": x.shape[2]}
-    photo = model.deprocess(x)[0] if with_photo and model.preprocessing is not None else None
-    exact = None if not with_photo else photo if _says_it_all(model, photo, x) else x
-    return dataclasses.replace(result, photo=photo, input=exact, source=source, warnings=tuple(found))
+    photo = model.deprocess(x)[0] if "image" in given and model.preprocessing is not None else None
+    inputs = {name: _smallest(model, arguments[name]) for name in given}
+    return dataclasses.replace(result, image=entry.image, photo=photo, inputs=inputs, source=source, warnings=tuple(found))
 
 
-def _says_it_all(model: Model, pixels: np.ndarray | None, x: np.ndarray) -> bool:
-    """Tell whether the network's input can be computed from the pixels, bit for bit."""
-    if pixels is None:
-        return False
+def _smallest(model: Model, x: np.ndarray) -> np.ndarray:
+    """Return the pixels (H, W, 3) of the network's input if it can be computed from them, bit for bit, else the input itself."""
+    if model.preprocessing is None:
+        return x
+    pixels = model.deprocess(x)[0]
     again = model.preprocessing.apply(pixels)[None]
-    return again.dtype == x.dtype and np.array_equal(again, x)
+    return pixels if again.dtype == x.dtype and np.array_equal(again, x) else x
 
 
 def values_sha256(arrays: Mapping[str, np.ndarray]) -> str:

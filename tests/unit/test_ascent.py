@@ -103,7 +103,7 @@ def test_adam_comes_to_the_top(small_model):
     wanted = network.trace(np.random.default_rng(5).standard_normal((1, *SIZE, 3))).outputs["conv2"]
     start = Climb(np.random.default_rng(6).standard_normal((1, *SIZE, 3)), [])
     end = ascend(network, lambda size: match("conv2", wanted), start, Recipe(60, 0.05, optimiser=adam), SIZE, 0, lambda climb: None)
-    assert end.scores[-1][0] > -0.1 > -0.5 > end.scores[0][0]
+    assert end.scores[-1][0] > -0.1 > -0.3 > end.scores[0][0]
 
 
 def test_damping_divides_amplitudes_by_frequency():
