@@ -18,7 +18,7 @@ from minicnn.render.figure import bars, figure
 from minicnn.render.files import animation, check_video_encoder, jpeg, png
 from minicnn.render.marks import Marks
 from minicnn.render.panel import Panel, colour, gradient_stops, stretch
-from minicnn.render.tiles import Tiles
+from minicnn.render.tiles import Pictures, Tiles
 
 __all__ = [
     "Curve",
@@ -29,6 +29,7 @@ __all__ = [
     "Overlay",
     "Panel",
     "Photo",
+    "Pictures",
     "Range",
     "Signed",
     "Tiles",

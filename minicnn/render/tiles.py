@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -32,6 +33,8 @@ PAPER, INK, MARK = (255, 255, 255), (40, 44, 48), (200, 60, 0)
 class Tiles:
     """Pictures (N, H, W) of numbers, or (N, H, W, 3) of signed colours, in rows, with one scale for all.
 
+    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own.
+
     Attributes
     ----------
     labels : sequence of str
@@ -49,33 +52,64 @@ class Tiles:
     signed: bool = False
 
     def panels(self, values, caption, photo):
+        if values.ndim == 4 and values.shape[3] != 3:
+            labels = [f"{label} ch {channel}" for label in self.labels for channel in range(values.shape[3])]
+            each = dataclasses.replace(self, labels=labels, marked=(), signed=True)
+            return each.panels(np.moveaxis(values, 3, 1).reshape(-1, *values.shape[1:3]), caption, photo)
         limit = largest_shown(np.abs(values))
         side = min(max(math.sqrt(AREA / len(values)), SMALLEST), LARGEST)
         tiles = [_sized(tile, side) for tile in values]
         if values.ndim == 4:
             caption = f"{caption} (grey is 0, full colour {limit:.3g})"
-            return [Panel(caption, self._arranged([around_grey(tile, limit) for tile in tiles]), large=True)]
+            return [Panel(caption, _arranged([around_grey(tile, limit) for tile in tiles], self.labels, self.marked), large=True)]
         low, colours = (-limit, SIGNED_COLOURS) if self.signed else (0.0, MAP_COLOURS)
-        pixels = self._arranged([colour(tile, colours, low, limit) for tile in tiles])
+        pixels = _arranged([colour(tile, colours, low, limit) for tile in tiles], self.labels, self.marked)
         beyond = "neither" if np.abs(values).max() <= limit else "both" if self.signed else "max"
         return [Panel(caption, pixels, colours, low, limit, self.unit, large=True, beyond=beyond)]
 
-    def _arranged(self, tiles: list[np.ndarray]) -> np.ndarray:
-        """Set coloured tiles in rows, about a third wider than high together."""
-        height, width = tiles[0].shape[0] + LABEL_HEIGHT + GAP, tiles[0].shape[1] + GAP
-        columns = min(len(tiles), max(1, round(math.sqrt(1.33 * len(tiles) * height / width))))
-        rows = math.ceil(len(tiles) / columns)
-        sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
-        draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=LABEL_HEIGHT - 2)
-        for i, (tile, label) in enumerate(zip(tiles, self.labels, strict=True)):
-            left, top = GAP + i % columns * width, GAP + i // columns * height + LABEL_HEIGHT
-            sheet.paste(Image.fromarray(tile), (left, top))
-            draw.text((left, top - 1), label, fill=MARK if i in self.marked else INK, font=font, anchor="lb")
-            if i in self.marked:
-                right, bottom = left + tile.shape[1] - 1, top + tile.shape[0] - 1
-                draw.line([(left, top), (right, bottom)], fill=MARK)
-                draw.line([(left, bottom), (right, top)], fill=MARK)
-        return np.asarray(sheet)
+
+@dataclass(frozen=True)
+class Pictures:
+    """Finished pictures, uint8 RGB (N, H, W, 3), in rows.
+
+    Attributes
+    ----------
+    labels : sequence of str
+        Written over the pictures.
+    columns : int or None
+        How many stand in a row; None for what looks well.
+    with_photo : bool
+        Whether the photo, if there is one, is the first of them.
+    """
+
+    labels: Sequence[str]
+    columns: int | None = None
+    with_photo: bool = False
+
+    def panels(self, values, caption, photo):
+        first = [("photo", photo)] if self.with_photo and photo is not None else []
+        labels, tiles = zip(*first, *zip(self.labels, values, strict=True))
+        return [Panel(caption, _arranged(tiles, labels, columns=self.columns), large=True)]
+
+
+def _arranged(
+    tiles: Sequence[np.ndarray], labels: Sequence[str], marked: Sequence[int] = (), columns: int | None = None
+) -> np.ndarray:
+    """Set coloured tiles in rows, by default about a third wider than high together."""
+    height, width = tiles[0].shape[0] + LABEL_HEIGHT + GAP, tiles[0].shape[1] + GAP
+    columns = columns or min(len(tiles), max(1, round(math.sqrt(1.33 * len(tiles) * height / width))))
+    rows = math.ceil(len(tiles) / columns)
+    sheet = Image.new("RGB", (columns * width + GAP, rows * height + GAP), PAPER)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(size=LABEL_HEIGHT - 2)
+    for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
+        left, top = GAP + i % columns * width, GAP + i // columns * height + LABEL_HEIGHT
+        sheet.paste(Image.fromarray(tile), (left, top))
+        draw.text((left, top - 1), label, fill=MARK if i in marked else INK, font=font, anchor="lb")
+        if i in marked:
+            right, bottom = left + tile.shape[1] - 1, top + tile.shape[0] - 1
+            draw.line([(left, top), (right, bottom)], fill=MARK)
+            draw.line([(left, bottom), (right, top)], fill=MARK)
+    return np.asarray(sheet)
 
 
 def _sized(tile: np.ndarray, wanted: float) -> np.ndarray:

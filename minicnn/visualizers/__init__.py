@@ -7,11 +7,13 @@ from minicnn.visualizers.window import window
 from minicnn.visualizers.layer_outputs import layer_outputs
 from minicnn.visualizers.channels import channels
 from minicnn.visualizers.receptive_field import receptive_field
+from minicnn.visualizers.invert import invert
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.class_model import class_model
+from minicnn.visualizers.filter_model import filter_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
 
 __all__ = [
@@ -19,9 +21,11 @@ __all__ = [
     "Visualizer",
     "channels",
     "class_model",
+    "filter_model",
     "filters",
     "grad_cam",
     "intuition",
+    "invert",
     "layer_outputs",
     "occlusion",
     "receptive_field",

@@ -10,14 +10,20 @@ from typing import Any, Literal
 import numpy as np
 
 from minicnn.ascent import Climb, ascend, scale_size
-from minicnn.errors import MinicnnError, ShapeError
+from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.objectives import class_score
 from minicnn.probability import softmax
 from minicnn.render import Curve, Photo, Signed
 from minicnn.results import Result
 from minicnn.visualizers.options import FilePath, Index
-from minicnn.visualizers.pictures import Colours, Film, recipe_in_levels, with_noise
+from minicnn.visualizers.pictures import (
+    Colours,
+    Film,
+    recipe_in_levels,
+    takes,
+    with_noise,
+)
 from minicnn.visualizers.registry import Progress, visualizer
 
 #: Settings that work together; every one can be set by itself, too. Lengths in pixels; step size and noise in levels of 255.
@@ -180,7 +186,7 @@ def class_model(
     }
     settings = OFF | PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
     _check(settings)
-    if scales is None and not _takes(model, scale_size(image.shape[1:3], settings["scales"], 0.0), image.shape[3]):
+    if scales is None and not takes(model.network, (*scale_size(image.shape[1:3], settings["scales"], 0.0), image.shape[3])):
         settings["scales"] = 1  # a network for one size of image
     recipe = recipe_in_levels(model, **{name: value for name, value in settings.items() if name != "noise"})
     size = image.shape[1:3]
@@ -193,7 +199,7 @@ def class_model(
     settings = {**settings, "resume": None, "until": None if len(climb.scores) >= recipe.steps else len(climb.scores)}
     interrupted = len(climb.scores) < min(until or recipe.steps, recipe.steps)
     result = _result(model, target, climb, recipe.steps)
-    return dataclasses.replace(result, frames=film.frames, source=settings, stopped=interrupted)
+    return dataclasses.replace(result, frames=[pictures[0] for pictures in film.pictures], source=settings, stopped=interrupted)
 
 
 def _check(settings: dict[str, Any]) -> None:
@@ -201,15 +207,6 @@ def _check(settings: dict[str, Any]) -> None:
     for name, largest in LIMITS.items():
         if not 0 <= settings[name] <= largest:
             raise MinicnnError(f"{name} is {settings[name]}; expected 0 to {largest:g}")
-
-
-def _takes(model: Model, size: tuple[int, int], channels: int) -> bool:
-    """Tell whether the network takes images of this size."""
-    try:
-        model.network.shapes((*size, channels))
-    except ShapeError:
-        return False
-    return True
 
 
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -9,7 +10,9 @@ import numpy as np
 
 from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, natural_colours
+from minicnn.errors import ShapeError
 from minicnn.model import Model
+from minicnn.network import Network
 from minicnn.resampling import resized
 
 #: Whether the colours of a step are mixed as in photos.
@@ -26,6 +29,9 @@ REGULARISERS = {
 
 #: An animation has about so many pictures at most.
 FRAMES = 60
+
+#: Between the pictures of a mosaic, in pixels.
+GAP = 2
 
 
 def level(model: Model) -> float:
@@ -77,6 +83,15 @@ def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.
     return images + (noise * level(model) * generator.standard_normal(images.shape)).astype(images.dtype)
 
 
+def takes(network: Network, shape: tuple[int, int, int]) -> bool:
+    """Tell whether a network takes images of this shape (height, width, channels)."""
+    try:
+        network.shapes(shape)
+    except ShapeError:
+        return False
+    return True
+
+
 class Film:
     """Takes pictures of an ascent as it goes on, and reports its progress; a callback for `ascend`.
 
@@ -93,18 +108,30 @@ class Film:
 
     Attributes
     ----------
-    frames : list of uint8 array (H, W, 3)
-        Of the first image of the batch.
+    pictures : list of uint8 array (N, H, W, 3)
+        At most `FRAMES`, from the first steps to the last.
     """
 
     def __init__(self, model: Model, steps: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None):
         self.model, self.steps, self.size, self.progress = model, steps, size, progress
         self.every = max(1, -(-steps // FRAMES))
-        self.frames: list[np.ndarray] = []
+        self.pictures: list[np.ndarray] = []
 
     def __call__(self, climb: Climb) -> None:
         done = len(climb.scores)
         if self.model.preprocessing is not None and (done % self.every == 0 or done == self.steps):
-            self.frames.append(self.model.deprocess(resized(climb.x[:1], self.size))[0])
+            self.pictures.append(self.model.deprocess(resized(climb.x, self.size)))
         if self.progress:
             self.progress(done, self.steps)
+
+
+def mosaic(pictures: np.ndarray) -> np.ndarray:
+    """Set pictures, uint8 (N, H, W, 3), in rows with white lines between them, about as high as wide together; of one, that one."""
+    count, height, width, _ = pictures.shape
+    columns = math.ceil(math.sqrt(count))
+    rows = math.ceil(count / columns)
+    sheet = np.full((rows * (height + GAP) - GAP, columns * (width + GAP) - GAP, 3), 255, np.uint8)
+    for i, picture in enumerate(pictures):
+        top, left = i // columns * (height + GAP), i % columns * (width + GAP)
+        sheet[top : top + height, left : left + width] = picture
+    return sheet

@@ -1,0 +1,113 @@
+"""What a layer's output still tells of the photo."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.ascent import Climb, ascend
+from minicnn.errors import MinicnnError
+from minicnn.layers import AveragePool2D, MaxPool2D
+from minicnn.model import Model
+from minicnn.network import Network
+from minicnn.objectives import match
+from minicnn.optimisers import adam
+from minicnn.results import Result
+from minicnn.visualizers.pictures import Film, finished, recipe_in_levels, with_noise
+from minicnn.visualizers.registry import Progress, visualizer
+
+
+@visualizer(
+    question="What do the layers see?",
+    paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam in Fourier space as by C. Olah et al., Distill 2017",
+    if_zero="the pictures are black",
+    layer=lambda network: None,
+    report=lambda height, width: {"steps": 30, "step_size": 12.0},
+    quick=lambda height, width: {"steps": 12, "step_size": 16.0},
+    saves=(".png", ".npz"),
+    image="picture",
+)
+def invert(
+    model: Model,
+    image,
+    layer: str | None = None,
+    *,
+    steps: int = 120,
+    step_size: float = 6.0,
+    total_variation: float = 0.3,
+    noise: float = 10.0,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Result:
+    """Reconstruct the photo from nothing but a layer's output.
+
+    Starting from noise, a picture is changed step by step until the layer puts out the same for it as for the photo. What comes out the
+    same, the layer still knows; what comes out differently, it has forgotten. Early layers keep nearly everything, deeper ones keep
+    what is there and forget where exactly and in which colour. There are many pictures with the same output, and of these one that
+    looks like a photo is preferred, so a fine picture does not prove that the layer knows each of its details.
+
+    Parameters
+    ----------
+    model : Model
+    image : photo
+    layer : str
+        Default: one after the other, the layers before each pooling, and the last.
+    steps : int
+        How often each picture is changed.
+    step_size : float
+        How far a pixel moves in one step at most, about, in levels of 255.
+    total_variation : float
+        The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
+    noise : float
+        The deviation of the noise at the start, in levels of 255.
+    seed : int
+        For the noise: same seed, same pictures.
+    progress : function, optional
+        Called as progress(done, total).
+
+    Returns
+    -------
+    Result
+        Values: "images", uint8 RGB (layers, H, W, 3); "picture", the same side by side; "input", before rounding in the network's units
+        (without preprocessing alone); "scores", (steps, layers), before each step minus the squared difference between the outputs, as a
+        share of the wanted output's square: 0 is a perfect match.
+
+    Raises
+    ------
+    MinicnnError
+        If a setting is out of range.
+    """
+    for name, value in {"step_size": step_size, "total_variation": total_variation, "noise": noise}.items():
+        if not 0 <= value <= 255:
+            raise MinicnnError(f"{name} is {value}; expected 0 to 255")
+    layers = _before_pooling(model.network) if layer is None else [layer]
+    size = image.shape[1:3]
+    recipe = recipe_in_levels(
+        model,
+        steps=steps,
+        step_size=step_size,
+        optimiser=adam,
+        spectrum=1.0,
+        colours="natural",
+        total_variation=total_variation,
+    )
+    wanted = model.network.trace(image).outputs
+    start = Climb(with_noise(model, np.zeros_like(image), noise, seed), [])
+    climbs = []
+    for i, name in enumerate(layers):
+        film = Film(model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)))
+        objective = match(name, wanted[name])
+        climbs.append(ascend(model.network.up_to([name]), lambda size, objective=objective: objective, start, recipe, size, seed, film))
+        if len(climbs[-1].scores) < steps:
+            raise KeyboardInterrupt
+    x = np.concatenate([climb.x for climb in climbs])
+    values, shows = finished(model, x, np.concatenate([climb.scores for climb in climbs], axis=1), layers, with_photo=True)
+    ends = ", ".join(f"{name} {1 + climb.scores[-1][0]:.1%}" for name, climb in zip(layers, climbs))
+    title = "The photo, reconstructed from each layer's output" if layer is None else f"The photo, reconstructed from the output of {layer}"
+    return Result(values, shows, title, text=f"So much of the square of the output is matched: {ends}.", beside_photo=False)
+
+
+def _before_pooling(network: Network) -> list[str]:
+    """Name the layers right before each pooling layer, and the last layer."""
+    names = list(network.layers)
+    before = [below for below, name in zip(names, names[1:]) if isinstance(network.layers[name], (MaxPool2D, AveragePool2D))]
+    return [*before, names[-1]]
