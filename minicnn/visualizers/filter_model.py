@@ -13,11 +13,11 @@ from minicnn.layers import Conv2D
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective
-from minicnn.render import Pictures, Tiles
 from minicnn.results import Result
 from minicnn.visualizers.options import FilePath, Index, Unit
 from minicnn.visualizers.pictures import (
     Film,
+    finished,
     mosaic,
     recipe_in_levels,
     takes,
@@ -250,14 +250,9 @@ def _objective(
 def _result(model: Model, layer: str, labels: list[str], climbs: list[Climb], films: list[Film], chosen: dict[str, int]) -> Result:
     x = np.concatenate([climb.x for climb in climbs])
     scores = np.concatenate([np.array(climb.scores) for climb in climbs], axis=1)
-    values = {"input": x, "scores": scores}
-    shows = {"input": Tiles(labels)}
-    if model.preprocessing is not None:
-        values["images"] = model.deprocess(x)
-        values["picture"] = mosaic(values["images"])
-        shows = {"images": Pictures(labels)}
+    values, shows = finished(model, x, scores, labels)
     frames = [mosaic(np.concatenate(pictures)) for pictures in zip(*(film.pictures for film in films))]
     ends = ", ".join(f"{label}: {score:.1f}" for label, score in zip(labels, scores[-1]))
     text = f"The outputs before the last of {len(scores)} steps: {ends}."
-    title = f"{model.name}: the pictures that {layer} wants"
+    title = f"{model.name}: what {layer} looks for"
     return Result(values, shows, title, text=text, frames=frames, beside_photo=False, source=chosen)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 
 from minicnn.ascent import Climb, ascend
@@ -109,5 +111,5 @@ def invert(
 def _before_pooling(network: Network) -> list[str]:
     """Name the layers right before each pooling layer, and the last layer."""
     names = list(network.layers)
-    before = [below for below, name in zip(names, names[1:]) if isinstance(network.layers[name], (MaxPool2D, AveragePool2D))]
+    before = [below for below, name in itertools.pairwise(names) if isinstance(network.layers[name], (MaxPool2D, AveragePool2D))]
     return [*before, names[-1]]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 import numpy as np
@@ -13,6 +13,7 @@ from minicnn.ascent import Climb, Recipe, natural_colours
 from minicnn.errors import ShapeError
 from minicnn.model import Model
 from minicnn.network import Network
+from minicnn.render import Display, Pictures, Tiles
 from minicnn.resampling import resized
 
 #: Whether the colours of a step are mixed as in photos.
@@ -123,6 +124,35 @@ class Film:
             self.pictures.append(self.model.deprocess(resized(climb.x, self.size)))
         if self.progress:
             self.progress(done, self.steps)
+
+
+def finished(
+    model: Model, x: np.ndarray, scores: np.ndarray, labels: Sequence[str], with_photo: bool = False
+) -> tuple[dict[str, np.ndarray], dict[str, Display]]:
+    """Say in numbers and pictures what ascents have come to.
+
+    Parameters
+    ----------
+    model : Model
+    x : array (N, H, W, C)
+    scores : array (steps, N)
+    labels : sequence of str
+        One for each of the N.
+    with_photo : bool
+        Whether the photo is to stand beside them.
+
+    Returns
+    -------
+    values : dict of str to array
+        "input" and "scores"; and if the model knows pixels "images", uint8 (N, H, W, 3), and "picture", the same side by side.
+    shows : dict of str to Display
+    """
+    values = {"input": x, "scores": scores}
+    if model.preprocessing is None:
+        return values, {"input": Tiles(labels)}
+    images = model.deprocess(x)
+    columns = math.ceil(math.sqrt(len(x) + with_photo))
+    return {"images": images, "picture": mosaic(images), **values}, {"images": Pictures(labels, columns, with_photo)}
 
 
 def mosaic(pictures: np.ndarray) -> np.ndarray:
