@@ -16,6 +16,7 @@ from minicnn.results import Result
 from minicnn.visualizers import (
     channels,
     class_model,
+    deep_dream,
     filter_model,
     filters,
     grad_cam,
@@ -41,6 +42,7 @@ __all__ = [
     "channels",
     "class_model",
     "cross_entropy",
+    "deep_dream",
     "filter_model",
     "filters",
     "grad_cam",

@@ -28,6 +28,7 @@ from minicnn.visualizers import Visualizer
 from minicnn.visualizers.options import (
     FilePath,
     Index,
+    Layers,
     Position,
     SecondPhoto,
     Unit,
@@ -109,5 +110,5 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
     elif annotation in (Position, Unit):
         kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
     else:
-        kind = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType()}.get(annotation, annotation)
+        kind = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType(), Layers: str}.get(annotation, annotation)
     return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

@@ -89,7 +89,7 @@ class Pictures:
     def panels(self, values, caption, photo):
         first = [("photo", photo)] if self.with_photo and photo is not None else []
         labels, tiles = zip(*first, *zip(self.labels, values, strict=True))
-        return [Panel(caption, _arranged(tiles, labels, columns=self.columns), large=True)]
+        return [Panel("", _arranged(tiles, labels, columns=self.columns), large=True)]
 
 
 def _arranged(

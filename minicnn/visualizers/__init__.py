@@ -14,6 +14,7 @@ from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.filter_model import filter_model
+from minicnn.visualizers.deep_dream import deep_dream
 from minicnn.visualizers.registry import REGISTRY, Visualizer
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Visualizer",
     "channels",
     "class_model",
+    "deep_dream",
     "filter_model",
     "filters",
     "grad_cam",

@@ -20,6 +20,7 @@ from minicnn.visualizers.options import FilePath, Index
 from minicnn.visualizers.pictures import (
     Colours,
     Film,
+    check_limits,
     recipe_in_levels,
     takes,
     with_noise,
@@ -185,7 +186,7 @@ def class_model(
         "noise": noise,
     }
     settings = OFF | PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
-    _check(settings)
+    check_limits({name: (settings[name], limit) for name, limit in LIMITS.items()})
     if scales is None and not takes(model.network, (*scale_size(image.shape[1:3], settings["scales"], 0.0), image.shape[3])):
         settings["scales"] = 1  # a network for one size of image
     recipe = recipe_in_levels(model, **{name: value for name, value in settings.items() if name != "noise"})
@@ -200,13 +201,6 @@ def class_model(
     interrupted = len(climb.scores) < min(until or recipe.steps, recipe.steps)
     result = _result(model, target, climb, recipe.steps)
     return dataclasses.replace(result, frames=[pictures[0] for pictures in film.pictures], source=settings, stopped=interrupted)
-
-
-def _check(settings: dict[str, Any]) -> None:
-    """Raise MinicnnError if a setting makes no sense."""
-    for name, largest in LIMITS.items():
-        if not 0 <= settings[name] <= largest:
-            raise MinicnnError(f"{name} is {settings[name]}; expected 0 to {largest:g}")
 
 
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:

@@ -17,6 +17,7 @@ from minicnn.results import Result
 from minicnn.visualizers.options import FilePath, Index, Unit
 from minicnn.visualizers.pictures import (
     Film,
+    check_limits,
     finished,
     mosaic,
     recipe_in_levels,
@@ -135,7 +136,8 @@ def filter_model(
         If more than one of channel, unit and direction is given, or there is none such; or if a setting is out of range.
     """
     given = {name: value for name, value in {"channel": channel, "unit": unit, "direction": direction}.items() if value is not None}
-    _check(given, variants, {"diversity": diversity, "step_size": step_size, "scale": scale, "rotate": rotate, "noise": noise})
+    _check(given, variants)
+    check_limits({"diversity": (diversity, 1000), "step_size": (step_size, 255), "scale": (scale, 1), "rotate": (rotate, 180), "noise": (noise, 255)})
     network = model.network.up_to([layer])
     colours = image.shape[3]
     side = _side(model, network, layer, colours) if side is None else side
@@ -176,16 +178,12 @@ def filter_model(
     return _result(model, layer, labels, climbs, films, {"side": side, "scales": scales})
 
 
-def _check(given: dict, variants: int, settings: dict[str, float]) -> None:
-    """Raise MinicnnError if the settings contradict each other or make no sense."""
+def _check(given: dict, variants: int) -> None:
+    """Raise MinicnnError if the settings contradict each other."""
     if len(given) > 1:
         raise MinicnnError(f"got {' and '.join(given)}; expected one of channel, unit and direction")
     if variants > 1 and not given:
         raise MinicnnError("variants are different pictures of one thing; say which: channel, unit or direction")
-    limits = {"diversity": 1000, "step_size": 255, "scale": 1, "rotate": 180, "noise": 255}
-    for name, value in settings.items():
-        if not 0 <= value <= limits[name]:
-            raise MinicnnError(f"{name} is {value}; expected 0 to {limits[name]}")
 
 
 def _side(model: Model, network: Network, layer: str, colours: int) -> int:

@@ -7,14 +7,19 @@ import itertools
 import numpy as np
 
 from minicnn.ascent import Climb, ascend
-from minicnn.errors import MinicnnError
 from minicnn.layers import AveragePool2D, MaxPool2D
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import match
 from minicnn.optimisers import adam
 from minicnn.results import Result
-from minicnn.visualizers.pictures import Film, finished, recipe_in_levels, with_noise
+from minicnn.visualizers.pictures import (
+    Film,
+    check_limits,
+    finished,
+    recipe_in_levels,
+    with_noise,
+)
 from minicnn.visualizers.registry import Progress, visualizer
 
 
@@ -78,9 +83,7 @@ def invert(
     MinicnnError
         If a setting is out of range.
     """
-    for name, value in {"step_size": step_size, "total_variation": total_variation, "noise": noise}.items():
-        if not 0 <= value <= 255:
-            raise MinicnnError(f"{name} is {value}; expected 0 to 255")
+    check_limits({"step_size": (step_size, 255), "total_variation": (total_variation, 100), "noise": (noise, 255)})
     layers = _before_pooling(model.network) if layer is None else [layer]
     size = image.shape[1:3]
     recipe = recipe_in_levels(

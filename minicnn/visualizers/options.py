@@ -13,6 +13,8 @@
                         channel); two leave the channel open
     FilePath            the path of a file                                     --resume state.npz
     SecondPhoto         a photo, prepared as the image is                      --guide flowers.jpg
+    Layers              layers with weights: text, names, or {name: weight};   --layers relu4_3,relu5_1=0.5
+                        `layer_weights` reads them
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -25,16 +27,19 @@ import math
 import os
 import types
 import typing
+from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NewType
 
 from minicnn.errors import MinicnnError
+from minicnn.network import Network
 
 Index = NewType("Index", int)
 Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
 SecondPhoto = NewType("SecondPhoto", object)
+Layers = NewType("Layers", object)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -62,6 +67,8 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         right, expected = isinstance(value, Real) and math.isfinite(value), "a finite number"
     elif annotation is bool:
         right, expected = isinstance(value, bool), "True or False"
+    elif annotation is Layers:
+        right, expected = isinstance(value, (str, list, tuple, Mapping)), "names of layers, such as relu4_3,relu5_1=0.5"
     elif annotation is FilePath:
         right, expected = isinstance(value, (str, os.PathLike)), "the path of a file"
     elif annotation in (Position, Unit):
@@ -74,6 +81,42 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         right, expected = _is_integer(value, least), f"an integer of at least {least}, and at most a billion"
     if not right:
         raise MinicnnError(f"{parameter.name} is {value!r}; expected {expected}")
+
+
+def layer_weights(value: str | Sequence[str] | Mapping[str, float], network: Network) -> dict[str, float]:
+    """Read an option of several layers.
+
+    Parameters
+    ----------
+    value : str, sequence of str, or dict of str to float
+        In text, commas stand between the layers, and "=" before a weight that is not 1.
+    network : Network
+
+    Returns
+    -------
+    dict of str to float
+
+    Raises
+    ------
+    MinicnnError
+        If there is no such layer, or a weight is no finite number above 0.
+    """
+    if not isinstance(value, Mapping):
+        parts = value.split(",") if isinstance(value, str) else value
+        pairs = [str(part).partition("=") for part in parts]
+        value = {name.strip(): weight.strip() or 1.0 for name, _, weight in pairs}
+    weights = {}
+    for name, weight in value.items():
+        network.check_name(name)
+        try:
+            weights[name] = float(weight)
+        except (TypeError, ValueError):
+            weights[name] = math.nan
+        if not 0 < weights[name] < math.inf:
+            raise MinicnnError(f"the weight of layer {name} is {weight!r}; expected a number above 0")
+    if not weights:
+        raise MinicnnError("no layer is named; expected names such as relu4_3,relu5_1=0.5")
+    return weights
 
 
 def _is_integer(value: Any, least: int) -> bool:

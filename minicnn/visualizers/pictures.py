@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, natural_colours
-from minicnn.errors import ShapeError
+from minicnn.errors import MinicnnError, ShapeError
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.render import Display, Pictures, Tiles
@@ -82,6 +82,13 @@ def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.
     """Add noise of the given deviation, in levels of 255, to images. Its random numbers are those of step -1, so to say."""
     generator = np.random.default_rng([seed, 2**32 - 1])
     return images + (noise * level(model) * generator.standard_normal(images.shape)).astype(images.dtype)
+
+
+def check_limits(settings: Mapping[str, tuple[float, float]]) -> None:
+    """Raise MinicnnError unless each setting, given as (value, limit) by its name, lies between 0 and its limit."""
+    for name, (value, limit) in settings.items():
+        if not 0 <= value <= limit:
+            raise MinicnnError(f"{name} is {value}; expected 0 to {limit:g}")
 
 
 def takes(network: Network, shape: tuple[int, int, int]) -> bool:
