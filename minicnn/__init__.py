@@ -27,6 +27,8 @@ from minicnn.visualizers import (
     receptive_field,
     saliency,
     smoothgrad,
+    style_transfer,
+    texture,
     window,
 )
 
@@ -62,6 +64,8 @@ __all__ = [
     "shipped_photo",
     "smoothgrad",
     "softmax",
+    "style_transfer",
+    "texture",
     "use_algorithm",
     "window",
 ]

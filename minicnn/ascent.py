@@ -71,6 +71,8 @@ class Recipe:
         On all scales together.
     step_size : float
         How far the image moves in one step, in the network's units; with steepest ascent as the root mean square over the pixels.
+    last_step : float
+        What the step size has shrunk to at the last step, as a share of that at the first.
     optimiser : function
         See `minicnn.optimisers`.
     scales : int
@@ -94,6 +96,7 @@ class Recipe:
 
     steps: int
     step_size: float
+    last_step: float = 1.0
     optimiser: Optimiser = steepest
     scales: int = 1
     scale_ratio: float = SCALE_RATIO
@@ -166,14 +169,17 @@ def ascend(
             wanted = scale_size(size, recipe.scales, i / recipe.steps, recipe.scale_ratio)
             if objective is None or climb.x.shape[1:3] != wanted:
                 climb, objective = _brought_to(wanted, climb, recipe.photo), objective_at(wanted)
-            climb = _step(network, objective, climb, recipe, np.random.default_rng([seed, i]))
+            step_size = recipe.step_size * (1 - (1 - recipe.last_step) * i / recipe.steps)
+            climb = _step(network, objective, climb, recipe, step_size, np.random.default_rng([seed, i]))
             callback(climb)
     except KeyboardInterrupt:
         pass
     return climb
 
 
-def _step(network: Network, objective: Objective, climb: Climb, recipe: Recipe, generator: np.random.Generator) -> Climb:
+def _step(
+    network: Network, objective: Objective, climb: Climb, recipe: Recipe, step_size: float, generator: np.random.Generator
+) -> Climb:
     """Make one step."""
     x = climb.x
     transform = random_transform(generator, x.shape[1:3], recipe.jitter, recipe.scale, recipe.rotate)
@@ -183,7 +189,7 @@ def _step(network: Network, objective: Objective, climb: Climb, recipe: Recipe, 
     if recipe.colours is not None:
         direction = direction @ recipe.colours.astype(x.dtype)
     direction, memory = recipe.optimiser(direction, climb.memory)
-    x = x + x.dtype.type(recipe.step_size) * direction
+    x = x + x.dtype.type(step_size) * direction
     for regularise in recipe.regularisers:
         x = regularise(x, gradient)
     return Climb(np.clip(x, recipe.low, recipe.high).astype(x.dtype), [*climb.scores, values], memory)

@@ -286,6 +286,17 @@ def diversity(layer: str) -> Objective:
     return Objective(evaluate)
 
 
+def recorded(objective: Objective, record: list[np.ndarray]) -> Objective:
+    """Make the same objective, which also appends its values to a list whenever it is evaluated."""
+
+    def evaluate(trace: Trace) -> tuple[np.ndarray, Seeds]:
+        values, seeds = objective.evaluate(trace)
+        record.append(values)
+        return values, seeds
+
+    return Objective(evaluate)
+
+
 def _features(trace: Trace, layer: str) -> np.ndarray:
     """Return a layer's output as (N, positions, channels)."""
     output = trace.outputs[layer]

@@ -15,6 +15,8 @@ from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.filter_model import filter_model
 from minicnn.visualizers.deep_dream import deep_dream
+from minicnn.visualizers.texture import texture
+from minicnn.visualizers.style_transfer import style_transfer
 from minicnn.visualizers.registry import REGISTRY, Visualizer
 
 __all__ = [
@@ -33,5 +35,7 @@ __all__ = [
     "receptive_field",
     "saliency",
     "smoothgrad",
+    "style_transfer",
+    "texture",
     "window",
 ]
