@@ -11,6 +11,7 @@ import numpy as np
 import minicnn.model
 from minicnn.architectures import ARCHITECTURES, find_architecture
 from minicnn.cli.options import (
+    PhotoType,
     algorithm_option,
     model_option,
     overwrite_option,
@@ -47,8 +48,9 @@ CHECK_SIZE = 32
 @click.option("--only", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Show this method only. May be given several times.")
 @click.option("--skip", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Leave this method out. May be given several times.")
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
+@click.option("--style", type=PhotoType(), help="A second photo, for style-transfer, which is left out without it.")
 @overwrite_option
-def report(photo, out, target, model, weights, size, seed, only, skip, quick, overwrite):
+def report(photo, out, target, model, weights, size, seed, only, skip, quick, style, overwrite):
     """Write a web page of what the network sees in a photo.
 
     Without PHOTO it uses the one that ships with the package (shipped:panda; there is also shipped:moose).
@@ -56,9 +58,20 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, ov
     from minicnn.report import choose_methods, write_report
 
     loaded = minicnn.model.load(model, weights)
-    with part_bars(len(choose_methods(only, skip)) + 1) as progress:
+    with part_bars(len(choose_methods(only, skip, style is not None)) + 1) as progress:
         page, times = write_report(
-            loaded, photo, out, target=target, size=size, seed=seed, only=only, skip=skip, quick=quick, overwrite=overwrite, progress=progress
+            loaded,
+            photo,
+            out,
+            target=target,
+            size=size,
+            seed=seed,
+            only=only,
+            skip=skip,
+            quick=quick,
+            style=style,
+            overwrite=overwrite,
+            progress=progress,
         )
     print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
     click.echo(f"Open {page.resolve()}")

@@ -85,6 +85,7 @@ def write_report(
     only: Sequence[str] = (),
     skip: Sequence[str] = (),
     quick: bool = False,
+    style: Photo | None = None,
     overwrite: bool = False,
     progress: ReportProgress | None = None,
 ) -> tuple[Path, list[PartTime]]:
@@ -106,6 +107,8 @@ def write_report(
         Methods to show alone, and to leave out, by the names in `minicnn.visualizers.REGISTRY`.
     quick : bool
         Fewer samples and steps.
+    style : path, PIL image or RGB array, optional
+        A second photo, for the methods that need one; without it they are left out.
     overwrite : bool
         Whether files of an earlier report may be replaced.
     progress : function, optional
@@ -123,7 +126,7 @@ def write_report(
         If the photo cannot be used, or the folder cannot be written. Then no file is left.
     """
     progress = progress or (lambda part, done, total: None)
-    methods = choose_methods(only, skip)
+    methods = choose_methods(only, skip, style is not None)
     names = ["index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in methods)]
     with staged_folder(folder, names, overwrite) as stage:
         clock = time.perf_counter()
@@ -134,6 +137,7 @@ def write_report(
         target = int(probabilities.argmax()) if target is None else model.class_index(target)
         top = model.ranked(probabilities, 5)
         pixels = model.deprocess(x)[0]
+        second = None if style is None else model.trunk.prepare(style, max(x.shape[1:3]), whole=True)
         (stage / "photo.png").write_bytes(render.png(pixels))
         names_and_shares = list(zip(*top))
         (stage / "prediction.png").write_bytes(render.png(render.bars(*names_and_shares, f"{model.name}: the likeliest classes")))
@@ -141,7 +145,7 @@ def write_report(
         times = [PartTime("prediction", time.perf_counter() - clock)]
         sections = []
         for name in methods:
-            section = _section(REGISTRY[name], model, x, target, seed, quick, progress)
+            section = _section(REGISTRY[name], model, x, second, target, seed, quick, progress)
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
@@ -150,25 +154,41 @@ def write_report(
     return Path(folder) / "index.html", times
 
 
-def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = ()) -> list[str]:
-    """Choose methods by name, in the order of the page; raises UnknownNameError for names that do not exist, or if none is left."""
+def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_style: bool = False) -> list[str]:
+    """Choose methods by name, in the order of the page.
+
+    Raises
+    ------
+    UnknownNameError
+        For names that do not exist, for methods that need a second photo if there is none, or if none is left.
+    """
     for name in (*only, *skip):
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
-    chosen = [name for name in REGISTRY if (not only or name in only) and name not in skip]
+        if name in only and "style" in REGISTRY[name].parameters and not with_style:
+            raise UnknownNameError(f"{name} needs a second photo; give one as the style")
+    possible = [name for name in REGISTRY if with_style or "style" not in REGISTRY[name].parameters]
+    chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
     return chosen
 
 
 def _section(
-    visualizer: Visualizer, model: Model, x: np.ndarray, target: int, seed: int, quick: bool, progress: ReportProgress
+    visualizer: Visualizer,
+    model: Model,
+    x: np.ndarray,
+    style: np.ndarray | None,
+    target: int,
+    seed: int,
+    quick: bool,
+    progress: ReportProgress,
 ) -> Section:
     """Run one visualizer."""
     name = visualizer.name
     clock = time.perf_counter()
     progress(name, 0, 1)
-    offered = {"target": target, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
+    offered = {"target": target, "style": style, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.needs_photo:

@@ -18,7 +18,10 @@ from PIL import Image
 
 from minicnn.visualizers import REGISTRY
 
-QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"], "class-model": ["--steps", "12"]}
+QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"], "class-model": ["--steps", "12"], **{name: ["--steps", "4"] for name in ("filter-model", "invert", "deep-dream", "texture", "style-transfer")}}
+
+#: What a report in a hurry leaves out.
+SLOW = ("class-model", "smoothgrad", "occlusion", "filter-model", "invert", "deep-dream", "texture")
 
 
 class Page(html.parser.HTMLParser):
@@ -36,7 +39,7 @@ class Page(html.parser.HTMLParser):
 @pytest.fixture(scope="module")
 def report(tmp_path_factory):
     folder = tmp_path_factory.mktemp("report")
-    output = succeed("report", "--out", "page", "--size", "64x96", "--quick", folder=folder)
+    output = succeed("report", "--out", "page", "--size", "64x96", "--quick", "--style", "shipped:moose", folder=folder)
     return folder / "page", output
 
 
@@ -172,7 +175,8 @@ def test_gradcheck(model):
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_visualizer(tmp_path, panda, name):
     takes_photo = REGISTRY[name].takes_photo
-    options = [panda, "--size", "64x96", *QUICK.get(name, [])] if takes_photo else []
+    style = ["shipped:moose"] if "style" in REGISTRY[name].parameters else []
+    options = [panda, *style, "--size", "64x96", *QUICK.get(name, [])] if takes_photo else []
     output = succeed(name, *options, folder=tmp_path)
     written = f"panda-{name}.png" if takes_photo else f"vgg16-gap-{name}.png"
     assert written in output
@@ -229,9 +233,11 @@ def test_parts_of_the_report(tmp_path):
     output = succeed("report", "--only", "filters", "--only", "saliency", "--size", "48", "--out", "few", folder=tmp_path)
     assert set(os.listdir(tmp_path / "few")) == {"index.html", "photo.png", "prediction.png", "filters.png", "saliency.png"}
     assert "class-model" not in output
-    slow = [argument for name in ("class-model", "smoothgrad", "occlusion") for argument in ("--skip", name)]
+    slow = [argument for name in SLOW for argument in ("--skip", name)]
     succeed("report", *slow, "--quick", "--size", "48", "--out", "most", folder=tmp_path)
-    assert {f"{name}.png" for name in REGISTRY} - set(os.listdir(tmp_path / "most")) == {"class-model.png", "smoothgrad.png", "occlusion.png"}
+    left_out = {f"{name}.png" for name in REGISTRY} - set(os.listdir(tmp_path / "most"))
+    assert left_out == {f"{name}.png" for name in (*SLOW, "style-transfer")}
+    assert "needs a second photo" in minicnn("report", "--only", "style-transfer", "--out", "none", folder=tmp_path).stderr
 
 
 def test_help_lists_every_command():

@@ -19,10 +19,15 @@ QUICK = {
     "window": {"layer": "conv2"},
     "receptive-field": {"layer": "conv2"},
     "class-model": {"steps": 3},
+    "filter-model": {"steps": 3, "channels": 2, "side": 24},
+    "invert": {"steps": 3},
+    "deep-dream": {"steps": 3},
+    "texture": {"steps": 3},
+    "style-transfer": {"steps": 3},
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
-NOT_DARK = ("intuition", "filters", "window", "layers", "class-model")
+NOT_DARK = ("intuition", "filters", "window", "layers", "class-model", "filter-model", "invert", "deep-dream", "texture", "style-transfer")
 SIZE = (30, 46)
 
 
@@ -39,6 +44,8 @@ def run(visualizer, small_model, panda):
             return visualizer.function(model, **options)
         if image is panda:
             options.setdefault("size", SIZE)
+        if "style" in visualizer.parameters:
+            options.setdefault("style", image)
         return visualizer.function(model, image, **options)
 
     return run
@@ -64,7 +71,7 @@ def test_finite_and_deterministic(run):
 
 def test_seeds_make_a_difference(visualizer, run):
     if "seed" in visualizer.options:
-        noisy = {"fill": "noise"} if "fill" in visualizer.options else {}
+        noisy = {option: "noise" for option in ("fill", "start") if option in visualizer.options}
         assert not np.array_equal(arrays(run(seed=0, **noisy))[0], arrays(run(seed=1, **noisy))[0])
 
 
@@ -80,10 +87,13 @@ def test_network_and_image_stay_as_they_were(run, small_model, panda):
 
 
 @pytest.mark.usefixtures("needs_photo")
-def test_photo_and_prepared_array_give_the_same(run, small_model, panda):
+def test_photo_and_prepared_array_give_the_same(run, visualizer, small_model, panda):
     pixels = np.asarray(Image.open(panda))
     results = [run(), run(image=Image.open(panda), size=SIZE), run(image=pixels, size=SIZE)]
-    results.append(run(image=small_model.prepare(panda, SIZE), prepared=True))
+    prepared = {"image": small_model.prepare(panda, SIZE, whole=visualizer.whole is not None)}
+    if "style" in visualizer.parameters:
+        prepared["style"] = small_model.prepare(panda, max(SIZE), whole=True)
+    results.append(run(**prepared, prepared=True))
     for result in results[1:]:
         assert all(np.array_equal(a, b) for a, b in zip(arrays(result), arrays(results[0])))
 
@@ -100,7 +110,7 @@ def test_a_bare_network_takes_prepared_arrays(run, visualizer, small_model, gene
 def test_without_a_photo(visualizer, small_model):
     if visualizer.needs_photo:
         with pytest.raises(MinicnnError, match="got no photo"):
-            visualizer.function(small_model, None)
+            visualizer.function(small_model, None, *([None] if "style" in visualizer.parameters else []))
 
 
 def test_results_save_as_their_method_says(visualizer, run, tmp_path):
@@ -162,7 +172,7 @@ def test_the_signature_shows_what_may_be_passed(visualizer):
 def test_results_say_what_made_them(run, visualizer):
     source = run().source
     assert source["method"] == visualizer.name
-    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "image", "progress"}
+    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "progress", *visualizer.photos}
     assert not visualizer.takes_photo or source["input"] == {"height": 30, "width": 46}
     assert source["algorithm"] == "auto" and set(source["versions"]) == {"minicnn", "numpy", "numba"}
     json.dumps(source, default=lambda number: number.item())
@@ -198,7 +208,8 @@ def test_a_dead_network_gives_a_warning_and_no_nan(visualizer, small_model, pand
     options = {**QUICK.get(visualizer.name, {}), "size": SIZE}
     if visualizer.name in NOT_DARK:
         options = options if visualizer.takes_photo else {}
-        assert not visualizer.function(model, *([panda] if options else []), **options).warnings
+        photos = [panda for name in ("image", "style") if name in visualizer.parameters]
+        assert not visualizer.function(model, *photos, **options).warnings
         return
     if visualizer.name in ("channels", "receptive-field"):
         options["layer"] = "relu2"

@@ -21,6 +21,11 @@ QUICK = {
     "intuition": {"filter": "sobel", "step": (1, 2)},
     "class-model": {"steps": 3, "seed": 4},
     "filters": {"first": 7},
+    "filter-model": {"steps": 2, "channels": 2, "side": 64, "seed": 3},
+    "invert": {"steps": 2, "layer": "relu2_1", "seed": 3},
+    "deep-dream": {"steps": 3, "layers": "relu2_1=0.5,relu1_1", "guide": minicnn.shipped_photo("moose"), "octaves": 2, "seed": 3},
+    "texture": {"steps": 3, "layers": {"relu2_1": 2.0}, "seed": 3},
+    "style-transfer": {"steps": 3, "style": minicnn.shipped_photo("moose"), "start": "noise", "preserve_colour": True, "seed": 3},
 }
 
 
