@@ -32,7 +32,7 @@ def test_filter_models_raise_their_channel_more_than_a_photo_does(model, panda):
     assert result.values["images"].shape == (4, 64, 64, 3) and result.values["scores"].shape == (25, 4)
     means = np.array([outputs(model, image, "conv2_1").mean(axis=(0, 1))[:4] for image in result.values["images"]])
     on_the_photo = model.network.trace(model.prepare(panda)).outputs["conv2_1"].mean(axis=(0, 1, 2))[:4]
-    assert np.all(np.diagonal(means) > np.abs(on_the_photo) + 100)
+    assert np.all(np.diagonal(means) > on_the_photo + 200)
     assert len(result.frames) == 25 and result.frames[0].shape == (130, 130, 3)
     assert result.source["settings"]["side"] == 64
 
@@ -59,9 +59,9 @@ def test_one_unit_changes_only_what_it_can_see(small_model):
     with minicnn.use_algorithm("im2col"):
         result = minicnn.filter_model(small_model, layer="conv2", unit=(10, 20, 3), **still)
     changed = np.abs(result.values["input"][0]).sum(axis=2)
-    top, bottom, left, right = small_model.network.receptive_fields()["conv2"].box(10, 20, 80, 80)
-    assert changed[top:bottom, left:right].any()
-    changed[top:bottom, left:right] = 0
+    box = small_model.network.receptive_fields()["conv2"].box(10, 20, 80, 80)
+    assert changed[box].any()
+    changed[box] = 0
     assert not changed.any()
 
 
