@@ -54,15 +54,17 @@ def test_a_photo_chooses_the_channels(small_model, panda):
 
 
 def test_one_unit_changes_only_what_it_can_see(small_model):
-    """Without random transformations, and with pixels as parameters."""
-    still = {"jitter": 0, "scale": 0.0, "rotate": 0.0, "parametrisation": "pixels", "noise": 0.0, "side": 80, "steps": 3}
+    """Without random transformations, and with pixels as parameters, pictures for two units differ in their receptive fields only."""
+    still = {"layer": "conv2", "jitter": 0, "scale": 0.0, "rotate": 0.0, "parametrisation": "pixels", "side": 80, "steps": 3}
+    units = [(10, 20, 3), (3, 4, 3)]
     with minicnn.use_algorithm("im2col"):
-        result = minicnn.filter_model(small_model, layer="conv2", unit=(10, 20, 3), **still)
-    changed = np.abs(result.values["input"][0]).sum(axis=2)
-    box = small_model.network.receptive_fields()["conv2"].box(10, 20, 80, 80)
-    assert changed[box].any()
-    changed[box] = 0
-    assert not changed.any()
+        one, other = (minicnn.filter_model(small_model, unit=unit, **still).values["input"][0] for unit in units)
+    different = np.abs(one - other).sum(axis=2)
+    for row, column, _ in units:
+        box = small_model.network.receptive_fields()["conv2"].box(row, column, 80, 80)
+        assert different[box].any()
+        different[box] = 0
+    assert not different.any()
 
 
 def test_a_direction_is_a_mixture_of_channels(small_model, tmp_path):
