@@ -16,6 +16,7 @@ from minicnn.results import Result
 from minicnn.visualizers import (
     channels,
     class_model,
+    compare,
     filters,
     grad_cam,
     intuition,
@@ -23,6 +24,7 @@ from minicnn.visualizers import (
     occlusion,
     receptive_field,
     saliency,
+    segment,
     smoothgrad,
     window,
 )
@@ -38,6 +40,7 @@ __all__ = [
     "Trace",
     "channels",
     "class_model",
+    "compare",
     "cross_entropy",
     "filters",
     "grad_cam",
@@ -53,6 +56,7 @@ __all__ = [
     "replay",
     "rules",
     "saliency",
+    "segment",
     "shipped_photo",
     "smoothgrad",
     "softmax",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from minicnn.errors import (
     UnknownNameError,
     WeightFileError,
 )
+from minicnn.files import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax
@@ -87,13 +87,7 @@ class Model:
     @cached_property
     def weights_sha256(self) -> str | None:
         """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""
-        if self.weights_path is None:
-            return None
-        digest = hashlib.sha256()
-        with open(self.weights_path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return None if self.weights_path is None else file_sha256(self.weights_path)
 
     def prepare(
         self, photo: images.Photo, size: int | tuple[int, int] | None = None, prepared: bool = False

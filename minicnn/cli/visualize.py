@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import typing
 from pathlib import Path
@@ -13,11 +14,13 @@ from docstring_parser import parse
 import minicnn.model
 from minicnn.cli.options import (
     IntegersType,
+    NamesType,
     PhotoType,
     algorithm_option,
     model_option,
     overwrite_option,
     photo_argument,
+    photos_argument,
     progress_bar,
     save_all,
     size_option,
@@ -25,7 +28,16 @@ from minicnn.cli.options import (
 )
 from minicnn.results import check_names
 from minicnn.visualizers import Visualizer
-from minicnn.visualizers.options import FilePath, Index, Position, Unit, base_annotation
+from minicnn.visualizers.options import (
+    FilePath,
+    Index,
+    Method,
+    Methods,
+    Position,
+    Unit,
+    base_annotation,
+)
+from minicnn.visualizers.registry import map_methods
 
 #: What each kind of file holds.
 FILE_KINDS = {
@@ -34,6 +46,8 @@ FILE_KINDS = {
     ".npz": "the raw values, several arrays",
     ".gif": "the animation",
     ".mp4": "the animation, smaller",
+    ".csv": "the table",
+    ".json": "the table and what made it",
 }
 
 
@@ -47,7 +61,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
         check_names(out, overwrite, visualizer.saves)
         loaded = minicnn.model.load(model, weights)
         if visualizer.takes_photo:
-            options |= {"image": photo, "size": size}
+            options |= {visualizer.photo_name: photo, "size": size}
         if "progress" not in visualizer.parameters:
             result = visualizer.function(loaded, **options)
         else:
@@ -67,7 +81,9 @@ def make_command(visualizer: Visualizer) -> click.Command:
         command = decorate(command)
     if visualizer.takes_photo:
         command = size_option(command)
-    if visualizer.needs_photo:
+    if visualizer.photo_name == "photos":
+        command = photos_argument(command)
+    elif visualizer.needs_photo:
         command = photo_argument(command)
     elif visualizer.takes_photo:
         command = click.argument("photo", type=PhotoType(), required=False)(command)
@@ -77,7 +93,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
 def _subject(photo: Path | None, model: str, options: dict[str, object]) -> str:
     """Name what the picture is about, for the default file name: the photo, or else the class, or else the model and the layer."""
     if photo is not None:
-        return photo.stem
+        return Path(os.path.abspath(photo)).stem  # of a folder such as "." or ".." too
     about = options.get("target") or "-".join(filter(None, [model, options.get("layer")]))
     return re.sub(r"[^\w.-]+", "-", str(about))
 
@@ -92,6 +108,8 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
         kind = click.Choice(typing.get_args(annotation))
     elif annotation in (Position, Unit):
         kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
+    elif annotation is Method:
+        kind = click.Choice(map_methods())
     else:
-        kind = {Index: int, FilePath: click.Path()}.get(annotation, annotation)
+        kind = {Index: int, FilePath: click.Path(), Methods: NamesType()}.get(annotation, annotation)
     return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

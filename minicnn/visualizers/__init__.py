@@ -11,6 +11,8 @@ from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
+from minicnn.visualizers.segment import segment
+from minicnn.visualizers.compare import compare
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
 
@@ -19,6 +21,7 @@ __all__ = [
     "Visualizer",
     "channels",
     "class_model",
+    "compare",
     "filters",
     "grad_cam",
     "intuition",
@@ -26,6 +29,7 @@ __all__ = [
     "occlusion",
     "receptive_field",
     "saliency",
+    "segment",
     "smoothgrad",
     "window",
 ]

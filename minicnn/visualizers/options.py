@@ -12,6 +12,9 @@
     Unit                one or three of them: (channel,), (row, column,        --unit 10,12,57
                         channel); two leave the channel open
     FilePath            the path of a file                                     --resume state.npz
+    Method              the name of a method that draws a map of what is       --method grad-cam
+                        important: `registry.map_methods`
+    Methods             several of them                                        --methods saliency,grad-cam
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -24,6 +27,7 @@ import math
 import os
 import types
 import typing
+from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, Literal, NewType
 
@@ -33,6 +37,8 @@ Index = NewType("Index", int)
 Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
+Method = NewType("Method", str)
+Methods = NewType("Methods", tuple)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -46,8 +52,8 @@ def base_annotation(parameter: inspect.Parameter) -> Any:
     return annotation
 
 
-def check_option(parameter: inspect.Parameter, value: Any) -> None:
-    """Raise MinicnnError unless the value is what the parameter's annotation says."""
+def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str]) -> None:
+    """Raise MinicnnError unless the value is what the parameter's annotation says; `methods` are those that `Method` may name."""
     if value is None and parameter.default is None:
         return
     annotation = base_annotation(parameter)
@@ -60,6 +66,11 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         right, expected = isinstance(value, bool), "True or False"
     elif annotation is FilePath:
         right, expected = isinstance(value, (str, os.PathLike)), "the path of a file"
+    elif annotation is Method:
+        right, expected = value in methods, f"a method that draws a map: {', '.join(methods)}"
+    elif annotation is Methods:
+        right = isinstance(value, (tuple, list)) and len(value) > 0 and all(name in methods for name in value)
+        expected = f"some of {', '.join(methods)}"
     elif annotation in (Position, Unit):
         lengths = {2} if annotation is Position else {1, 2, 3}
         right = isinstance(value, (tuple, list)) and len(value) in lengths and all(_is_integer(item, 0) for item in value)

@@ -10,13 +10,17 @@ The function's signature is its interface everywhere. Positional names come from
     model   a `Model`; a bare `Network` too, for images that are already prepared
     image   a photo, or a prepared array with ``prepared=True``; inside: array (1, H, W, 3).
             If its default is None it may be left out, and is then a plain image of zeros.
-    target  a class name or index, by default the likeliest class; inside: the index
+    photos  in place of `image`: one photo, a list of photos, or the path of a folder; inside:
+            `Photos`, which prepares one at a time
+    target  a class name or index, by default the likeliest class; inside: the index. With `photos`
+            it is None if each photo's own likeliest class is meant: see `resolve_target`.
     layer   a layer's name, by default the last convolution (after its ReLU)
     ======  ==================================================================================
 
 Keyword-only parameters are the method's own options and become flags; `minicnn.visualizers.options` says which annotations there are.
 Other values are refused before the method runs. Two names are special: `seed`, for everything random, and `progress`, a function
-(done, total) that is called along the way.
+(done, total) that is called along the way. Methods that draw maps of what is important are registered with `important`; other methods
+can then work on their maps (`minicnn.visualizers.maps`).
 """
 
 from __future__ import annotations
@@ -24,6 +28,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import inspect
 import warnings
 from collections.abc import Callable, Mapping
@@ -39,20 +44,33 @@ from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
 from minicnn.visualizers.options import check_option
+from minicnn.visualizers.photos import Photos
 
 #: Called as progress(done, total) while a long method runs.
 Progress = Callable[[int, int], None]
 
 #: The questions that the visualizers answer, in the order in which they teach.
-Question = Literal["What is a filter?", "What do the layers see?", "What mattered for this answer?", "What does the network dream of?"]
+Question = Literal[
+    "What is a filter?",
+    "What do the layers see?",
+    "What mattered for this answer?",
+    "Can the maps be trusted?",
+    "What does the network dream of?",
+]
+
+#: Which numbers of a map mark what is important for the answer: those large in size, whatever their sign, or those that are low.
+Important = Literal["large", "low"]
 
 REGISTRY: dict[str, Visualizer] = {}
 
-#: What the public function of a method with an image has on top of the method's own parameters.
+#: What the public function of a method with a photo has on top of the method's own parameters.
 PHOTO_PARAMETERS = (
     inspect.Parameter("size", inspect.Parameter.KEYWORD_ONLY, default=None),
     inspect.Parameter("prepared", inspect.Parameter.KEYWORD_ONLY, default=False),
 )
+
+#: What methods need that is not installed with the rest: the module, by the extra of the distribution that installs it.
+EXTRAS = {"segment": "cv2"}
 
 #: The packages whose versions a result records.
 RECORDED = {"minicnn": "minicnn-numpy", "numpy": "numpy", "numba": "numba"}
@@ -78,6 +96,10 @@ class Visualizer:
         From the height and width of the network's input to the options that the report uses, and the quick report.
     saves : tuple of str
         How the names of files may end that its results can be saved as.
+    important : {"large", "low"} or None
+        If its values are a map of what is important, which of them mark it.
+    extra : str or None
+        The extra that it needs, one of `EXTRAS`.
     """
 
     name: str
@@ -88,6 +110,15 @@ class Visualizer:
     report_options: Callable[[int, int], Mapping[str, Any]]
     quick_options: Callable[[int, int], Mapping[str, Any]]
     saves: tuple[str, ...]
+    important: Important | None
+    extra: str | None
+
+    @property
+    def lacks(self) -> str | None:
+        """What is to be installed before it can run, in a sentence; None if nothing is."""
+        if self.extra is None or importlib.util.find_spec(EXTRAS[self.extra]) is not None:
+            return None
+        return f"{self.name} needs the module {EXTRAS[self.extra]}, which is not installed: pip install 'minicnn-numpy[{self.extra}]'"
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -96,14 +127,24 @@ class Visualizer:
         return {p.name: p for p in keyword_only if p.name != "progress"}
 
     @property
+    def photo_name(self) -> str | None:
+        """What its parameter for photos is called: "image", or "photos" if it takes several; None if it looks at none."""
+        return next((name for name in ("image", "photos") if name in self.parameters), None)
+
+    @property
     def takes_photo(self) -> bool:
         """Whether it looks at a photo, if only when there is one."""
-        return "image" in self.parameters
+        return self.photo_name is not None
 
     @property
     def needs_photo(self) -> bool:
         """Whether it cannot do without a photo."""
-        return self.takes_photo and self.parameters["image"].default is inspect.Parameter.empty
+        return self.takes_photo and self.parameters[self.photo_name].default is inspect.Parameter.empty
+
+
+def map_methods() -> list[str]:
+    """List the methods whose values are a map of what is important, in the order of the registry."""
+    return [name for name, entry in REGISTRY.items() if entry.important]
 
 
 def check_image_output(network: Network, layer: str, x_shape: tuple[int, ...]) -> None:
@@ -127,6 +168,8 @@ def visualizer(
     report: Callable[[int, int], Mapping[str, Any]] = lambda height, width: {},
     quick: Callable[[int, int], Mapping[str, Any]] | None = None,
     saves: tuple[str, ...] = (".png", ".npz"),
+    important: Important | None = None,
+    extra: str | None = None,
     name: str | None = None,
 ) -> Callable:
     """Register a method and make its public function.
@@ -147,6 +190,11 @@ def visualizer(
         The same for a report in a hurry; by default as `report`.
     saves : tuple of str
         How the names of files may end that its results can be saved as; with ".npy" if it may return a single array.
+    important : {"large", "low"}, optional
+        That the values (with several arrays, the first that is shown) are a map of what is important for the answer: (H, W), (H, W, 3),
+        or coarse, shown by an `Overlay`; and whether large sizes or low numbers mark it.
+    extra : str, optional
+        The extra that it needs, one of `EXTRAS`.
     name : str, optional
         The name on the command line; by default the function's, with hyphens.
 
@@ -162,25 +210,30 @@ def visualizer(
 
         @functools.wraps(method)
         def public(model, *positional, size=None, prepared=False, **options) -> Result:
+            if REGISTRY[command].lacks:
+                raise MinicnnError(REGISTRY[command].lacks)
             model = Model.of(model)
             bound = signature.bind(model, *positional, **options)
             bound.apply_defaults()
             arguments = bound.arguments
             for parameter in REGISTRY[command].options.values():
-                check_option(parameter, arguments[parameter.name])
+                check_option(parameter, arguments[parameter.name], map_methods())
             photo = arguments.get("image")
             if "image" in arguments:
                 _prepare_image(model, arguments, command, size, prepared)
+            if "photos" in arguments:
+                photo = _gather_photos(model, arguments, command, size, prepared)
             if "target" in arguments:
-                arguments["target"] = _resolve_target(model, arguments["image"], arguments["target"])
+                _find_target(model, arguments)
             if "layer" in arguments:
                 arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)
             return _finish(result, command, model, arguments, photo is not None, if_zero)
 
-        extra = PHOTO_PARAMETERS if "image" in signature.parameters else ()
-        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
-        REGISTRY[command] = Visualizer(command, public, signature.parameters, question, paper, report, quick or report, saves)
+        entry = Visualizer(command, public, signature.parameters, question, paper, report, quick or report, saves, important, extra)
+        for_photos = PHOTO_PARAMETERS if entry.takes_photo else ()
+        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *for_photos])
+        REGISTRY[command] = entry
         return public
 
     return register
@@ -197,7 +250,26 @@ def _prepare_image(model: Model, arguments: dict[str, Any], command: str, size, 
     model.check_memory(*arguments["image"].shape[1:], batch=arguments.get("batch_size", 1))
 
 
-def _resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
+def _gather_photos(model: Model, arguments: dict[str, Any], command: str, size, prepared: bool):
+    """Replace what was given by `Photos`; returns it if it is a single photo, or None."""
+    given = arguments["photos"]
+    if given is None:
+        raise ImageError(f"{command} got no photo; expected the path of a file or a folder, a PIL image, an array, or a list of them")
+    photos = arguments["photos"] = Photos(model, given, size, prepared)
+    model.check_memory(*photos.shape, batch=arguments.get("batch_size", 1))
+    return given if photos.single else None
+
+
+def _find_target(model: Model, arguments: dict[str, Any]) -> None:
+    """Replace the class that was asked for by its index; of photos, which are not read yet, only one that was named."""
+    if "photos" not in arguments:
+        arguments["target"] = resolve_target(model, arguments["image"], arguments["target"])
+    elif arguments["target"] is not None:
+        arguments["target"] = model.class_index(arguments["target"])
+
+
+def resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
+    """Return the index of a class, by default of the likeliest one for a prepared photo (1, H, W, 3)."""
     model.check_classifier(x.shape)
     return int(model.network(x)[0].argmax()) if target is None else model.class_index(target)
 
@@ -217,11 +289,14 @@ def _finish(
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise MinicnnError(f"{method} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values")
     found = list(result.warnings)
+    photos: Photos | None = arguments.get("photos")
+    if photos is not None and photos.skipped:
+        found.append(f"passed over {len(photos.skipped)} of {len(photos)} files: {'; '.join(photos.skipped.values())}")
     if not any(arrays[name].any() for name in result.displays):
         found.append(f"all values of {method} are zero: {if_zero}")
     for text in found:
         warnings.warn(text, stacklevel=3)
-    settings = {key: value for key, value in arguments.items() if key not in ("model", "image", "progress")}
+    settings = {key: value for key, value in arguments.items() if key not in ("model", "image", "photos", "progress")}
     settings.update(result.source)  # what the method chose itself
     source = {
         "method": method,
@@ -233,7 +308,11 @@ def _finish(
         "values_sha256": values_sha256(arrays),
     }
     x = arguments.get("image")
-    if x is not None:
+    if photos is not None:
+        x = photos[0] if photos.single else None
+        source["input"] = dict(zip(("height", "width"), photos.shape))
+        source |= {} if photos.single else {"photos": photos.files()}
+    elif x is not None:
         source["input"] = {"height": x.shape[1], "width": x.shape[2]}
     photo = model.deprocess(x)[0] if with_photo and model.preprocessing is not None else None
     exact = None if not with_photo else photo if _says_it_all(model, photo, x) else x

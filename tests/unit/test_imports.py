@@ -14,7 +14,7 @@ ROOT = Path(minicnn.__file__).parent
 # Each part may import the parts before it, never those after it.
 ORDER = [
     ["errors"],
-    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency"],
+    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency", "tables"],
     ["regularisers"],
     ["layers"],
     ["network"],

@@ -19,6 +19,7 @@ QUICK = {
     "window": {"layer": "conv2"},
     "receptive-field": {"layer": "conv2"},
     "class-model": {"steps": 3},
+    "compare": {"methods": ("saliency", "occlusion"), "steps": 2},
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
@@ -162,7 +163,7 @@ def test_the_signature_shows_what_may_be_passed(visualizer):
 def test_results_say_what_made_them(run, visualizer):
     source = run().source
     assert source["method"] == visualizer.name
-    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "image", "progress"}
+    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "image", "photos", "progress"}
     assert not visualizer.takes_photo or source["input"] == {"height": 30, "width": 46}
     assert source["algorithm"] == "auto" and set(source["versions"]) == {"minicnn", "numpy", "numba"}
     json.dumps(source, default=lambda number: number.item())

@@ -21,13 +21,14 @@ QUICK = {
     "intuition": {"filter": "sobel", "step": (1, 2)},
     "class-model": {"steps": 3, "seed": 4},
     "filters": {"first": 7},
+    "compare": {"methods": ("smoothgrad", "grad-cam"), "steps": 2, "seed": 3},
 }
 
 
 @pytest.mark.parametrize("name", REGISTRY)
 def test_every_method_again(name, model, panda, tmp_path):
     visualizer = REGISTRY[name]
-    photo = {"image": panda, "size": (40, 56)} if visualizer.takes_photo else {}
+    photo = {visualizer.photo_name: panda, "size": (40, 56)} if visualizer.takes_photo else {}
     result = visualizer.function(model, **photo, **QUICK.get(name, {}))
     result.save(tmp_path / "picture.png")
     again = minicnn.replay(tmp_path / "picture.png")
