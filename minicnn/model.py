@@ -84,6 +84,10 @@ class Model:
             raise MinicnnError(f"the model is a {type(model).__name__}; expected what minicnn.load(name) returns, or a Network")
         return cls(model) if isinstance(model, Network) else model
 
+    def with_network(self, network: Network) -> Model:
+        """Return a model of another network for the same photos and classes, whose weights come from no file."""
+        return Model(network, self.name, self.preprocessing, self.classes, self.input_size)
+
     @cached_property
     def weights_sha256(self) -> str | None:
         """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""

@@ -105,7 +105,7 @@ def _show(figure_part, axes, panel: Panel, with_scale: bool) -> None:
     shape = {"shrink": 0.4, "aspect": 40} if panel.large else {"shrink": 0.8, "aspect": 25}
     bar = figure_part.colorbar(scale, ax=axes, location="bottom", pad=0.02, extend=panel.beyond, **shape)
     bar.ax.tick_params(labelsize=6)
-    bar.locator = MaxNLocator(nbins=3)
+    bar.locator = MaxNLocator(nbins=3, steps=[1, 2, 5, 10])
     bar.set_label(panel.unit, fontsize=7, parse_math=False)
     if panel.colours is None:  # a photo has no scale, but keeps its place in the row
         bar.ax.set_visible(False)

@@ -12,6 +12,7 @@ from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.segment import segment
+from minicnn.visualizers.sanity import sanity
 from minicnn.visualizers.compare import compare
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
@@ -29,6 +30,7 @@ __all__ = [
     "occlusion",
     "receptive_field",
     "saliency",
+    "sanity",
     "segment",
     "smoothgrad",
     "window",
