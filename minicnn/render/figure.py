@@ -32,6 +32,9 @@ DASHES = ("-", "--", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), ":")
 LINE_MARKS = ("o", "s", "^", "D", "v", "P", "X")
 LEGEND_COLUMNS = 6
 
+#: Diagrams beside each other are no wider together, in inches.
+WIDEST = 10.0
+
 
 def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> np.ndarray:
     """Compose panels into one picture with a title, captions and colour bars.
@@ -133,7 +136,7 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
     """
     diagrams, lines, count = values.shape
     legend_rows = math.ceil(lines / LEGEND_COLUMNS) if shown.lines else 0
-    canvas = _canvas(4.4 * diagrams, 3.3 + 0.25 * legend_rows, "")
+    canvas = _canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows, "")
     places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else shown.at
     for axes, title, each in zip(canvas.subplots(1, diagrams, squeeze=False)[0], shown.diagrams, values, strict=True):
         for i, line in enumerate(each):

@@ -71,7 +71,7 @@ def compare(
         The class, by name or index. Default: each photo's likeliest.
     methods : list of str
         Methods that draw maps, with the settings of the quick report. Default: saliency, smoothgrad, integrated-gradients, grad-cam and
-        occlusion.
+        occlusion, of those that there are.
     steps : int
         In how many equal parts the pixels are taken away, or made sharp.
     output : {"logit", "probability", "log-probability"}

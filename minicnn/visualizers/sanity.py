@@ -23,7 +23,7 @@ Parameters = dict[str, np.ndarray]
 Randomise = Literal["initialisation", "permutation"]
 
 #: What is checked if nothing else is asked for, of those that there are.
-USUAL = ("saliency", "smoothgrad", "gradient-x-input", "grad-cam", "guided-backprop", "guided-grad-cam")
+USUAL = ("saliency", "gradient-x-input", "grad-cam", "guided-backprop", "guided-grad-cam")
 
 #: The verdict on a method, by the mean of all three measures over all steps: from so much similarity on it is the later one.
 VERDICTS = {
@@ -66,8 +66,8 @@ def sanity(
     target : str or int
         The class, by name or index, the same at every step. Default: the likeliest with the trained weights.
     methods : list of str
-        Methods that draw maps, with the settings of the quick report. Default: saliency, smoothgrad, gradient-x-input, grad-cam,
-        guided-backprop and guided-grad-cam.
+        Methods that draw maps, with the settings of the quick report. Default: saliency, gradient-x-input, grad-cam,
+        guided-backprop and guided-grad-cam, of those that there are.
     steps : int
         In how many steps the layers are randomised, each about as many layers. Default: one layer at a time.
     randomise : {"initialisation", "permutation"}
@@ -112,6 +112,7 @@ def sanity(
         f"Sanity check for {model.class_name(target)}: the maps while the weights become random",
         text=_in_words(names, similarity),
         table=rows,
+        beside_photo=False,
         source={"methods": names, "steps": len(layers) - 1},
         warnings=tuple(warnings),
     )

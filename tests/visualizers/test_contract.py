@@ -20,6 +20,7 @@ QUICK = {
     "receptive-field": {"layer": "conv2"},
     "class-model": {"steps": 3},
     "compare": {"methods": ("saliency", "occlusion"), "steps": 2},
+    "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2},
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
@@ -29,6 +30,8 @@ SIZE = (30, 46)
 
 @pytest.fixture(params=REGISTRY)
 def visualizer(request):
+    if REGISTRY[request.param].lacks:
+        pytest.skip(REGISTRY[request.param].lacks)
     return REGISTRY[request.param]
 
 
