@@ -1,8 +1,9 @@
-"""Writing files whole or not at all, and never over what is there unless asked."""
+"""Writing files whole or not at all, and never over what is there unless asked; and telling files apart."""
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import shutil
 import tempfile
@@ -21,6 +22,20 @@ def check_place(path: str | os.PathLike, overwrite: bool) -> None:
         raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
     if path.parent.exists() and not os.access(path.parent, os.W_OK):
         raise OutputError(f"cannot write {path}: {path.parent} is not writable; choose another place")
+
+
+def file_sha256(path: str | os.PathLike) -> str:
+    """Return the SHA-256 of a file in hexadecimal."""
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(1 << 20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def readable_name(path: str | os.PathLike) -> str:
+    """Return a file's name as text that can be shown and saved, also where it is not UTF-8."""
+    return os.fsencode(Path(path).name).decode("utf-8", "replace")
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -30,10 +31,12 @@ def he_initialised(network: Network, seed: int = 0) -> Network:
     K. He et al., "Delving Deep into Rectifiers", arXiv:1502.01852, equation 10.
     """
     generator = np.random.default_rng(seed)
-    parameters = {}
-    for name, arrays in network.parameters.items():
-        shape = arrays["weight"].shape
-        weight = generator.standard_normal(shape, dtype=np.float32)
-        weight *= np.float32(math.sqrt(2 / math.prod(shape[:-1])))
-        parameters[name] = {"weight": weight, "bias": np.zeros(shape[-1], np.float32)}
-    return network.with_parameters(parameters)
+    return network.with_parameters({name: he_parameters(arrays, generator) for name, arrays in network.parameters.items()})
+
+
+def he_parameters(parameters: Mapping[str, np.ndarray], generator: np.random.Generator) -> dict[str, np.ndarray]:
+    """Draw a layer's weight and bias, float32, of the same shapes; see `he_initialised`."""
+    shape = parameters["weight"].shape
+    weight = generator.standard_normal(shape, dtype=np.float32)
+    weight *= np.float32(math.sqrt(2 / math.prod(shape[:-1])))
+    return {"weight": weight, "bias": np.zeros(shape[-1], np.float32)}

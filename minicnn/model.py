@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Sequence
@@ -23,6 +22,7 @@ from minicnn.errors import (
     UnknownNameError,
     WeightFileError,
 )
+from minicnn.files import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax
@@ -84,16 +84,14 @@ class Model:
             raise MinicnnError(f"the model is a {type(model).__name__}; expected what minicnn.load(name) returns, or a Network")
         return cls(model) if isinstance(model, Network) else model
 
+    def with_network(self, network: Network) -> Model:
+        """Return a model of another network for the same photos and classes, whose weights come from no file."""
+        return Model(network, self.name, self.preprocessing, self.classes, self.input_size)
+
     @cached_property
     def weights_sha256(self) -> str | None:
         """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""
-        if self.weights_path is None:
-            return None
-        digest = hashlib.sha256()
-        with open(self.weights_path, "rb") as file:
-            while block := file.read(1 << 20):
-                digest.update(block)
-        return digest.hexdigest()
+        return None if self.weights_path is None else file_sha256(self.weights_path)
 
     @cached_property
     def trunk(self) -> Model:

@@ -10,13 +10,14 @@ import json
 import os
 import warnings
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from PIL import Image
 
 from minicnn.errors import ImageError, MinicnnError, WeightFileError
+from minicnn.files import file_sha256
 from minicnn.kernels import use_algorithm
 from minicnn.model import Model, load
 from minicnn.results import INPUT_TEXT, SOURCE_TEXT, Result
@@ -75,14 +76,16 @@ def _call(
     model = load(source["model"], weights)
     if model.weights_sha256 != source["weights_sha256"]:
         raise WeightFileError(f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}")
-    unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photos})
+    unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photo_parameters})
     if unknown or settings.get("resume") is not None:
         names = ", ".join(sorted(unknown)) or "resume"
         raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
     arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
     if photos:
         return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
-    if visualizer.needs_photo:
+    if "photos" in source:
+        arguments["photos"] = _found_again(source["photos"], path)
+    elif visualizer.needs_photo:
         raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
     if visualizer.takes_photo:
         arguments["size"] = (source["input"]["height"], source["input"]["width"])
@@ -92,6 +95,18 @@ def _call(
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
     """Turn what a picture holds of a photo into the network's input again."""
     return model.preprocessing.apply(photo)[None] if photo.dtype == np.uint8 and photo.ndim == 3 else photo
+
+
+def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathLike) -> list[str]:
+    """Return the paths of the photos that a picture was made from, all there and unchanged."""
+    if any(file["path"] is None for file in files):
+        raise MinicnnError(f"{path} was made from photos that came from no file, so it can be made again in Python only")
+    missing = [file["path"] for file in files if not os.path.isfile(file["path"])]
+    changed = [file["path"] for file in files if file["path"] not in missing and file_sha256(file["path"]) != file["sha256"]]
+    if missing or changed:
+        found = [f"{word}: {', '.join(paths)}" for word, paths in (("missing", missing), ("changed since then", changed)) if paths]
+        raise ImageError(f"the photos that {path} was made from are not as they were; {'; '.join(found)}")
+    return [file["path"] for file in files]
 
 
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:

@@ -17,9 +17,10 @@ from minicnn import render
 from minicnn.errors import OutputError
 from minicnn.files import check_place, write_file
 from minicnn.render.displays import Display
+from minicnn.tables import Row, as_csv
 
-#: The picture, one raw array, several raw arrays, animations.
-SUFFIXES = (".png", ".npy", ".npz", ".gif", ".mp4")
+#: The picture, one raw array, several raw arrays, animations, the table.
+SUFFIXES = (".png", ".npy", ".npz", ".gif", ".mp4", ".csv", ".json")
 
 #: The suffixes of a finished picture by itself.
 IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -41,6 +42,8 @@ class Result:
     title : str
     text : str
         What is better read than seen: numbers, a table.
+    table : sequence of dict
+        Rows of numbers to go on working with, {column: a word or a number}; empty if there are none.
     frames : sequence of uint8 arrays (H, W, 3)
         An animation of how the result came to be; empty if there is none.
     columns : int or None
@@ -65,6 +68,7 @@ class Result:
     show: Display | Mapping[str, Display]
     title: str
     text: str = ""
+    table: Sequence[Row] = ()
     frames: Sequence[np.ndarray] = ()
     columns: int | None = None
     beside_photo: bool = True
@@ -100,13 +104,14 @@ class Result:
         return render.figure(self.panels(), self.title, self.columns)
 
     def save(self, path: str | os.PathLike, overwrite: bool = False) -> None:
-        """Write the picture or the raw values, as the file's name says.
+        """Write the picture, the raw values, or the table, as the file's name says.
 
         Parameters
         ----------
         path : path
             ``.png`` for the picture (its texts say what made it, see `minicnn.replay`), ``.npy`` for the raw array, ``.npz`` for
-            several, or one called "values" (and "source", which says what made it), ``.gif`` or ``.mp4`` for the animation.
+            several, or one called "values" (and "source", which says what made it), ``.gif`` or ``.mp4`` for the animation, ``.csv`` for
+            the table, or ``.json`` for the table and what made it ({"source": ..., "rows": [...]}).
         overwrite : bool
             Whether a file that is there may be replaced.
 
@@ -125,8 +130,13 @@ class Result:
             content = _saved(np.save, self.values)
         elif suffix in (".gif", ".mp4") and len(self.frames):
             content = render.animation(self.frames, suffix)
+        elif suffix == ".csv" and self.table:
+            content = as_csv(self.table).encode()
+        elif suffix == ".json" and self.table:
+            content = (json.dumps({"source": self.source, "rows": self.table}, default=_as_python, indent=2) + "\n").encode()
         else:
-            expected = [".png", ".npz", *([] if several else [".npy"]), *((".gif", ".mp4") if len(self.frames) else ())]
+            expected = [".png", ".npz", *([] if several else [".npy"])]
+            expected += [*((".gif", ".mp4") if len(self.frames) else ()), *((".csv", ".json") if self.table else ())]
             raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(expected)}")
         write_file(path, content, overwrite)
 

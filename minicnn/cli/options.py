@@ -16,6 +16,7 @@ from minicnn.architectures import ARCHITECTURES
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.resources import shipped_photo
 from minicnn.results import Result
+from minicnn.tables import aligned
 
 SHIPPED = "shipped:"
 
@@ -43,6 +44,15 @@ class PhotoType(click.ParamType):
         return shipped_photo(value.removeprefix(SHIPPED)) if str(value).startswith(SHIPPED) else Path(value)
 
 
+class NamesType(click.ParamType):
+    """Names with commas between them, such as saliency,grad-cam."""
+
+    name = "NAME,NAME"
+
+    def convert(self, value, parameter, context):
+        return value if isinstance(value, tuple) else tuple(name.strip() for name in str(value).split(","))
+
+
 class IntegersType(click.ParamType):
     """Integers of at least 0 with commas between them, such as 10,12."""
 
@@ -59,6 +69,7 @@ class IntegersType(click.ParamType):
 
 
 photo_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False)
+photos_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False, metavar="[PHOTO|FOLDER]")
 model_option = click.option("--model", default="vgg16-gap", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}.")
 weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, for models without their own.")
 size_option = click.option(
@@ -142,8 +153,5 @@ def part_bars(parts: int) -> Iterator[Callable[[str, int, int], None]]:
 
 
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows of text in columns, the first flush left, the others flush right."""
-    widths = [max(len(row[i]) for row in [headings, *rows]) for i in range(len(headings))]
-    for row in [headings, *rows]:
-        cells = [row[0].ljust(widths[0])] + [cell.rjust(width) for cell, width in zip(row[1:], widths[1:])]
-        click.echo("  ".join(cells).rstrip())
+    """Print rows of text in columns."""
+    click.echo(aligned(headings, rows))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import os
 import re
 import typing
 from pathlib import Path
@@ -13,11 +14,13 @@ from docstring_parser import parse
 import minicnn.model
 from minicnn.cli.options import (
     IntegersType,
+    NamesType,
     PhotoType,
     algorithm_option,
     model_option,
     overwrite_option,
     photo_argument,
+    photos_argument,
     progress_bar,
     save_all,
     size_option,
@@ -29,11 +32,14 @@ from minicnn.visualizers.options import (
     FilePath,
     Index,
     Layers,
+    Method,
+    Methods,
     Position,
     SecondPhoto,
     Unit,
     base_annotation,
 )
+from minicnn.visualizers.registry import map_methods
 
 #: What each kind of file holds.
 FILE_KINDS = {
@@ -42,6 +48,8 @@ FILE_KINDS = {
     ".npz": "the raw values, several arrays",
     ".gif": "the animation",
     ".mp4": "the animation, smaller",
+    ".csv": "the table",
+    ".json": "the table and what made it",
 }
 
 
@@ -59,7 +67,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
             raise click.UsageError(f"--out and --image both name {image}; give each file a name of its own")
         loaded = minicnn.model.load(model, weights)
         if visualizer.takes_photo:
-            options |= {"image": photo, "size": size}
+            options |= {visualizer.photo_name: photo, "size": size}
         if "progress" not in visualizer.parameters:
             result = visualizer.function(loaded, **options)
         else:
@@ -84,6 +92,8 @@ def make_command(visualizer: Visualizer) -> click.Command:
         command = size_option(command)
     if "style" in visualizer.parameters:
         command = click.argument("style", type=PhotoType())(click.argument("photo", type=PhotoType())(command))
+    elif visualizer.photo_name == "photos":
+        command = photos_argument(command)
     elif visualizer.needs_photo:
         command = photo_argument(command)
     elif visualizer.takes_photo:
@@ -94,7 +104,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
 def _subject(photo: Path | None, model: str, options: dict[str, object]) -> str:
     """Name what the picture is about, for the default file name: the photo, or else the class, or else the model and the layer."""
     if photo is not None:
-        return photo.stem
+        return Path(os.path.abspath(photo)).stem  # of a folder such as "." or ".." too
     about = options.get("target") or "-".join(filter(None, [model, options.get("layer")]))
     return re.sub(r"[^\w.-]+", "-", str(about))
 
@@ -109,6 +119,9 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
         kind = click.Choice(typing.get_args(annotation))
     elif annotation in (Position, Unit):
         kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
+    elif annotation is Method:
+        kind = click.Choice(map_methods())
     else:
-        kind = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType(), Layers: str}.get(annotation, annotation)
+        kinds = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType(), Layers: str, Methods: NamesType()}
+        kind = kinds.get(annotation, annotation)
     return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

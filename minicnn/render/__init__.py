@@ -16,6 +16,7 @@ from minicnn.render.displays import (
 )
 from minicnn.render.figure import bars, figure
 from minicnn.render.files import animation, check_video_encoder, jpeg, png
+from minicnn.render.grid import Grid
 from minicnn.render.marks import Marks
 from minicnn.render.panel import Panel, colour, gradient_stops, stretch
 from minicnn.render.tiles import Pictures, Tiles
@@ -23,6 +24,7 @@ from minicnn.render.tiles import Pictures, Tiles
 __all__ = [
     "Curve",
     "Display",
+    "Grid",
     "Map",
     "Marks",
     "Numbers",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -22,6 +23,9 @@ from minicnn.render.panel import (
 #: How strongly an overlay covers the photo, 0 to 1.
 OVERLAY_STRENGTH = 0.55
 
+#: The ground under what is transparent: the side of its squares in pixels, and their greys.
+CHEQUER, CHEQUER_GREYS = 8, (200, 240)
+
 #: Side of a matrix whose cells hold numbers, in pixels, about; and the smallest and largest letters.
 NUMBERS_SIDE = 264
 SMALLEST_LETTERS, LARGEST_LETTERS = 9, 22
@@ -35,9 +39,12 @@ class Display(Protocol):
 
 @dataclass(frozen=True)
 class Photo:
-    """RGB pixels, float or integer (H, W, 3), 0 to 255, shown as they are."""
+    """RGB pixels, float or integer (H, W, 3), 0 to 255, shown as they are; with transparency, (H, W, 4), over a chequered ground."""
 
     def panels(self, values, caption, photo):
+        if values.shape[2] == 4:
+            opaque = values[..., 3:] / 255
+            values = opaque * values[..., :3] + (1 - opaque) * _chequered(*values.shape[:2])
         return [Panel(caption, np.clip(np.rint(values), 0, 255).astype(np.uint8))]
 
 
@@ -108,22 +115,26 @@ class Overlay:
         The part of the photo that the map covers, in pixels; None for all of it.
     raw : bool
         Whether to show the map's own cells beside it.
+    bright : bool
+        Whether the colours go from 0 to what `largest_shown` says, as maps with a few large numbers need.
     """
 
     unit: str = ""
     extent: tuple[float, float, float, float] | None = None
     raw: bool = False
+    bright: bool = False
 
     def panels(self, values, caption, photo):
-        low, high = float(values.min()), float(values.max())
-        cells = Panel("grid", colour(values, OVERLAY_COLOURS, low, high), OVERLAY_COLOURS, low, high, self.unit)
+        low, high = (0.0, largest_shown(values)) if self.bright else (float(values.min()), float(values.max()))
+        scale = {"colours": OVERLAY_COLOURS, "low": low, "high": high, "unit": self.unit, "beyond": "max" if values.max() > high else "neither"}
+        cells = Panel("grid", colour(values, OVERLAY_COLOURS, low, high), **scale)
         if photo is None:
             return [cells]
         height, width = photo.shape[:2]
         heat = colour(stretch(values, height, width, self.extent), OVERLAY_COLOURS, low, high)
         grey = photo.mean(axis=2, keepdims=True)
         mixed = np.rint(OVERLAY_STRENGTH * heat + (1 - OVERLAY_STRENGTH) * grey).astype(np.uint8)
-        over = Panel(caption, mixed, OVERLAY_COLOURS, low, high, self.unit)
+        over = Panel(caption, mixed, **scale)
         return [over, cells] if self.raw else [over]
 
 
@@ -152,15 +163,39 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Curve:
-    """A line over steps, (N,)."""
+    """A line over steps, (N,); several named ones, (lines, N); or several diagrams of them beside each other, (diagrams, lines, N).
+
+    Attributes
+    ----------
+    unit : str
+    steps : str
+        What the steps are.
+    lines, diagrams : sequence of str
+        Their names.
+    at : sequence of float or str, or None
+        Where the steps are, or what they are called; None for 1, 2, ...
+    low, high : float or None
+        The ends of the vertical axis; None for what fits.
+    """
 
     unit: str = ""
     steps: str = "step"
+    lines: Sequence[str] = ()
+    diagrams: Sequence[str] = ("",)
+    at: Sequence[float] | Sequence[str] | None = None
+    low: float | None = None
+    high: float | None = None
 
     def panels(self, values, caption, photo):
-        from minicnn.render.figure import curve
+        from minicnn.render.figure import curves
 
-        return [Panel(caption, curve(values, self.steps, self.unit))]
+        return [Panel(caption, curves(np.array(values, ndmin=3), self), large=bool(self.lines))]
+
+
+def _chequered(height: int, width: int) -> np.ndarray:
+    """Make a board of light and dark squares, (height, width, 1)."""
+    rows, columns = np.arange(height)[:, None] // CHEQUER, np.arange(width) // CHEQUER
+    return np.where((rows + columns) % 2, *CHEQUER_GREYS)[..., None]
 
 
 def around_grey(values: np.ndarray, limit: float) -> np.ndarray:

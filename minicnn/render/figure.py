@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from minicnn.render.panel import Panel
+
+if TYPE_CHECKING:
+    from minicnn.render.displays import Curve
 
 DOTS_PER_INCH = 120
 
@@ -18,8 +23,17 @@ MARGIN = 0.6
 #: What a letter of the title takes, on average, in inches.
 TITLE_LETTER = 0.082
 
-#: The colour of bars and curves.
+#: The colour of bars and of a single curve.
 INK = "#31688e"
+
+#: The looks of several curves: colours by Okabe and Ito, which the colour-blind can tell apart, and dashes and marks for greyscale.
+LINE_COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
+DASHES = ("-", "--", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), ":")
+LINE_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+LEGEND_COLUMNS = 6
+
+#: Diagrams beside each other are no wider together, in inches.
+WIDEST = 10.0
 
 
 def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> np.ndarray:
@@ -94,7 +108,7 @@ def _show(figure_part, axes, panel: Panel, with_scale: bool) -> None:
     shape = {"shrink": 0.4, "aspect": 40} if panel.large else {"shrink": 0.8, "aspect": 25}
     bar = figure_part.colorbar(scale, ax=axes, location="bottom", pad=0.02, extend=panel.beyond, **shape)
     bar.ax.tick_params(labelsize=6)
-    bar.locator = MaxNLocator(nbins=3)
+    bar.locator = MaxNLocator(nbins=3, steps=[1, 2, 5, 10])
     bar.set_label(panel.unit, fontsize=7, parse_math=False)
     if panel.colours is None:  # a photo has no scale, but keeps its place in the row
         bar.ax.set_visible(False)
@@ -115,18 +129,51 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str) -> np.ndarra
     return _pixels(canvas)
 
 
-def curve(values: np.ndarray, steps: str, unit: str) -> np.ndarray:
-    """Draw numbers over steps 1, 2, ... as a line; returns RGB pixels, uint8, three quarters as high as wide."""
+def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
+    """Draw diagrams (diagrams, lines, N) beside each other, as the display says, with one legend for all; returns RGB pixels, uint8.
+
+    Lines differ in dashes and marks, too, for those who see no colours.
+    """
+    diagrams, lines, count = values.shape
+    legend_rows = math.ceil(lines / LEGEND_COLUMNS) if shown.lines else 0
+    canvas = _canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows, "")
+    places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else shown.at
+    for axes, title, each in zip(canvas.subplots(1, diagrams, squeeze=False)[0], shown.diagrams, values, strict=True):
+        for i, line in enumerate(each):
+            style = {"color": INK} if not shown.lines else _line_style(i, count)
+            axes.plot(places, line, label=shown.lines[i] if shown.lines else None, **style)
+        axes.set_title(title, fontsize=9, parse_math=False)
+        axes.set_xlabel(shown.steps, parse_math=False)
+        axes.set_ylabel(shown.unit, parse_math=False)
+        axes.set_ylim(shown.low, shown.high)
+        axes.grid(alpha=0.3)
+        _name_steps(axes, places, shown)
+    if shown.lines:
+        handles, names = axes.get_legend_handles_labels()
+        canvas.legend(handles, names, loc="outside lower center", ncols=min(lines, LEGEND_COLUMNS), fontsize=8, handlelength=3.5)
+    return _pixels(canvas)
+
+
+def _line_style(i: int, count: int) -> dict[str, object]:
+    """Choose how the i-th of several lines of `count` points looks."""
+    return {
+        "color": LINE_COLOURS[i % len(LINE_COLOURS)],
+        "linestyle": DASHES[i % len(DASHES)],
+        "marker": LINE_MARKS[i % len(LINE_MARKS)],
+        "markersize": 4.5,
+        "markevery": max(1, count // 8),
+        "linewidth": 1.4,
+    }
+
+
+def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
+    """Write under the horizontal axis what its steps are."""
     from matplotlib.ticker import MaxNLocator
 
-    canvas = _canvas(4.4, 3.3, "")
-    axes = canvas.add_subplot()
-    axes.plot(np.arange(1, len(values) + 1), values, color=INK)
-    axes.set_xlabel(steps, parse_math=False)
-    axes.set_ylabel(unit, parse_math=False)
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
-    axes.grid(alpha=0.3)
-    return _pixels(canvas)
+    if shown.at is None:
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    elif isinstance(shown.at[0], str):
+        axes.set_xticks(places, shown.at, rotation=90, fontsize=7, parse_math=False)
 
 
 def _canvas(width: float, height: float, title: str):

@@ -58,7 +58,7 @@ class Tiles:
             return each.panels(np.moveaxis(values, 3, 1).reshape(-1, *values.shape[1:3]), caption, photo)
         limit = largest_shown(np.abs(values))
         side = min(max(math.sqrt(AREA / len(values)), SMALLEST), LARGEST)
-        tiles = [_sized(tile, side) for tile in values]
+        tiles = [sized(tile, side) for tile in values]
         if values.ndim == 4:
             caption = f"{caption} (grey is 0, full colour {limit:.3g})"
             return [Panel(caption, _arranged([around_grey(tile, limit) for tile in tiles], self.labels, self.marked), large=True)]
@@ -112,7 +112,7 @@ def _arranged(
     return np.asarray(sheet)
 
 
-def _sized(tile: np.ndarray, wanted: float) -> np.ndarray:
+def sized(tile: np.ndarray, wanted: float) -> np.ndarray:
     """Bring a tile to about the wanted size: enlarge its pixels, or average over them."""
     side = max(tile.shape[:2])
     if side <= wanted:

@@ -17,7 +17,7 @@ from docstring_parser import parse
 
 from minicnn import render
 from minicnn.errors import UnknownNameError
-from minicnn.files import staged_folder
+from minicnn.files import readable_name, staged_folder
 from minicnn.images import Photo
 from minicnn.model import Model
 from minicnn.resources import PHOTO_CREDITS, shipped_photo
@@ -155,7 +155,7 @@ def write_report(
 
 
 def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_style: bool = False) -> list[str]:
-    """Choose methods by name, in the order of the page.
+    """Choose methods by name, in the order of the page, without those that lack something to run.
 
     Raises
     ------
@@ -167,7 +167,7 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
         if name in only and "style" in REGISTRY[name].parameters and not with_style:
             raise UnknownNameError(f"{name} needs a second photo; give one as the style")
-    possible = [name for name in REGISTRY if with_style or "style" not in REGISTRY[name].parameters]
+    possible = [name for name, entry in REGISTRY.items() if (with_style or "style" not in entry.parameters) and not entry.lacks]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
@@ -192,7 +192,7 @@ def _section(
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.needs_photo:
-        arguments |= {"image": x, "prepared": True}
+        arguments |= {visualizer.photo_name: x, "prepared": True}
     elif visualizer.takes_photo:
         arguments |= {"size": x.shape[1:3]}
     result = visualizer.function(model, **arguments)
@@ -236,6 +236,7 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times) 
         unsure=model.unsure(top),
         target_name=target_name,
         chapters=_chapters(sections),
+        left_out=[entry.lacks for entry in REGISTRY.values() if entry.lacks],
         times=times,
         version=metadata.version("minicnn-numpy"),
     )
@@ -250,10 +251,8 @@ def _chapters(sections: Sequence[Section]) -> dict[str, list[Section]]:
 
 
 def _readable_name(photo: Photo) -> str:
-    """Name a photo on the page; of file names that are not UTF-8, what can be shown."""
-    if not isinstance(photo, (str, os.PathLike)):
-        return "the photo"
-    return os.fsencode(Path(photo).name).decode("utf-8", "replace")
+    """Name a photo on the page."""
+    return readable_name(photo) if isinstance(photo, (str, os.PathLike)) else "the photo"
 
 
 def _credit(photo: Photo) -> str | None:

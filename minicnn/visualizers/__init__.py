@@ -12,6 +12,9 @@ from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.grad_cam import grad_cam
 from minicnn.visualizers.occlusion import occlusion
+from minicnn.visualizers.segment import segment
+from minicnn.visualizers.sanity import sanity
+from minicnn.visualizers.compare import compare
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.filter_model import filter_model
 from minicnn.visualizers.deep_dream import deep_dream
@@ -24,6 +27,7 @@ __all__ = [
     "Visualizer",
     "channels",
     "class_model",
+    "compare",
     "deep_dream",
     "filter_model",
     "filters",
@@ -34,6 +38,8 @@ __all__ = [
     "occlusion",
     "receptive_field",
     "saliency",
+    "sanity",
+    "segment",
     "smoothgrad",
     "style_transfer",
     "texture",

@@ -18,6 +18,7 @@ from minicnn.visualizers.saliency import Output
     paper="R. R. Selvaraju et al., arXiv:1610.02391, equations 1 and 2",
     if_zero="at this layer nothing speaks for the class anywhere; its channels are off, or all count against it",
     saves=(".png", ".npy", ".npz"),
+    important="large",
 )
 def grad_cam(
     model: Model, image, target: str | int | None = None, layer: str | None = None, *, output: Output = "logit"

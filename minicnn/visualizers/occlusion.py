@@ -38,6 +38,7 @@ def _share_of_side(height: int, width: int, patch: float, stride: float) -> dict
     report=lambda height, width: _share_of_side(height, width, 1 / 4, 1 / 14),
     quick=lambda height, width: _share_of_side(height, width, 1 / 3, 1 / 8),
     saves=(".png", ".npy", ".npz"),
+    important="low",
 )
 def occlusion(
     model: Model,

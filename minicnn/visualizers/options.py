@@ -15,6 +15,9 @@
     SecondPhoto         a photo, prepared as the image is                      --guide flowers.jpg
     Layers              layers with weights: text, names, or {name: weight};   --layers relu4_3,relu5_1=0.5
                         `layer_weights` reads them
+    Method              the name of a method that draws a map of what is       --method grad-cam
+                        important: `registry.map_methods`
+    Methods             several of them                                        --methods saliency,grad-cam
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -40,6 +43,8 @@ Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
 SecondPhoto = NewType("SecondPhoto", object)
 Layers = NewType("Layers", object)
+Method = NewType("Method", str)
+Methods = NewType("Methods", tuple)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -53,8 +58,8 @@ def base_annotation(parameter: inspect.Parameter) -> Any:
     return annotation
 
 
-def check_option(parameter: inspect.Parameter, value: Any) -> None:
-    """Raise MinicnnError unless the value is what the parameter's annotation says."""
+def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str]) -> None:
+    """Raise MinicnnError unless the value is what the parameter's annotation says; `methods` are those that `Method` may name."""
     if value is None and parameter.default is None:
         return
     annotation = base_annotation(parameter)
@@ -71,6 +76,11 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         right, expected = isinstance(value, (str, list, tuple, Mapping)), "names of layers, such as relu4_3,relu5_1=0.5"
     elif annotation is FilePath:
         right, expected = isinstance(value, (str, os.PathLike)), "the path of a file"
+    elif annotation is Method:
+        right, expected = value in methods, f"a method that draws a map: {', '.join(methods)}"
+    elif annotation is Methods:
+        right = isinstance(value, (tuple, list)) and len(value) > 0 and all(name in methods for name in value)
+        expected = f"some of {', '.join(methods)}"
     elif annotation in (Position, Unit):
         lengths = {2} if annotation is Position else {1, 2, 3}
         right = isinstance(value, (tuple, list)) and len(value) in lengths and all(_is_integer(item, 0) for item in value)

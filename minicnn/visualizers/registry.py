@@ -10,14 +10,18 @@ The function's signature is its interface everywhere. Positional names come from
     model   a `Model`; a bare `Network` too, for images that are already prepared
     image   a photo, or a prepared array with ``prepared=True``; inside: array (1, H, W, 3).
             If its default is None it may be left out, and is then a plain image of zeros.
-    target  a class name or index, by default the likeliest class; inside: the index
     style   a second photo, inside: array (1, H', W', 3)
+    photos  in place of `image`: one photo, a list of photos, or the path of a folder; inside:
+            `Photos`, which prepares one at a time
+    target  a class name or index, by default the likeliest class; inside: the index. With `photos`
+            it is None if each photo's own likeliest class is meant: see `resolve_target`.
     layer   a layer's name, by default the last convolution (after its ReLU)
     ======  ==================================================================================
 
 Keyword-only parameters are the method's own options and become flags; `minicnn.visualizers.options` says which annotations there are.
 Other values are refused before the method runs. Two names are special: `seed`, for everything random, and `progress`, a function
-(done, total) that is called along the way.
+(done, total) that is called along the way. Methods that draw maps of what is important are registered with `important`; other methods
+can then work on their maps (`minicnn.visualizers.maps`).
 """
 
 from __future__ import annotations
@@ -25,9 +29,10 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import importlib.util
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import metadata
 from typing import Any, Literal
@@ -40,20 +45,33 @@ from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
 from minicnn.visualizers.options import SecondPhoto, base_annotation, check_option
+from minicnn.visualizers.photos import Photos
 
 #: Called as progress(done, total) while a long method runs.
 Progress = Callable[[int, int], None]
 
 #: The questions that the visualizers answer, in the order in which they teach.
-Question = Literal["What is a filter?", "What do the layers see?", "What mattered for this answer?", "What does the network dream of?"]
+Question = Literal[
+    "What is a filter?",
+    "What do the layers see?",
+    "What mattered for this answer?",
+    "Can the maps be trusted?",
+    "What does the network dream of?",
+]
+
+#: Which numbers of a map mark what is important for the answer: those large in size, whatever their sign, or those that are low.
+Important = Literal["large", "low"]
 
 REGISTRY: dict[str, Visualizer] = {}
 
-#: What the public function of a method with an image has on top of the method's own parameters.
+#: What the public function of a method with a photo has on top of the method's own parameters.
 PHOTO_PARAMETERS = (
     inspect.Parameter("size", inspect.Parameter.KEYWORD_ONLY, default=None),
     inspect.Parameter("prepared", inspect.Parameter.KEYWORD_ONLY, default=False),
 )
+
+#: What methods need that is not installed with the rest: the module, by the extra of the distribution that installs it.
+EXTRAS = {"segment": "cv2"}
 
 #: The packages whose versions a result records.
 RECORDED = {"minicnn": "minicnn-numpy", "numpy": "numpy", "numba": "numba"}
@@ -83,6 +101,10 @@ class Visualizer:
         Which of its arrays is a picture in itself.
     whole : int or None
         For methods that work on the whole photo: the longer side by default, in pixels.
+    important : {"large", "low"} or None
+        If its values are a map of what is important, which of them mark it.
+    extra : str or None
+        The extra that it needs, one of `EXTRAS`.
     """
 
     name: str
@@ -95,6 +117,15 @@ class Visualizer:
     saves: tuple[str, ...]
     image: str | None
     whole: int | None
+    important: Important | None
+    extra: str | None
+
+    @property
+    def lacks(self) -> str | None:
+        """What is to be installed before it can run, in a sentence; None if nothing is."""
+        if self.extra is None or importlib.util.find_spec(EXTRAS[self.extra]) is not None:
+            return None
+        return f"{self.name} needs the module {EXTRAS[self.extra]}, which is not installed: pip install 'minicnn-numpy[{self.extra}]'"
 
     @property
     def options(self) -> dict[str, inspect.Parameter]:
@@ -103,20 +134,30 @@ class Visualizer:
         return {p.name: p for p in keyword_only if p.name != "progress"}
 
     @property
-    def photos(self) -> list[str]:
-        """The parameters that take photos: the image and others."""
+    def photo_parameters(self) -> list[str]:
+        """The parameters that take photos."""
         optional = [name for name, parameter in self.options.items() if base_annotation(parameter) is SecondPhoto]
-        return [name for name in ("image", "style") if name in self.parameters] + optional
+        return [name for name in ("image", "photos", "style") if name in self.parameters] + optional
+
+    @property
+    def photo_name(self) -> str | None:
+        """What its parameter for photos is called: "image", or "photos" if it takes several; None if it looks at none."""
+        return next((name for name in ("image", "photos") if name in self.parameters), None)
 
     @property
     def takes_photo(self) -> bool:
         """Whether it looks at a photo, if only when there is one."""
-        return "image" in self.parameters
+        return self.photo_name is not None
 
     @property
     def needs_photo(self) -> bool:
         """Whether it cannot do without a photo."""
-        return self.takes_photo and self.parameters["image"].default is inspect.Parameter.empty
+        return self.takes_photo and self.parameters[self.photo_name].default is inspect.Parameter.empty
+
+
+def map_methods() -> list[str]:
+    """List the methods whose values are a map of what is important, in the order of the registry."""
+    return [name for name, entry in REGISTRY.items() if entry.important]
 
 
 def check_image_output(network: Network, layer: str, x_shape: tuple[int, ...]) -> None:
@@ -140,6 +181,8 @@ def visualizer(
     report: Callable[[int, int], Mapping[str, Any]] = lambda height, width: {},
     quick: Callable[[int, int], Mapping[str, Any]] | None = None,
     saves: tuple[str, ...] = (".png", ".npz"),
+    important: Important | None = None,
+    extra: str | None = None,
     name: str | None = None,
     image: str | None = None,
     whole: int | None = None,
@@ -162,6 +205,11 @@ def visualizer(
         The same for a report in a hurry; by default as `report`.
     saves : tuple of str
         How the names of files may end that its results can be saved as; with ".npy" if it may return a single array.
+    important : {"large", "low"}, optional
+        That the values (with several arrays, the first that is shown) are a map of what is important for the answer: (H, W), (H, W, 3),
+        or coarse, shown by an `Overlay`; and whether large sizes or low numbers mark it.
+    extra : str, optional
+        The extra that it needs, one of `EXTRAS`.
     name : str, optional
         The name on the command line; by default the function's, with hyphens.
     image : str, optional
@@ -182,29 +230,31 @@ def visualizer(
 
         @functools.wraps(method)
         def public(model, *positional, size=None, prepared=False, **options) -> Result:
+            if entry.lacks:
+                raise MinicnnError(entry.lacks)
             model = Model.of(model)
             bound = signature.bind(model, *positional, **options)
             bound.apply_defaults()
             arguments = bound.arguments
-            for parameter in REGISTRY[command].options.values():
-                check_option(parameter, arguments[parameter.name])
-            entry = REGISTRY[command]
+            for parameter in entry.options.values():
+                check_option(parameter, arguments[parameter.name], map_methods())
             model = arguments["model"] = model if entry.whole is None else model.trunk
-            given = {photo: arguments[photo] for photo in entry.photos if arguments[photo] is not None}
-            for photo in entry.photos:
+            given = [photo for photo in entry.photo_parameters if arguments[photo] is not None]
+            for photo in entry.photo_parameters:
                 _prepare_photo(entry, model, arguments, photo, size, prepared)
             if "target" in arguments:
-                arguments["target"] = _resolve_target(model, arguments["image"], arguments["target"])
+                _find_target(model, arguments)
             if "layer" in arguments:
                 arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)
             return _finish(result, entry, model, arguments, given, if_zero)
 
-        extra = PHOTO_PARAMETERS if "image" in signature.parameters else ()
-        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *extra])
-        REGISTRY[command] = Visualizer(
-            command, public, signature.parameters, question, paper, report, quick or report, saves, image, whole
+        entry = Visualizer(
+            command, public, signature.parameters, question, paper, report, quick or report, saves, image, whole, important, extra
         )
+        for_photos = PHOTO_PARAMETERS if entry.takes_photo else ()
+        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *for_photos])
+        REGISTRY[command] = entry
         return public
 
     return register
@@ -217,6 +267,10 @@ def _prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], n
         raise ImageError(f"{entry.name} got no photo ({name}); expected the path of a file, a PIL image, or an array")
     if photo is None and name != "image":
         return
+    if name == "photos":
+        arguments[name] = Photos(model, photo, size, prepared)
+        model.check_memory(*arguments[name].shape, batch=arguments.get("batch_size", 1))
+        return
     if photo is None and arguments.get("target", "") is None:
         raise MinicnnError(f"{entry.name} needs a class to show (target) if there is no photo; give its name or index")
     if entry.whole is not None and size is None and not prepared:
@@ -227,7 +281,16 @@ def _prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], n
     model.check_memory(*arguments[name].shape[1:], batch=arguments.get("batch_size", 1))
 
 
-def _resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
+def _find_target(model: Model, arguments: dict[str, Any]) -> None:
+    """Replace the class that was asked for by its index; of photos, which are not read yet, only one that was named."""
+    if "photos" not in arguments:
+        arguments["target"] = resolve_target(model, arguments["image"], arguments["target"])
+    elif arguments["target"] is not None:
+        arguments["target"] = model.class_index(arguments["target"])
+
+
+def resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
+    """Return the index of a class, by default of the likeliest one for a prepared photo (1, H, W, 3)."""
     model.check_classifier(x.shape)
     return int(model.network(x)[0].argmax()) if target is None else model.class_index(target)
 
@@ -240,18 +303,21 @@ def _resolve_layer(model: Model, layer: str | None, choose: Callable[[Network], 
 
 
 def _finish(
-    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Mapping[str, Any], if_zero: str
+    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Sequence[str], if_zero: str
 ) -> Result:
     """Add to a bare result what the network saw, what made it, and what is odd about it."""
     arrays = result.arrays
     if not all(np.isfinite(array).all() for array in arrays.values()):
         raise MinicnnError(f"{entry.name} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values")
     found = list(result.warnings)
+    photos: Photos | None = arguments.get("photos")
+    if photos is not None and photos.skipped:
+        found.append(f"passed over {len(photos.skipped)} of {len(photos)} files: {'; '.join(photos.skipped.values())}")
     if not any(arrays[name].any() for name in result.displays):
         found.append(f"all values of {entry.name} are zero: {if_zero}")
     for text in found:
         warnings.warn(text, stacklevel=3)
-    settings = {key: value for key, value in arguments.items() if key not in ("model", "progress", *entry.photos)}
+    settings = {key: value for key, value in arguments.items() if key not in ("model", "progress", *entry.photo_parameters)}
     settings.update(result.source)  # what the method chose itself
     source = {
         "method": entry.name,
@@ -262,11 +328,17 @@ def _finish(
         "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
         "values_sha256": values_sha256(arrays),
     }
+    inputs = {name: arguments[name] for name in given}
     x = arguments.get("image")
     if x is not None:
         source["input"] = {"height": x.shape[1], "width": x.shape[2]}
-    photo = model.deprocess(x)[0] if "image" in given and model.preprocessing is not None else None
-    inputs = {name: _smallest(model, arguments[name]) for name in given}
+    if photos is not None:
+        x = inputs["photos"] = photos[0] if photos.single else None
+        source["input"] = dict(zip(("height", "width"), photos.shape))
+        source |= {} if photos.single else {"photos": photos.files()}
+    shown = {entry.photo_name} & set(given) and x is not None and model.preprocessing is not None
+    photo = model.deprocess(x)[0] if shown else None
+    inputs = {name: _smallest(model, array) for name, array in inputs.items() if array is not None}
     return dataclasses.replace(result, image=entry.image, photo=photo, inputs=inputs, source=source, warnings=tuple(found))
 
 

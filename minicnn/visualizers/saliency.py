@@ -21,6 +21,7 @@ Output = Literal["logit", "probability", "log-probability"]
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 3.1",
     if_zero="no pixel changes the score; every path to the image is blocked by ReLUs that are off, or a probability is saturated",
     saves=(".png", ".npy", ".npz"),
+    important="large",
 )
 def saliency(
     model: Model,

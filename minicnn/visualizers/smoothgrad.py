@@ -32,6 +32,7 @@ Variant = Literal["mean", "squared", "vargrad"]
     report=lambda height, width: {"samples": 20},
     quick=lambda height, width: {"samples": 6},
     saves=(".png", ".npy", ".npz"),
+    important="large",
 )
 def smoothgrad(
     model: Model,

@@ -14,7 +14,7 @@ ROOT = Path(minicnn.__file__).parent
 # Each part may import the parts before it, never those after it.
 ORDER = [
     ["errors"],
-    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency", "resampling", "transforms", "optimisers"],
+    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency", "resampling", "transforms", "optimisers", "tables"],
     ["regularisers"],
     ["layers"],
     ["network"],

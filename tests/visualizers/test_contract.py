@@ -24,6 +24,8 @@ QUICK = {
     "deep-dream": {"steps": 3},
     "texture": {"steps": 3},
     "style-transfer": {"steps": 3},
+    "compare": {"methods": ("saliency", "occlusion"), "steps": 2},
+    "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2},
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
@@ -33,6 +35,8 @@ SIZE = (30, 46)
 
 @pytest.fixture(params=REGISTRY)
 def visualizer(request):
+    if REGISTRY[request.param].lacks:
+        pytest.skip(REGISTRY[request.param].lacks)
     return REGISTRY[request.param]
 
 
@@ -172,7 +176,7 @@ def test_the_signature_shows_what_may_be_passed(visualizer):
 def test_results_say_what_made_them(run, visualizer):
     source = run().source
     assert source["method"] == visualizer.name
-    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "progress", *visualizer.photos}
+    assert set(source["settings"]) == set(visualizer.parameters) - {"model", "progress", *visualizer.photo_parameters}
     assert not visualizer.takes_photo or source["input"] == {"height": 30, "width": 46}
     assert source["algorithm"] == "auto" and set(source["versions"]) == {"minicnn", "numpy", "numba"}
     json.dumps(source, default=lambda number: number.item())

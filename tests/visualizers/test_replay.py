@@ -26,13 +26,16 @@ QUICK = {
     "deep-dream": {"steps": 3, "layers": "relu2_1=0.5,relu1_1", "guide": minicnn.shipped_photo("moose"), "octaves": 2, "seed": 3},
     "texture": {"steps": 3, "layers": {"relu2_1": 2.0}, "seed": 3},
     "style-transfer": {"steps": 3, "style": minicnn.shipped_photo("moose"), "start": "noise", "preserve_colour": True, "seed": 3},
+    "compare": {"methods": ("smoothgrad", "grad-cam"), "steps": 2, "seed": 3},
+    "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2, "randomise": "permutation", "seed": 6},
+    "segment": {"method": "grad-cam", "foreground": 0.9, "seed": 1},
 }
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", [name for name, visualizer in REGISTRY.items() if not visualizer.lacks])
 def test_every_method_again(name, model, panda, tmp_path):
     visualizer = REGISTRY[name]
-    photo = {"image": panda, "size": (40, 56)} if visualizer.takes_photo else {}
+    photo = {visualizer.photo_name: panda, "size": (40, 56)} if visualizer.takes_photo else {}
     result = visualizer.function(model, **photo, **QUICK.get(name, {}))
     result.save(tmp_path / "picture.png")
     again = minicnn.replay(tmp_path / "picture.png")
@@ -56,6 +59,26 @@ def test_an_input_that_is_no_photo(model, panda, tmp_path):
     result = minicnn.saliency(model, x, prepared=True)
     result.save(tmp_path / "picture.png")
     assert np.array_equal(minicnn.replay(tmp_path / "picture.png").values, result.values)
+
+
+def test_a_folder_is_read_again(model, panda, tmp_path):
+    """Its picture says which files they were, and replay says which are gone or changed."""
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    for name in ("a.jpg", "b.jpg"):
+        (folder / name).write_bytes(panda.read_bytes())
+    result = minicnn.compare(model, folder, methods=["saliency"], steps=2, size=40)
+    result.save(tmp_path / "picture.png")
+    again = minicnn.replay(tmp_path / "picture.png")
+    assert np.array_equal(again.values["scores"], result.values["scores"]) and not again.warnings
+    (folder / "a.jpg").unlink()
+    (folder / "b.jpg").write_bytes(minicnn.shipped_photo("moose").read_bytes())
+    with pytest.raises(ImageError, match=r"missing: .*a\.jpg; changed since then: .*b\.jpg"):
+        minicnn.replay(tmp_path / "picture.png")
+    arrays = [np.asarray(Image.open(panda))]
+    minicnn.compare(model, arrays, methods=["saliency"], steps=2, size=40).save(tmp_path / "arrays.png")
+    with pytest.raises(MinicnnError, match="in Python only"):
+        minicnn.replay(tmp_path / "arrays.png")
 
 
 @pytest.fixture(scope="module")
