@@ -31,6 +31,7 @@ from minicnn.visualizers import Visualizer
 from minicnn.visualizers.options import (
     FilePath,
     Index,
+    Indices,
     Layers,
     Method,
     Methods,
@@ -119,6 +120,8 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
         kind = click.Choice(typing.get_args(annotation))
     elif annotation in (Position, Unit):
         kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
+    elif annotation is Indices:
+        kind = IntegersType("N,N")
     elif annotation is Method:
         kind = click.Choice(map_methods())
     else:

@@ -24,6 +24,9 @@ from minicnn.render.panel import (
 SMALLEST, LARGEST = 40, 112
 AREA = 900 * 700
 
+#: Finished pictures are enlarged to about so many pixels a side, if they are smaller.
+SMALLEST_PICTURE = 96
+
 #: Over each tile, for its label; around each tile; the page's and the labels' colour; the label of a marked tile.
 LABEL_HEIGHT, GAP = 13, 3
 PAPER, INK, MARK = (255, 255, 255), (40, 44, 48), (200, 60, 0)
@@ -33,7 +36,7 @@ PAPER, INK, MARK = (255, 255, 255), (40, 44, 48), (200, 60, 0)
 class Tiles:
     """Pictures (N, H, W) of numbers, or (N, H, W, 3) of signed colours, in rows, with one scale for all.
 
-    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own.
+    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own. There may be rows of pictures, (rows, N, H, W, C).
 
     Attributes
     ----------
@@ -52,6 +55,8 @@ class Tiles:
     signed: bool = False
 
     def panels(self, values, caption, photo):
+        if values.ndim == 5:
+            return self.panels(values.reshape(-1, *values.shape[2:]), caption, photo)
         if values.ndim == 4 and values.shape[3] != 3:
             labels = [f"{label} ch {channel}" for label in self.labels for channel in range(values.shape[3])]
             each = dataclasses.replace(self, labels=labels, marked=(), signed=True)
@@ -70,7 +75,7 @@ class Tiles:
 
 @dataclass(frozen=True)
 class Pictures:
-    """Finished pictures, uint8 RGB (N, H, W, 3), in rows.
+    """Finished pictures, uint8 RGB (N, H, W, 3), in rows; or (rows, N, H, W, 3), each row by itself.
 
     Attributes
     ----------
@@ -80,16 +85,29 @@ class Pictures:
         How many stand in a row; None for what looks well.
     with_photo : bool
         Whether the photo, if there is one, is the first of them.
+    leading : array (rows, h, w, 3) or None
+        Pictures of any size, one to begin each row with.
     """
 
     labels: Sequence[str]
     columns: int | None = None
     with_photo: bool = False
+    leading: np.ndarray | None = None
 
     def panels(self, values, caption, photo):
+        tiles, columns = list(values), self.columns
+        if values.ndim == 5:
+            first = [[]] * len(values) if self.leading is None else [[_fitted(one, values.shape[2:4])] for one in self.leading]
+            tiles, columns = [tile for lead, row in zip(first, values) for tile in (*lead, *row)], len(values[0]) + len(first[0])
         first = [("photo", photo)] if self.with_photo and photo is not None else []
-        labels, tiles = zip(*first, *zip(self.labels, values, strict=True))
-        return [Panel("", _arranged(tiles, labels, columns=self.columns), large=True)]
+        labels, tiles = zip(*first, *zip(self.labels, tiles, strict=True))
+        tiles = [enlarge(tile, max(1, round(SMALLEST_PICTURE / max(tile.shape)))) for tile in tiles]
+        return [Panel("", _arranged(tiles, labels, columns=columns), large=True)]
+
+
+def _fitted(picture: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Scale a picture to (height, width)."""
+    return np.asarray(Image.fromarray(picture).resize(size[::-1], Image.Resampling.BICUBIC))
 
 
 def _arranged(

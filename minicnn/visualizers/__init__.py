@@ -17,6 +17,7 @@ from minicnn.visualizers.sanity import sanity
 from minicnn.visualizers.compare import compare
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.filter_model import filter_model
+from minicnn.visualizers.max_activating import max_activating
 from minicnn.visualizers.deep_dream import deep_dream
 from minicnn.visualizers.texture import texture
 from minicnn.visualizers.style_transfer import style_transfer
@@ -35,6 +36,7 @@ __all__ = [
     "intuition",
     "invert",
     "layer_outputs",
+    "max_activating",
     "occlusion",
     "receptive_field",
     "saliency",

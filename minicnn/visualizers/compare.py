@@ -95,7 +95,8 @@ def compare(
     lines, work = [*chosen, *BASELINES], len(photos) * (len(chosen) + len(BASELINES))
     names, targets, scores, found, maps = [], [], [], [], {}
     generator = np.random.default_rng(seed)
-    for name, x in photos:
+    for position, x in photos:
+        name = photos.name(position)
         index = resolve_target(model, x, target)
         maps, odd = _maps(model, x, index, chosen, seed, generator)
         names.append(name)

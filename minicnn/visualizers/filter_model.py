@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
@@ -14,7 +15,7 @@ from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective
 from minicnn.results import Result
-from minicnn.visualizers.options import FilePath, Index, Unit
+from minicnn.visualizers.options import FilePath, Index, Indices, Unit, several
 from minicnn.visualizers.pictures import (
     Film,
     check_limits,
@@ -51,7 +52,7 @@ def filter_model(
     image=None,
     layer: str | None = None,
     *,
-    channel: Index | None = None,
+    channel: Indices | None = None,
     unit: Unit | None = None,
     direction: FilePath | None = None,
     channels: int = 9,
@@ -85,8 +86,8 @@ def filter_model(
         Chooses the channels: those whose outputs are largest on it, on average.
     layer : str
         Default: the last convolution, before its ReLU: after it, an output that is 0 gives no gradient to go by.
-    channel : int
-        One channel, counted from 0. Default: the first ones, or the photo's.
+    channel : int, or several
+        Channels, counted from 0. Default: the first ones, or the photo's.
     unit : row, column, channel
         One unit of the layer's output, for a picture of this side; of a layer without rows, such as a class score: channel.
     direction : path
@@ -94,7 +95,7 @@ def filter_model(
     channels : int
         How many channels to draw if none is named.
     variants : int
-        How many different pictures of the one channel, unit or direction that is named.
+        How many different pictures of the channel, unit or direction that is named.
     diversity : float
         How strongly variants are pushed apart, by the cosine between the layer's Gram matrices; 0 for not at all.
     side : int
@@ -182,8 +183,8 @@ def _check(given: dict, variants: int) -> None:
     """Raise MinicnnError if the settings contradict each other."""
     if len(given) > 1:
         raise MinicnnError(f"got {' and '.join(given)}; expected one of channel, unit and direction")
-    if variants > 1 and not given:
-        raise MinicnnError("variants are different pictures of one thing; say which: channel, unit or direction")
+    if variants > 1 and (not given or len(several(given.get("channel", 0))) > 1):
+        raise MinicnnError("variants are different pictures of one thing; say which: one channel, unit or direction")
 
 
 def _side(model: Model, network: Network, layer: str, colours: int) -> int:
@@ -206,9 +207,8 @@ def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image
             raise ShapeError(f"there is no unit {index} at {layer}, whose output for pictures of this side has shape {shape}; its units are counted from 0")
         return [f"variant {i}" for i in range(variants)] if variants > 1 else [f"unit {index}"], [one_hot[index[-1]]]
     if "channel" in given:
-        chosen = [given["channel"]]
-        if chosen[0] >= count:
-            raise UnknownNameError(f"there is no channel {chosen[0]} at {layer}; there are {count}, counted from 0")
+        chosen = several(given["channel"])
+        check_channels(chosen, count, layer)
     elif image.any():
         output = model.network.up_to([layer])(image)[0]
         strength = np.maximum(output.reshape(-1, count), 0).mean(axis=0)
@@ -217,6 +217,13 @@ def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image
         chosen = list(range(min(channels, count)))
     labels = [f"variant {i}" for i in range(variants)] if variants > 1 else [str(i) for i in chosen]
     return labels, [one_hot[i] for i in chosen]
+
+
+def check_channels(channels: Sequence[int], count: int, layer: str) -> None:
+    """Raise UnknownNameError unless a layer with so many channels has all of these."""
+    missing = [str(channel) for channel in channels if channel >= count]
+    if missing:
+        raise UnknownNameError(f"there is no channel {', '.join(missing)} at {layer}; there are {count}, counted from 0")
 
 
 def _loaded(path: str, count: int, layer: str) -> np.ndarray:

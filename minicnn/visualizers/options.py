@@ -5,6 +5,7 @@
     ==================  =====================================================  ======================
     int                 integers of at least 1 (of at least 0 for `seed`)      --samples 50
     Index               integers of at least 0: a position in some list        --channel 0
+    Indices             one or several of them                                 --channel 3,7,40
     float               finite numbers                                         --noise 0.15
     bool                True or False                                          --signed / --no-signed
     Literal["a", "b"]   one of the words                                       --fill grey
@@ -38,6 +39,7 @@ from minicnn.errors import MinicnnError
 from minicnn.network import Network
 
 Index = NewType("Index", int)
+Indices = NewType("Indices", object)
 Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
@@ -72,6 +74,9 @@ def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str
         right, expected = isinstance(value, Real) and math.isfinite(value), "a finite number"
     elif annotation is bool:
         right, expected = isinstance(value, bool), "True or False"
+    elif annotation is Indices:
+        right = all(_is_integer(item, 0) for item in several(value)) and len(several(value)) > 0
+        expected = "an integer of at least 0, or several"
     elif annotation is Layers:
         right, expected = isinstance(value, (str, list, tuple, Mapping)), "names of layers, such as relu4_3,relu5_1=0.5"
     elif annotation is FilePath:
@@ -91,6 +96,11 @@ def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str
         right, expected = _is_integer(value, least), f"an integer of at least {least}, and at most a billion"
     if not right:
         raise MinicnnError(f"{parameter.name} is {value!r}; expected {expected}")
+
+
+def several(value: int | Sequence[int]) -> list[int]:
+    """Read an option of one or several indices."""
+    return list(value) if isinstance(value, (tuple, list)) else [value]
 
 
 def layer_weights(value: str | Sequence[str] | Mapping[str, float], network: Network) -> dict[str, float]:

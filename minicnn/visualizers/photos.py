@@ -18,7 +18,7 @@ from minicnn.model import Model
 class Photos:
     """Photos that the network can take, of which memory holds one at a time.
 
-    Iterating gives pairs of a name and the prepared array (1, H, W, 3). Files of a folder that are no photos are passed over.
+    Iterating gives pairs of a photo's position and the prepared array (1, H, W, 3). Files of a folder that are no photos are passed over.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ class Photos:
         """Prepare one photo; see `Model.prepare`."""
         return self.model.prepare(self.sources[position], self.size, self.prepared)
 
-    def __iter__(self) -> Iterator[tuple[str, np.ndarray]]:
+    def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         self.skipped = {}
         for position in range(len(self)):
             try:
@@ -69,7 +69,7 @@ class Photos:
                     raise
                 self.skipped[position] = str(error)
                 continue
-            yield self.name(position), x
+            yield position, x
         if len(self.skipped) == len(self):
             raise ImageError(f"none of the {len(self)} files in {self.folder} is a photo; the first: {self.skipped[0]}")
 

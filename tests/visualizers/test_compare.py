@@ -95,7 +95,7 @@ def test_a_folder_is_the_mean_of_its_photos(small_model, folder):
     assert areas[2] == pytest.approx(np.mean(areas[:2])) and areas[3] == pytest.approx(np.std(areas[:2], ddof=1))
     likeliest = [small_model.predict(folder / name, size=(30, 46))[0][0] for name in ("a.jpg", "b.jpg")]
     assert [row["class"] for row in rows] == [*likeliest, "", ""]
-    assert result.photo is None and result.input is None and "Mean +- standard deviation over 2 photos" in result.text
+    assert result.photo is None and not result.inputs and "Mean +- standard deviation over 2 photos" in result.text
     assert [file["path"] for file in result.source["photos"]] == [str(folder / "a.jpg"), str(folder / "b.jpg")]
     assert result.picture().dtype == np.uint8
 

@@ -22,6 +22,7 @@ QUICK = {
     "class-model": {"steps": 3, "seed": 4},
     "filters": {"first": 7},
     "filter-model": {"steps": 2, "channels": 2, "side": 64, "seed": 3},
+    "max-activating": {"steps": 2, "layer": "conv3_1", "channel": (3, 40), "top": 2, "seed": 3},
     "invert": {"steps": 2, "layer": "relu2_1", "seed": 3},
     "deep-dream": {"steps": 3, "layers": "relu2_1=0.5,relu1_1", "guide": minicnn.shipped_photo("moose"), "octaves": 2, "seed": 3},
     "texture": {"steps": 3, "layers": {"relu2_1": 2.0}, "seed": 3},
