@@ -38,8 +38,8 @@ DELETION, INSERTION = "deletion", "insertion"
     question="Can the maps be trusted?",
     paper="V. Petsiuk, A. Das, K. Saenko, arXiv:1806.07421, section 4.2",
     if_zero="the class has no probability whatever is shown; it may be the wrong class for this photo",
-    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 8},
-    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 5},
+    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
+    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 3},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def compare(
