@@ -217,7 +217,7 @@ def _section(
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = {name: value for name, value in settings.items() if value is not None}
+    chosen = {name: " and ".join(value) if isinstance(value, list) else value for name, value in settings.items() if value is not None}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 

@@ -38,8 +38,8 @@ DELETION, INSERTION = "deletion", "insertion"
     question="Can the maps be trusted?",
     paper="V. Petsiuk, A. Das, K. Saenko, arXiv:1806.07421, section 4.2",
     if_zero="the class has no probability whatever is shown; it may be the wrong class for this photo",
-    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 8},
-    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 5},
+    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
+    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 3},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def compare(
@@ -61,7 +61,7 @@ def compare(
     those pixels sharp first: after a good map the probability rises at once, so a large area is better. Two maps that know nothing of the
     network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not told anything about
     the network. Photos with holes are like nothing the network was trained on, so small differences mean little, and two methods can win
-    one test each; one photo proves nothing, a folder of them says more.
+    one test each; one photo proves nothing, a folder of them says more. Cost: about 300 forward passes for each photo.
 
     Parameters
     ----------
@@ -120,7 +120,7 @@ def compare(
     return Result(
         {"curves": scores.mean(axis=0), "scores": scores, **(maps if photos.single else {})},
         {**({line: Overlay("importance", bright=True) for line in lines} if photos.single else {}), "curves": _diagrams(lines, steps, output)},
-        f"Deletion and insertion for {classes[0]}" if photos.single else f"Deletion and insertion over {len(names)} photos",
+        f"Deletion and insertion for {classes[0]}" if photos.single else f"Deletion and insertion over {len(names)} photo{'s' * (len(names) > 1)}",
         text=_in_words(lines, areas),
         table=rows if len(names) == 1 else [*rows, *_summary_rows(lines, areas)],
         columns=4,

@@ -50,7 +50,7 @@ def segment(
     A map of what is important says where the thing surely is, and where it surely is not; GrabCut finds the rest by colour, looking for
     a border along edges of the photo. The network was never shown the outline of anything. What it rests its answer on need not be all of
     the thing, and has to fit in the photo with room around it: of a panda that fills the photo, only the head may stay. Things that have
-    the background's colours are cut wrongly, too.
+    the background's colours are cut wrongly, too. Cost: about 80 forward passes.
 
     Parameters
     ----------

@@ -18,10 +18,20 @@ from PIL import Image
 
 from minicnn.visualizers import REGISTRY
 
-QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"], "class-model": ["--steps", "12"], **{name: ["--steps", "4"] for name in ("filter-model", "invert", "deep-dream", "texture", "style-transfer")}}
+QUICK = {
+    "smoothgrad": ["--samples", "2"],
+    "occlusion": ["--stride", "20"],
+    "class-model": ["--steps", "12"],
+    "compare": ["--methods", "saliency,grad-cam", "--steps", "3"],
+    "sanity": ["--methods", "saliency", "--steps", "2"],
+    **{name: ["--steps", "4"] for name in ("filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")},
+}
 
 #: What a report in a hurry leaves out.
-SLOW = ("class-model", "smoothgrad", "occlusion", "filter-model", "invert", "deep-dream", "texture")
+SLOW = ("class-model", "smoothgrad", "occlusion", "filter-model", "max-activating", "invert", "deep-dream", "texture")
+
+#: The methods that can run here: all, unless an extra is not installed.
+AVAILABLE = [name for name, visualizer in REGISTRY.items() if not visualizer.lacks]
 
 
 class Page(html.parser.HTMLParser):
@@ -46,13 +56,13 @@ def report(tmp_path_factory):
 def test_the_report_says_what_to_open_and_how_long_it_took(report):
     folder, output = report
     assert f"Open {folder / 'index.html'}" in output
-    for part in ("prediction", *REGISTRY):
+    for part in ("prediction", *AVAILABLE):
         assert re.search(rf"^{part} +\d+\.\d$", output, re.MULTILINE)
 
 
 def test_the_reports_files(report):
     folder, _ = report
-    expected = {"index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in REGISTRY)}
+    expected = {"index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in AVAILABLE)}
     assert set(os.listdir(folder)) == expected
     for name in expected - {"index.html"}:
         pixels = np.asarray(Image.open(folder / name))
@@ -74,14 +84,14 @@ def test_the_page_shows_everything(report):
     text = (report[0] / "index.html").read_text()
     assert "giant panda" in text and "Aaron Logan, CC BY 1.0" in text and "K. Simonyan and A. Zisserman, CC BY 4.0" in text
     tags = Page(text).tags
-    assert [attributes["id"] for tag, attributes in tags if tag == "section"] == list(REGISTRY)
+    assert [attributes["id"] for tag, attributes in tags if tag == "section"] == AVAILABLE
     images = [attributes for tag, attributes in tags if tag == "img"]
     assert all(attributes["alt"] for attributes in images)
     for attributes in images:
         Image.open(io.BytesIO(base64.b64decode(attributes["src"].partition(",")[2]))).verify()
     assert len([attributes for attributes in images if "output of every layer" in attributes["alt"]]) == 32  # the photo and 31 layers
     questions = re.findall(r'<h2 class="question">(.*)</h2>', text)
-    assert questions == list(dict.fromkeys(visualizer.question for visualizer in REGISTRY.values())) and len(questions) == 4
+    assert questions == list(dict.fromkeys(visualizer.question for visualizer in REGISTRY.values())) and len(questions) == 5
     widths = [float(width) for width in re.findall(r'class="bar" style="width: ([\d.]+)%"', text)]
     assert len(widths) == 5 and widths == sorted(widths, reverse=True) and sum(widths) <= 100.05
 
@@ -172,7 +182,7 @@ def test_gradcheck(model):
             assert len(errors) == 3 and max(errors) < 1e-7, row
 
 
-@pytest.mark.parametrize("name", REGISTRY)
+@pytest.mark.parametrize("name", AVAILABLE)
 def test_every_visualizer(tmp_path, panda, name):
     takes_photo = REGISTRY[name].takes_photo
     style = ["shipped:moose"] if "style" in REGISTRY[name].parameters else []
@@ -229,13 +239,30 @@ def test_positions_on_the_command_line(tmp_path):
     assert "pool3 at row 3, column 4 can see 44 x 44 pixels" in text
 
 
+def test_a_folder_of_photos(tmp_path, panda):
+    """One path, of a photo or a folder; its name names the picture; the table goes into files."""
+    photos = tmp_path / "my photos"
+    photos.mkdir()
+    (photos / "panda.jpg").write_bytes(panda.read_bytes())
+    (photos / "notes.txt").write_text("no photo")
+    options = ["compare", "--methods", "saliency", "--steps", "2", "--size", "48"]
+    process = minicnn(*options, photos, folder=tmp_path)
+    assert process.returncode == 0 and (tmp_path / "my photos-compare.png").exists()
+    assert "Warning: passed over 1 of 2 files" in process.stderr and "notes.txt is not an image" in process.stderr
+    succeed(*options, ".", "--out", "a.csv", "--out", "a.json", folder=photos)
+    lines = (photos / "a.csv").read_text().splitlines()
+    rows = json.loads((photos / "a.json").read_text())["rows"]
+    assert lines[0] == "photo,class,method,deletion,insertion" and len(lines) == 1 + len(rows) == 4
+    assert lines[1].startswith("panda.jpg,giant panda,saliency,0.") and float(lines[1].split(",")[3]) == rows[0]["deletion"]
+
+
 def test_parts_of_the_report(tmp_path):
     output = succeed("report", "--only", "filters", "--only", "saliency", "--size", "48", "--out", "few", folder=tmp_path)
     assert set(os.listdir(tmp_path / "few")) == {"index.html", "photo.png", "prediction.png", "filters.png", "saliency.png"}
     assert "class-model" not in output
     slow = [argument for name in SLOW for argument in ("--skip", name)]
     succeed("report", *slow, "--quick", "--size", "48", "--out", "most", folder=tmp_path)
-    left_out = {f"{name}.png" for name in REGISTRY} - set(os.listdir(tmp_path / "most"))
+    left_out = {f"{name}.png" for name in AVAILABLE} - set(os.listdir(tmp_path / "most"))
     assert left_out == {f"{name}.png" for name in (*SLOW, "style-transfer")}
     assert "needs a second photo" in minicnn("report", "--only", "style-transfer", "--out", "none", folder=tmp_path).stderr
 

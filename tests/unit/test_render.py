@@ -7,6 +7,7 @@ from PIL import Image
 
 from minicnn import render
 from minicnn.errors import OutputError
+from minicnn.render.figure import _line_style
 from minicnn.render.panel import MAP_COLOURS, OVERLAY_COLOURS, SIGNED_COLOURS
 
 
@@ -102,6 +103,52 @@ def test_figures_have_room_for_everything():
     pixels = render.figure([small[0], large, *small], "A title that is longer than all the panels beside each other would need " * 2)
     assert pixels.shape[1] > 700 and pixels.shape[0] > 300
     assert (pixels == 7).all(axis=2).sum() > 0.9 * 300 * 700  # shown one to one
+
+
+def test_several_curves_differ_without_their_colours():
+    """Ten equal lines side by side: in greyscale no two look the same."""
+    seen = set()
+    for i in range(10):
+        style = _line_style(i, 5)
+        seen.add((str(style["linestyle"]), style["marker"]))
+    assert len(seen) == 10
+    values = np.stack([np.linspace(0, 1, 5), np.linspace(1, 0, 5)])
+    (one,) = render.Curve("score").panels(values[0], "curve", None)
+    (several,) = render.Curve("score", lines=["up", "down"], at=list("abcde")).panels(values, "curve", None)
+    (two,) = render.Curve("score", lines=["up", "down"], diagrams=["first", "second"]).panels(np.stack([values, values]), "curve", None)
+    assert not one.large and several.large and two.pixels.shape[1] > 1.8 * several.pixels.shape[1]
+    assert several.pixels.shape[0] > one.pixels.shape[0]  # room for the legend
+    with pytest.raises(ValueError):
+        render.Curve(lines=["up", "down"], diagrams=["only one"]).panels(np.stack([values, values]), "curve", None)
+
+
+@pytest.mark.parametrize("shape", [(2, 3, 30, 46), (1, 17, 60, 20), (4, 1, 300, 200)])
+def test_grids_show_each_map_on_its_own_scale(shape):
+    values = np.random.default_rng(0).uniform(0.9, 1, shape) * 10.0 ** np.arange(shape[1])[:, None, None]
+    values[0, 0] = 0
+    (panel,) = render.Grid([f"row {i}" for i in range(shape[0])], [f"column {i}" for i in range(shape[1])]).panels(values, "maps", None)
+    black = (panel.pixels == render.colour(np.zeros((1, 1)), MAP_COLOURS, 0, 1)[0, 0]).all(axis=2)
+    bright = (panel.pixels[..., 0] > 220) & (panel.pixels[..., 2] < 200)  # orange to yellow
+    tile = black.sum()
+    assert tile >= 40 * 13 and bright.sum() == pytest.approx(tile * (shape[0] * shape[1] - 1), rel=0.01)
+    assert panel.large and panel.pixels.shape[1] < 1600
+    with pytest.raises(ValueError):
+        render.Grid(["only one row"] * (shape[0] + 1), ["a"] * shape[1]).panels(values, "maps", None)
+
+
+def test_what_is_transparent_shows_a_chequered_ground():
+    values = np.zeros((20, 30, 4), np.uint8)
+    values[:, :10] = (250, 10, 20, 255)
+    (panel,) = render.Photo().panels(values, "cut-out", None)
+    assert panel.pixels.shape == (20, 30, 3) and (panel.pixels[:, :10] == (250, 10, 20)).all()
+    assert {tuple(pixel) for pixel in panel.pixels[:, 10:].reshape(-1, 3)} == {(200,) * 3, (240,) * 3}
+
+
+def test_bright_overlays_do_not_drown_in_a_few_large_numbers():
+    values = np.full((100, 100), 1.0)
+    values[0, 0] = 1e6
+    (panel,) = render.Overlay(bright=True).panels(values, "map", np.zeros((100, 100, 3), np.uint8))
+    assert (panel.low, panel.high, panel.beyond) == (0, 1, "max")
 
 
 def test_animations():

@@ -219,7 +219,7 @@ def test_a_dead_network_gives_a_warning_and_no_nan(visualizer, small_model, pand
         return
     if visualizer.name in ("channels", "receptive-field"):
         options["layer"] = "relu2"
-    with pytest.warns(UserWarning, match="all values of .* are zero: .*|hardly changes"):
+    with pytest.warns(UserWarning, match="all values of .* are zero: .*|hardly changes|the mask is empty"):
         result = visualizer.function(model, panda, **options)
     assert result.warnings and np.isfinite(arrays(result)[0]).all()
     assert result.picture().dtype == np.uint8
