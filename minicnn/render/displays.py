@@ -108,15 +108,20 @@ class Overlay:
         The part of the photo that the map covers, in pixels; None for all of it.
     raw : bool
         Whether to show the map's own cells beside it.
+    low, high : float or None
+        The numbers at the colours' ends; None for the smallest and the largest.
     """
 
     unit: str = ""
     extent: tuple[float, float, float, float] | None = None
     raw: bool = False
+    low: float | None = None
+    high: float | None = None
 
     def panels(self, values, caption, photo):
-        low, high = float(values.min()), float(values.max())
-        cells = Panel("grid", colour(values, OVERLAY_COLOURS, low, high), OVERLAY_COLOURS, low, high, self.unit)
+        low = float(values.min()) if self.low is None else self.low
+        high = float(values.max()) if self.high is None else self.high
+        cells = Panel("grid" if self.raw else caption, colour(values, OVERLAY_COLOURS, low, high), OVERLAY_COLOURS, low, high, self.unit)
         if photo is None:
             return [cells]
         height, width = photo.shape[:2]

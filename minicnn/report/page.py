@@ -197,7 +197,7 @@ def _section(
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = {name: value for name, value in settings.items() if value is not None}
+    chosen = {name: value for name, value in settings.items() if value is not None and value != ()}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 

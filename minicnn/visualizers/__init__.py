@@ -9,7 +9,7 @@ from minicnn.visualizers.channels import channels
 from minicnn.visualizers.receptive_field import receptive_field
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
-from minicnn.visualizers.grad_cam import grad_cam
+from minicnn.visualizers.cam import grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
@@ -21,11 +21,14 @@ __all__ = [
     "class_model",
     "filters",
     "grad_cam",
+    "grad_cam_plus_plus",
     "intuition",
+    "layer_cam",
     "layer_outputs",
     "occlusion",
     "receptive_field",
     "saliency",
+    "score_cam",
     "smoothgrad",
     "window",
 ]

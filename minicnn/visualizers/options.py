@@ -12,6 +12,7 @@
     Unit                one or three of them: (channel,), (row, column,        --unit 10,12,57
                         channel); two leave the channel open
     FilePath            the path of a file                                     --resume state.npz
+    Classes             classes, by name or index; inside: their indices       --also tabby --also 282
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -33,6 +34,7 @@ Index = NewType("Index", int)
 Position = NewType("Position", tuple)
 Unit = NewType("Unit", tuple)
 FilePath = NewType("FilePath", str)
+Classes = NewType("Classes", tuple)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -60,6 +62,9 @@ def check_option(parameter: inspect.Parameter, value: Any) -> None:
         right, expected = isinstance(value, bool), "True or False"
     elif annotation is FilePath:
         right, expected = isinstance(value, (str, os.PathLike)), "the path of a file"
+    elif annotation is Classes:
+        right = isinstance(value, (tuple, list)) and all(isinstance(item, str) or _is_integer(item, 0) for item in value)
+        expected = "a list of classes, each by name or index"
     elif annotation in (Position, Unit):
         lengths = {2} if annotation is Position else {1, 2, 3}
         right = isinstance(value, (tuple, list)) and len(value) in lengths and all(_is_integer(item, 0) for item in value)

@@ -38,7 +38,7 @@ from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
-from minicnn.visualizers.options import check_option
+from minicnn.visualizers.options import Classes, base_annotation, check_option
 
 #: Called as progress(done, total) while a long method runs.
 Progress = Callable[[int, int], None]
@@ -173,6 +173,9 @@ def visualizer(
                 _prepare_image(model, arguments, command, size, prepared)
             if "target" in arguments:
                 arguments["target"] = _resolve_target(model, arguments["image"], arguments["target"])
+            for parameter in REGISTRY[command].options.values():
+                if base_annotation(parameter) is Classes:
+                    arguments[parameter.name] = tuple(model.class_index(item) for item in arguments[parameter.name])
             if "layer" in arguments:
                 arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)

@@ -21,6 +21,8 @@ QUICK = {
     "intuition": {"filter": "sobel", "step": (1, 2)},
     "class-model": {"steps": 3, "seed": 4},
     "filters": {"first": 7},
+    "grad-cam": {"also": ("tabby", 282)},
+    "score-cam": {"channels": 4, "also": ["zebra"]},
 }
 
 
