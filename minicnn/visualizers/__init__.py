@@ -9,7 +9,11 @@ from minicnn.visualizers.channels import channels
 from minicnn.visualizers.receptive_field import receptive_field
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
+from minicnn.visualizers.gradient_x_input import gradient_x_input
+from minicnn.visualizers.integrated_gradients import integrated_gradients
+from minicnn.visualizers.guided_backprop import deconvnet, guided_backprop
 from minicnn.visualizers.cam import grad_cam, grad_cam_plus_plus, layer_cam, score_cam
+from minicnn.visualizers.guided_grad_cam import guided_grad_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.class_model import class_model
 from minicnn.visualizers.registry import REGISTRY, Visualizer
@@ -19,9 +23,14 @@ __all__ = [
     "Visualizer",
     "channels",
     "class_model",
+    "deconvnet",
     "filters",
     "grad_cam",
     "grad_cam_plus_plus",
+    "gradient_x_input",
+    "guided_backprop",
+    "guided_grad_cam",
+    "integrated_gradients",
     "intuition",
     "layer_cam",
     "layer_outputs",

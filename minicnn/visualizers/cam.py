@@ -80,7 +80,8 @@ def grad_cam(
     ShapeError
         If the layer's output is no image.
     """
-    return _gradient_cam(model, image, (target, *also), layer, output, "Grad-CAM", lambda activations, gradient: gradient.mean(axis=(0, 1)))
+    maps, found = gradient_cam(model, image, (target, *also), layer, output, mean_gradient)
+    return _result(model, maps, "Grad-CAM", layer, f"contribution to the {output}", found)
 
 
 @visualizer(
@@ -130,7 +131,8 @@ def grad_cam_plus_plus(
         positive = np.maximum(gradient, 0)
         return (positive / (2 + positive * activations.sum(axis=(0, 1)))).sum(axis=(0, 1))
 
-    return _gradient_cam(model, image, (target, *also), layer, "logit", "Grad-CAM++", weights, "weighted activation")
+    maps, _ = gradient_cam(model, image, (target, *also), layer, "logit", weights)
+    return _result(model, maps, "Grad-CAM++", layer, "weighted activation")
 
 
 @visualizer(
@@ -178,7 +180,8 @@ def layer_cam(
     ShapeError
         If the layer's output is no image.
     """
-    return _gradient_cam(model, image, (target, *also), layer, output, "Layer-CAM", lambda activations, gradient: np.maximum(gradient, 0))
+    maps, found = gradient_cam(model, image, (target, *also), layer, output, lambda activations, gradient: np.maximum(gradient, 0))
+    return _result(model, maps, "Layer-CAM", layer, f"contribution to the {output}", found)
 
 
 @visualizer(
@@ -204,8 +207,8 @@ def score_cam(
 
     Each channel's map, scaled to 0 to 1 and stretched over the photo, is used as a stencil: only where the channel is on does the
     photo stay, the rest fades to the mean colour. How much the logit of the class then lies above that of an empty picture is the
-    channel's worth, and a softmax over the channels makes weights of it. The softmax is steep: a few channels often take nearly all
-    the weight, and the text says so. A stencil's edges are seen by the network, too.
+    channel's worth, and a softmax over the channels makes weights of it. No channel counts against the class, and where the worths
+    are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it.
 
     Parameters
     ----------
@@ -283,17 +286,37 @@ def _concentration(weights: np.ndarray, worth: np.ndarray, live: np.ndarray, cou
     )
 
 
-def _gradient_cam(
+def gradient_cam(
     model: Model,
     image: np.ndarray,
     classes: Sequence[int],
     layer: str,
     output: Output,
-    method: str,
     weights: Callable[[np.ndarray, np.ndarray], np.ndarray],
-    unit: str | None = None,
-) -> Result:
-    """Make the maps of some classes with weights that are computed from a layer's output and its gradient, both (rows, columns, channels)."""
+) -> tuple[dict[int, np.ndarray], list[str]]:
+    """Make the maps of some classes with weights that depend on a layer's output and its gradient.
+
+    Parameters
+    ----------
+    model : Model
+    image : array (1, H, W, 3)
+    classes : sequence of int
+    layer : str
+    output : {"logit", "probability", "log-probability"}
+    weights : function
+        From two arrays (rows, columns, channels) to the weights, (channels,) or (rows, columns, channels).
+
+    Returns
+    -------
+    maps : dict of int to array (rows, columns)
+        By class, at least 0.
+    warnings : list of str
+
+    Raises
+    ------
+    ShapeError
+        If the layer's output is no image.
+    """
     check_image_output(model.network, layer, image.shape)
     trunk, head = model.network.split(layer)
     trace = head.trace(trunk(image))
@@ -304,7 +327,12 @@ def _gradient_cam(
         gradient = head.backward(trace, seeds)[0]
         maps[index] = np.maximum((weights(activations, gradient) * activations).sum(axis=2), 0)
         found += warn_if_saturated(score, output)
-    return _result(model, maps, method, layer, unit or f"contribution to the {output}", found)
+    return maps, found
+
+
+def mean_gradient(activations: np.ndarray, gradient: np.ndarray) -> np.ndarray:
+    """Weight each channel as Grad-CAM does."""
+    return gradient.mean(axis=(0, 1))
 
 
 def _result(
