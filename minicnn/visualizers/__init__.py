@@ -12,6 +12,7 @@ from minicnn.visualizers.smoothgrad import smoothgrad
 from minicnn.visualizers.gradient_x_input import gradient_x_input
 from minicnn.visualizers.integrated_gradients import integrated_gradients
 from minicnn.visualizers.guided_backprop import deconvnet, guided_backprop
+from minicnn.visualizers.lrp import lrp
 from minicnn.visualizers.cam import grad_cam, grad_cam_plus_plus, layer_cam, score_cam
 from minicnn.visualizers.guided_grad_cam import guided_grad_cam
 from minicnn.visualizers.occlusion import occlusion
@@ -34,6 +35,7 @@ __all__ = [
     "intuition",
     "layer_cam",
     "layer_outputs",
+    "lrp",
     "occlusion",
     "receptive_field",
     "saliency",
