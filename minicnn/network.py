@@ -27,6 +27,9 @@ from minicnn.layers.base import Context, Shape
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input.
 Rule = Callable[[Layer, np.ndarray, Context], np.ndarray]
 
+#: Rules by the type of the layers, or by the name of one.
+Rules = Mapping[type | str, Rule]
+
 
 @dataclass(frozen=True, eq=False)
 class Trace:
@@ -131,7 +134,7 @@ class Network:
             outputs[name] = output
         return Trace(x, outputs, contexts)
 
-    def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Mapping[type, Rule] | None = None) -> np.ndarray:
+    def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
         """Propagate gradients back to the input.
 
         Parameters
@@ -140,8 +143,9 @@ class Network:
             Of this network.
         seeds : dict of str to array
             Gradients of some scalar with respect to the outputs of layers, by layer name.
-        rules : dict of type to function, optional
-            Replaces the backward pass of all layers of a type, as in ``{ReLU: guided}``; see `minicnn.rules`.
+        rules : dict of type or str to function, optional
+            Replaces the backward pass of all layers of a type, as in ``{ReLU: guided}``, or of one layer by its name, which goes first;
+            see `minicnn.rules`.
 
         Returns
         -------
@@ -157,7 +161,7 @@ class Network:
             pass
         return gradient
 
-    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Mapping[type, Rule] | None = None) -> dict[str, np.ndarray]:
+    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> dict[str, np.ndarray]:
         """Compute the gradient with respect to every layer's output, by name; arguments as for `backward`.
 
         Layers above all seeds have none.
@@ -189,7 +193,7 @@ class Network:
                 gradient = seeds[name] if gradient is None else gradient + seeds[name]
             if gradient is not None:
                 yield name, gradient
-                rule = rules.get(type(layer))
+                rule = rules.get(name) or rules.get(type(layer))
                 context = trace.contexts[name]
                 gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
         yield None, gradient

@@ -12,12 +12,12 @@ is: that is what makes a texture.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 import numpy as np
 
 from minicnn.errors import UnknownNameError
-from minicnn.network import Network, Rule, Trace
+from minicnn.network import Network, Rules, Trace
 from minicnn.probability import log_softmax
 
 Seeds = dict[str, np.ndarray]
@@ -61,7 +61,7 @@ class Objective:
         return self + -1 * other
 
     def value_and_gradient(
-        self, network: Network, x: np.ndarray, rules: Mapping[type, Rule] | None = None
+        self, network: Network, x: np.ndarray, rules: Rules | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
         """Evaluate the objective and its gradient with respect to the input.
 

@@ -29,6 +29,7 @@ from minicnn.cli.options import (
 from minicnn.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
 from minicnn.visualizers.options import (
+    Classes,
     FilePath,
     Index,
     Indices,
@@ -116,6 +117,8 @@ def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
     name = f"--{parameter.name.replace('_', '-')}"
     if annotation is bool:
         return click.Option([name], is_flag=True, default=parameter.default, help=help_text)
+    if annotation is Classes:
+        return click.Option([name, parameter.name], type=str, multiple=True, help=f"{help_text} May be given several times.")
     if typing.get_origin(annotation) is typing.Literal:
         kind = click.Choice(typing.get_args(annotation))
     elif annotation in (Position, Unit):

@@ -103,12 +103,12 @@ class AveragePool2D(_SlidingPool):
 
     def forward(self, x):
         self.output_shape(x.shape[1:])
-        return kernels.average_pool(x, self.window), x.shape
+        return kernels.average_pool(x, self.window), x
 
     def backward(self, gradient, context):
-        x_shape = context
-        check_gradient_shape(gradient, (x_shape[0], *self.output_shape(x_shape[1:])))
-        return kernels.average_pool_backward(gradient, self.window, x_shape)
+        x = context
+        check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
+        return kernels.average_pool_backward(gradient, self.window, x.shape)
 
 
 @dataclass(frozen=True, eq=False)
@@ -128,9 +128,9 @@ class GlobalAveragePool2D(Layer):
 
     def forward(self, x):
         check_image_shape(x.shape[1:])
-        return exact_sum(x, axis=(1, 2)) / x.dtype.type(x.shape[1] * x.shape[2]), x.shape
+        return exact_sum(x, axis=(1, 2)) / x.dtype.type(x.shape[1] * x.shape[2]), x
 
     def backward(self, gradient, context):
-        _, height, width, _ = x_shape = context
+        _, height, width, _ = (x := context).shape
         share = gradient[:, None, None, :] / gradient.dtype.type(height * width)
-        return np.broadcast_to(share, x_shape).copy()
+        return np.broadcast_to(share, x.shape).copy()

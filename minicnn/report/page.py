@@ -217,7 +217,8 @@ def _section(
 
 
 def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = {name: " and ".join(value) if isinstance(value, list) else value for name, value in settings.items() if value is not None}
+    chosen = {name: " and ".join(map(str, value)) if isinstance(value, list) else value for name, value in settings.items()}
+    chosen = {name: value for name, value in chosen.items() if value is not None and value != ()}
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 

@@ -10,7 +10,12 @@ from minicnn.visualizers.receptive_field import receptive_field
 from minicnn.visualizers.invert import invert
 from minicnn.visualizers.saliency import saliency
 from minicnn.visualizers.smoothgrad import smoothgrad
-from minicnn.visualizers.grad_cam import grad_cam
+from minicnn.visualizers.gradient_x_input import gradient_x_input
+from minicnn.visualizers.integrated_gradients import integrated_gradients
+from minicnn.visualizers.guided_backprop import deconvnet, guided_backprop
+from minicnn.visualizers.lrp import lrp
+from minicnn.visualizers.cam import grad_cam, grad_cam_plus_plus, layer_cam, score_cam
+from minicnn.visualizers.guided_grad_cam import guided_grad_cam
 from minicnn.visualizers.occlusion import occlusion
 from minicnn.visualizers.segment import segment
 from minicnn.visualizers.sanity import sanity
@@ -29,18 +34,27 @@ __all__ = [
     "channels",
     "class_model",
     "compare",
+    "deconvnet",
     "deep_dream",
     "filter_model",
     "filters",
     "grad_cam",
+    "grad_cam_plus_plus",
+    "gradient_x_input",
+    "guided_backprop",
+    "guided_grad_cam",
+    "integrated_gradients",
     "intuition",
     "invert",
+    "layer_cam",
     "layer_outputs",
+    "lrp",
     "max_activating",
     "occlusion",
     "receptive_field",
     "saliency",
     "sanity",
+    "score_cam",
     "segment",
     "smoothgrad",
     "style_transfer",

@@ -31,15 +31,52 @@ def guided_gradient(network: Network, x: np.ndarray, objective: Objective) -> np
     return objective.value_and_gradient(network, x, {ReLU: guided})[1]
 
 
-def integrated_gradient(network: Network, x: np.ndarray, objective: Objective) -> np.ndarray:
-    """Average the gradient over the straight way from an image of zeros to x, times x, by the midpoint rule.
+def path_gradient(
+    network: Network,
+    x: np.ndarray,
+    objective: Objective,
+    baseline: np.ndarray,
+    steps: int,
+    together: int = 1,
+    progress: Callable[[int, int], None] | None = None,
+) -> np.ndarray:
+    """Average the gradient over the straight way from a baseline to x, times the difference, by the midpoint rule.
+
+    Parameters
+    ----------
+    network : Network
+    x, baseline : array (N, H, W, C)
+    objective : Objective
+    steps : int
+        How many points on the way.
+    together : int
+        Points that are worked on at once.
+    progress : function, optional
+        Called as progress(done, total).
+
+    Returns
+    -------
+    array (N, H, W, C)
 
     References
     ----------
-    M. Sundararajan, A. Taly, Q. Yan, arXiv:1703.01365, equation 1.
+    M. Sundararajan, A. Taly, Q. Yan, arXiv:1703.01365, equation 1; the midpoint rule in place of equation 3's.
     """
-    shares = ((np.arange(PATH_STEPS) + 0.5) / PATH_STEPS).astype(x.dtype)
-    return x * sum(plain_gradient(network, share * x, objective) for share in shares) / x.dtype.type(PATH_STEPS)
+    difference = x - baseline
+    shares = ((np.arange(steps) + 0.5) / steps).astype(x.dtype).reshape(-1, 1, 1, 1, 1)
+    total = np.zeros(x.shape)
+    for start in range(0, steps, together):
+        points = baseline + shares[start : start + together] * difference
+        gradient = plain_gradient(network, points.reshape(-1, *x.shape[1:]), objective)
+        total += gradient.reshape(points.shape).sum(axis=0)
+        if progress:
+            progress(start + len(points), steps)
+    return difference * (total / steps).astype(x.dtype)
+
+
+def integrated_gradient(network: Network, x: np.ndarray, objective: Objective) -> np.ndarray:
+    """Follow the gradient from an image of zeros to x, in a few steps."""
+    return path_gradient(network, x, objective, np.zeros_like(x), PATH_STEPS)
 
 
 GRADIENTS: dict[str, Callable[[Network, np.ndarray, Objective], np.ndarray]] = {

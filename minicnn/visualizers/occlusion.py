@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Literal
 
 import numpy as np
 
 from minicnn.errors import MinicnnError
-from minicnn.frequency import gaussian_blur
 from minicnn.geometry import Window
 from minicnn.incremental import Incremental
 from minicnn.model import Model
 from minicnn.objectives import class_values
 from minicnn.render import Overlay
 from minicnn.results import Result
+from minicnn.visualizers.fills import Fill, filled
 from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.saliency import Output
-
-Fill = Literal["grey", "mean", "blur", "noise"]
 
 #: If hiding parts changes the answer by less than this share of it, the answer is saturated.
 HARDLY = 1e-3
@@ -104,7 +101,7 @@ def occlusion(
     if patch > shorter:
         raise MinicnnError(f"patch is {patch}; expected at most {shorter}, as the network's input has {height} x {width} pixels")
     rows, columns = Window.of(patch, stride).output_size(height, width)
-    hiding = _hiding(image, fill, patch, seed)
+    hiding = filled(image, fill, patch / 4, seed)[0]
     answer = _whole_images(model, image) if full else Incremental(model.network, image)
     grid = np.empty(rows * columns, image.dtype)
     for start in range(0, len(grid), batch_size):
@@ -125,19 +122,6 @@ def occlusion(
         source={"patch": patch, "stride": stride},
         warnings=_if_saturated(grid, output),
     )
-
-
-def _hiding(image: np.ndarray, fill: Fill, patch: int, seed: int) -> np.ndarray:
-    """Make the picture (H, W, C) that the patch shows a part of."""
-    if fill == "grey":
-        return np.zeros_like(image[0])
-    if fill == "blur":
-        return gaussian_blur(image, patch / 4)[0]
-    mean = image[0].mean(axis=(0, 1))
-    if fill == "mean":
-        return np.broadcast_to(mean, image[0].shape)
-    noise = np.random.default_rng(seed).standard_normal(image[0].shape).astype(image.dtype)
-    return mean + image[0].std(axis=(0, 1)) * noise
 
 
 def _whole_images(model: Model, image: np.ndarray) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:

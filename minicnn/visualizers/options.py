@@ -19,6 +19,7 @@
     Method              the name of a method that draws a map of what is       --method grad-cam
                         important: `registry.map_methods`
     Methods             several of them                                        --methods saliency,grad-cam
+    Classes             classes, by name or index; inside: their indices       --also tabby --also 282
     ==================  =====================================================  ======================
 
 Each may be joined with None, which then is the default and leaves the choice to the method.
@@ -47,6 +48,7 @@ SecondPhoto = NewType("SecondPhoto", object)
 Layers = NewType("Layers", object)
 Method = NewType("Method", str)
 Methods = NewType("Methods", tuple)
+Classes = NewType("Classes", tuple)
 
 #: No count, distance or seed is larger.
 LARGEST = 10**9
@@ -86,6 +88,9 @@ def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str
     elif annotation is Methods:
         right = isinstance(value, (tuple, list)) and len(value) > 0 and all(name in methods for name in value)
         expected = f"some of {', '.join(methods)}"
+    elif annotation is Classes:
+        right = isinstance(value, (tuple, list)) and all(isinstance(item, str) or _is_integer(item, 0) for item in value)
+        expected = "a list of classes, each by name or index"
     elif annotation in (Position, Unit):
         lengths = {2} if annotation is Position else {1, 2, 3}
         right = isinstance(value, (tuple, list)) and len(value) in lengths and all(_is_integer(item, 0) for item in value)

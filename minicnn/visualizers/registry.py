@@ -44,7 +44,12 @@ from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
-from minicnn.visualizers.options import SecondPhoto, base_annotation, check_option
+from minicnn.visualizers.options import (
+    Classes,
+    SecondPhoto,
+    base_annotation,
+    check_option,
+)
 from minicnn.visualizers.photos import Photos
 
 #: Called as progress(done, total) while a long method runs.
@@ -244,6 +249,9 @@ def visualizer(
                 _prepare_photo(entry, model, arguments, photo, size, prepared)
             if "target" in arguments:
                 _find_target(model, arguments)
+            for parameter in entry.options.values():
+                if base_annotation(parameter) is Classes:
+                    arguments[parameter.name] = tuple(model.class_index(item) for item in arguments[parameter.name])
             if "layer" in arguments:
                 arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)

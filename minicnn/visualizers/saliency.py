@@ -14,6 +14,7 @@ from minicnn.visualizers.gradients import strongest_colour, warn_if_saturated
 from minicnn.visualizers.registry import visualizer
 
 Output = Literal["logit", "probability", "log-probability"]
+Form = Literal["absolute", "signed", "raw"]
 
 
 @visualizer(
@@ -28,7 +29,7 @@ def saliency(
     image,
     target: str | int | None = None,
     *,
-    form: Literal["absolute", "signed", "raw"] = "absolute",
+    form: Form = "absolute",
     output: Output = "logit",
 ) -> Result:
     """Show which pixels change the class score most when they change a little.
@@ -55,11 +56,17 @@ def saliency(
         Values: array (H, W), or for "raw" (H, W, 3) in RGB order, in score per unit of the network's input.
     """
     score, gradient = class_score(target, output).value_and_gradient(model.network, image)
-    found = warn_if_saturated(score, output)
-    title, unit = f"Saliency for {model.class_name(target)}", f"d {output} / d pixel"
+    title = f"Saliency for {model.class_name(target)}"
+    return gradient_result(model, gradient[0], form, title, f"d {output} / d pixel", warn_if_saturated(score, output))
+
+
+def gradient_result(
+    model: Model, gradient: np.ndarray, form: Form, title: str, unit: str, warnings: tuple[str, ...]
+) -> Result:
+    """Show what a backward pass brought to the pixels (H, W, 3), in one of the forms that `saliency` describes."""
     if form == "raw":
-        return Result(model.in_rgb(gradient[0]), Signed(unit), title, warnings=found)
-    signed = strongest_colour(gradient[0])
+        return Result(model.in_rgb(gradient), Signed(unit), title, warnings=warnings)
+    signed = strongest_colour(gradient)
     if form == "signed":
-        return Result(signed, Signed(unit), title, warnings=found)
-    return Result(np.abs(signed), Map(f"|{unit}|"), title, warnings=found)
+        return Result(signed, Signed(unit), title, warnings=warnings)
+    return Result(np.abs(signed), Map(f"|{unit}|"), title, warnings=warnings)

@@ -18,7 +18,7 @@ ORDER = [
     ["regularisers"],
     ["layers"],
     ["network"],
-    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental"],
+    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental", "relevance"],
     ["architectures", "objectives"],
     ["gradcheck", "model", "results", "bench", "ascent"],
     ["visualizers"],

@@ -30,7 +30,7 @@ QUICK = {
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
-NOT_DARK = ("intuition", "filters", "window", "layers", "class-model", "filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")
+NOT_DARK = ("intuition", "filters", "window", "layers", "deconvnet", "class-model", "filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")
 SIZE = (30, 46)
 
 
@@ -76,7 +76,7 @@ def test_finite_and_deterministic(run):
 
 def test_seeds_make_a_difference(visualizer, run):
     if "seed" in visualizer.options:
-        noisy = {option: "noise" for option in ("fill", "start") if option in visualizer.options}
+        noisy = {option: "noise" for option in ("fill", "start", "baseline") if option in visualizer.options}
         one, other = arrays(run(seed=0, **noisy)), arrays(run(seed=1, **noisy))
         assert not all(np.array_equal(a, b) for a, b in zip(one, other))
 

@@ -14,8 +14,8 @@ from minicnn.visualizers.photos import Photos
 
 def test_photos_are_read_when_their_turn_comes(small_model, panda, tmp_path):
     photos = iter(Photos(small_model, [panda, tmp_path / "missing.jpg"], (30, 46)))
-    name, x = next(photos)
-    assert name == "panda.jpg" and np.array_equal(x, small_model.prepare(panda, (30, 46)))
+    position, x = next(photos)
+    assert position == 0 and np.array_equal(x, small_model.prepare(panda, (30, 46)))
     with pytest.raises(ImageError, match="there is no file .*missing.jpg"):
         next(photos)
 
@@ -39,7 +39,7 @@ def test_a_folder(small_model, panda, tmp_path):
     photos = Photos(small_model, tmp_path, 32)
     assert not photos.single and len(photos) == 4
     for _ in range(2):  # as often as one likes
-        assert [name for name, _ in photos] == ["a.jpg", "b.jpg", "bad\ufffd.jpg"]
+        assert [photos.name(position) for position, _ in photos] == ["a.jpg", "b.jpg", "bad\ufffd.jpg"]
         assert list(photos.skipped) == [3] and "c.txt is not an image" in photos.skipped[3]
     assert [file["sha256"] for file in photos.files()] == [file_sha256(panda)] * 3
     assert np.array_equal(photos[1], small_model.prepare(panda, 32))

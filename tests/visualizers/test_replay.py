@@ -30,6 +30,8 @@ QUICK = {
     "compare": {"methods": ("smoothgrad", "grad-cam"), "steps": 2, "seed": 3},
     "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2, "randomise": "permutation", "seed": 6},
     "segment": {"method": "grad-cam", "foreground": 0.9, "seed": 1},
+    "grad-cam": {"also": ("tabby", 282)},
+    "score-cam": {"channels": 4, "also": ["zebra"]},
 }
 
 

@@ -1,0 +1,107 @@
+"""The score, handed down layer by layer to the pixels that made it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.layers import Layer
+from minicnn.model import Model
+from minicnn.network import Rule
+from minicnn.objectives import class_values
+from minicnn.relevance import RuleName, rule_book
+from minicnn.render import Signed
+from minicnn.results import Result
+from minicnn.visualizers.registry import visualizer
+
+
+@visualizer(
+    question="What mattered for this answer?",
+    paper="S. Bach et al., PLOS ONE 10(7), 2015; the composite: G. Montavon et al., Layer-Wise Relevance Propagation: An Overview, 2019",
+    if_zero="the score is 0, or nothing on the way contributed to it",
+    saves=(".png", ".npy", ".npz"),
+    important="large",
+)
+def lrp(
+    model: Model,
+    image,
+    target: str | int | None = None,
+    *,
+    rule: RuleName = "composite",
+    epsilon: float = 0.25,
+    alpha: float = 2.0,
+) -> Result:
+    """Hand the score down, layer by layer, to the pixels that made it (layer-wise relevance propagation).
+
+    Each layer shares out what it receives among its inputs, in proportion to what they contributed. Ideally nothing is lost, and the
+    pixels' relevance adds up to the score; the text says what really arrives. The composite rule counts, in convolutions, only the
+    contributions that raise a unit, which gives calm pictures of what was found, while what spoke against the class shows only as far
+    as the dense layers know it; such maps change little with the class, or with the upper layers' weights (Sixt et al. 2020).
+
+    Parameters
+    ----------
+    model : Model
+    image : photo
+    target : str or int
+        The class, by name or index. Default: the likeliest.
+    rule : {"composite", "epsilon", "alpha-beta", "z-plus"}
+        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one; or
+        one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
+        z-plus counts only those for it.
+    epsilon : float
+        For the epsilon rule: what is added to a unit's value before sharing out, as a share of the layer's root mean square; 0 gives
+        gradient x input.
+    alpha : float
+        For alpha-beta: the weight of what speaks for a unit; what speaks against it has alpha - 1.
+
+    Returns
+    -------
+    Result
+        Values: array (H, W), the relevance of each pixel, summed over its colours, in units of the logit. If the score is above 0, so
+        is what speaks for the class. The composite and z-plus give each convolution's relevance on with its sign.
+
+    Raises
+    ------
+    MinicnnError
+        If `epsilon` is negative or `alpha` less than 1.
+    """
+    if epsilon < 0 or alpha < 1:
+        raise MinicnnError(f"epsilon is {epsilon} and alpha {alpha}; expected at least 0 and at least 1")
+    network, received = model.network, {}
+    trace = network.trace(image)
+    (score,), one_hot = class_values(trace.result, target)
+    rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image))
+    noted = {name: _noted(name, rules.get(name) or rules.get(type(layer)), received) for name, layer in network.layers.items()}
+    relevance = network.backward(trace, {trace.last: score * one_hot}, noted)
+    title = f"LRP ({rule}) for {model.class_name(target)}"
+    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=_conservation(float(score), received))
+
+
+def _pixel_range(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest value of each colour (channels,); a bare network knows only those of this image."""
+    if model.preprocessing is None:
+        return image.min(axis=(0, 1, 2)), image.max(axis=(0, 1, 2))
+    return model.preprocessing.apply(np.zeros(3)), model.preprocessing.apply(np.full(3, 255.0))
+
+
+def _noted(name: str, rule: Rule | None, received: dict[str, float]) -> Rule:
+    """Wrap a rule so that it leaves in `received` what the layer's inputs get in total."""
+
+    def wrapped(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
+        below = layer.backward(relevance, context) if rule is None else rule(layer, relevance, context)
+        received[name] = float(below.sum(dtype=np.float64))
+        return below
+
+    return wrapped
+
+
+def _conservation(score: float, received: dict[str, float]) -> str:
+    """Say in words how much of the score arrives, and where most is lost or gained; `received` runs from the last layer to the first."""
+    above = [score, *received.values()]
+    changes = {name: after - before for name, before, after in zip(received, above, received.values())}
+    arrived = above[-1]
+    text = f"The map adds up to {arrived:.4g}; the score is {score:.4g}."
+    if not changes or score == 0:
+        return text
+    name = max(changes, key=lambda name: abs(changes[name]))
+    return f"{text[:-1]}, so {arrived / score:.1%} of it arrives. The largest change is at {name}: {changes[name] / score:+.1%}."
