@@ -19,6 +19,7 @@ from PIL import Image
 from minicnn.visualizers import REGISTRY
 
 QUICK = {"smoothgrad": ["--samples", "2"], "occlusion": ["--stride", "20"], "class-model": ["--steps", "12"]}
+QUICK |= {"grad-cam": ["--also", "tabby", "--also", "282"], "score-cam": ["--channels", "8"], "integrated-gradients": ["--steps", "4"]}
 
 
 class Page(html.parser.HTMLParser):

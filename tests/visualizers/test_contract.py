@@ -16,13 +16,15 @@ from minicnn.visualizers import REGISTRY
 QUICK = {
     "smoothgrad": {"samples": 3},
     "occlusion": {"patch": 20},
+    "integrated-gradients": {"steps": 3},
+    "score-cam": {"channels": 5},
     "window": {"layer": "conv2"},
     "receptive-field": {"layer": "conv2"},
     "class-model": {"steps": 3},
 }
 
 #: Values that none of which depends on the photo alone being dark: what a dead network still has.
-NOT_DARK = ("intuition", "filters", "window", "layers", "class-model")
+NOT_DARK = ("intuition", "filters", "window", "layers", "deconvnet", "class-model")
 SIZE = (30, 46)
 
 
@@ -64,7 +66,7 @@ def test_finite_and_deterministic(run):
 
 def test_seeds_make_a_difference(visualizer, run):
     if "seed" in visualizer.options:
-        noisy = {"fill": "noise"} if "fill" in visualizer.options else {}
+        noisy = {option: "noise" for option in ("fill", "baseline") if option in visualizer.options}
         assert not np.array_equal(arrays(run(seed=0, **noisy))[0], arrays(run(seed=1, **noisy))[0])
 
 
