@@ -24,6 +24,9 @@ QUICK = {
     "class-model": ["--steps", "12"],
     "compare": ["--methods", "saliency,grad-cam", "--steps", "3"],
     "sanity": ["--methods", "saliency", "--steps", "2"],
+    "grad-cam": ["--also", "tabby", "--also", "282"],
+    "score-cam": ["--channels", "8"],
+    "integrated-gradients": ["--steps", "4"],
     **{name: ["--steps", "4"] for name in ("filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")},
 }
 

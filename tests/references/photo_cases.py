@@ -27,6 +27,17 @@ CASES = {
     "layer outputs": ("layer_outputs", 224, {}),
     "grad-cam": ("grad_cam", 224, {"layer": "relu5_3"}),
     "grad-cam at pool4": ("grad_cam", SMALL, {"layer": "pool4"}),
+    "grad-cam of another class": ("grad_cam", 224, {"layer": "relu5_3", "target": "ice bear"}),
+    "guided backpropagation": ("guided_backprop", SMALL, {}),
+    "deconvnet": ("deconvnet", SMALL, {"form": "signed"}),
+    "guided grad-cam": ("guided_grad_cam", SMALL, {"layer": "relu5_3", "form": "signed"}),
+    "gradient x input": ("gradient_x_input", SMALL, {}),
+    "integrated gradients": ("integrated_gradients", SMALL, {"baseline": "black", "steps": 7}),
+    "integrated gradients from the mean colour": ("integrated_gradients", SMALL, {"baseline": "mean", "steps": 6, "batch_size": 5}),
+    "lrp": ("lrp", SMALL, {}),
+    "lrp, epsilon": ("lrp", SMALL, {"rule": "epsilon", "epsilon": 0.1}),
+    "lrp, epsilon 0": ("lrp", SMALL, {"rule": "epsilon", "epsilon": 0.0}),
+    "lrp, alpha-beta": ("lrp", SMALL, {"rule": "alpha-beta", "alpha": 2.0}),
 }
 
 

@@ -34,7 +34,7 @@ def errors(model, references, name, dtype=np.float64):
     method, size, options = photo_cases.CASES[name]
     target = {} if method == "layer_outputs" else {"target": photo_cases.TARGET}
     x = photo_cases.photo(model, size).astype(dtype)
-    result = getattr(minicnn, method)(model, x, **target, **options, prepared=True)
+    result = getattr(minicnn, method)(model, x, **{**target, **options}, prepared=True)
     expected = {key.split("/")[1]: array for key, array in references.items() if key.startswith(f"{name}/")}
     found = {key: photo_cases.thinned(array) for key, array in result.arrays.items()}
     assert {key: (array.shape, array.dtype) for key, array in found.items()} == {key: (e.shape, dtype) for key, e in expected.items()}

@@ -70,6 +70,21 @@ def test_a_seed_in_the_middle_equals_the_trunks_gradient(network, x, generator):
     assert np.array_equal(network.backward(network.trace(x), {"pool1": seed}), trunk.backward(trunk.trace(x), {"pool1": seed}))
 
 
+def test_rules_for_all_layers_of_a_type_and_for_one_by_its_name(network, x, generator):
+    seed = generator.standard_normal((2, 5))
+    trace = network.trace(x)
+    used = []
+
+    def noted(word):
+        return lambda layer, gradient, context: used.append(word) or layer.backward(gradient, context)
+
+    gradient = network.backward(trace, {"fc1": seed}, {ReLU: noted("type"), "relu1": noted("name"), "fc1": noted("dense")})
+    assert used == ["dense", "name"]
+    assert np.array_equal(gradient, network.backward(trace, {"fc1": seed}))
+    network.backward(trace, {"fc1": seed}, {ReLU: noted("type")})
+    assert used == ["dense", "name", "type"]
+
+
 def test_batched_equals_one_by_one(network, x, generator):
     seed = generator.standard_normal((2, 5))
     trace = network.trace(x)

@@ -16,6 +16,8 @@ from minicnn.visualizers import REGISTRY
 QUICK = {
     "smoothgrad": {"samples": 3},
     "occlusion": {"patch": 20},
+    "integrated-gradients": {"steps": 3},
+    "score-cam": {"channels": 5},
     "window": {"layer": "conv2"},
     "receptive-field": {"layer": "conv2"},
     "class-model": {"steps": 3},
