@@ -115,8 +115,6 @@ class Overlay:
         The part of the photo that the map covers, in pixels; None for all of it.
     raw : bool
         Whether to show the map's own cells beside it.
-    bright : bool
-        Whether the colours go from 0 to what `largest_shown` says, as maps with a few large numbers need.
     low, high : float or None
         The numbers at the colours' ends; None for the smallest and the largest.
     """
@@ -124,13 +122,12 @@ class Overlay:
     unit: str = ""
     extent: tuple[float, float, float, float] | None = None
     raw: bool = False
-    bright: bool = False
     low: float | None = None
     high: float | None = None
 
     def panels(self, values, caption, photo):
-        low, high = (0.0, largest_shown(values)) if self.bright else (float(values.min()), float(values.max()))
-        low, high = low if self.low is None else self.low, high if self.high is None else self.high
+        low = float(values.min()) if self.low is None else self.low
+        high = float(values.max()) if self.high is None else self.high
         scale = {"colours": OVERLAY_COLOURS, "low": low, "high": high, "unit": self.unit, "beyond": "max" if values.max() > high else "neither"}
         cells = Panel("grid" if self.raw else caption, colour(values, OVERLAY_COLOURS, low, high), **scale)
         if photo is None:

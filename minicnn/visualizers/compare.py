@@ -10,6 +10,7 @@ from minicnn.frequency import gaussian_blur
 from minicnn.model import Model
 from minicnn.objectives import class_values
 from minicnn.render import Curve, Overlay
+from minicnn.render.panel import largest_shown
 from minicnn.results import Result
 from minicnn.tables import Row, aligned
 from minicnn.visualizers.maps import importance, run_map
@@ -112,6 +113,7 @@ def compare(
     scores = np.stack(scores)
     areas = area_under(scores)
     classes = [model.class_name(index) for index in targets]
+    shown = {line: Overlay("importance", low=0.0, high=largest_shown(map_)) for line, map_ in maps.items()} if photos.single else {}
     rows = [
         {"photo": name, "class": class_name, "method": line, DELETION: float(area[0, i]), INSERTION: float(area[1, i])}
         for name, class_name, area in zip(names, classes, areas)
@@ -119,7 +121,7 @@ def compare(
     ]
     return Result(
         {"curves": scores.mean(axis=0), "scores": scores, **(maps if photos.single else {})},
-        {**({line: Overlay("importance", bright=True) for line in lines} if photos.single else {}), "curves": _diagrams(lines, steps, output)},
+        {**shown, "curves": _diagrams(lines, steps, output)},
         f"Deletion and insertion for {classes[0]}" if photos.single else f"Deletion and insertion over {len(names)} photo{'s' * (len(names) > 1)}",
         text=_in_words(lines, areas),
         table=rows if len(names) == 1 else [*rows, *_summary_rows(lines, areas)],

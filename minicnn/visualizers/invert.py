@@ -28,8 +28,8 @@ from minicnn.visualizers.registry import Progress, visualizer
     paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam in Fourier space as by C. Olah et al., Distill 2017",
     if_zero="the pictures are black",
     layer=lambda network: None,
-    report=lambda height, width: {"steps": 30, "step_size": 12.0},
-    quick=lambda height, width: {"steps": 12, "step_size": 16.0},
+    report=lambda height, width: {"steps": 16, "step_size": 16.0},
+    quick=lambda height, width: {"steps": 6, "step_size": 25.0},
     saves=(".png", ".npz"),
     image="picture",
 )

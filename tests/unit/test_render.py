@@ -144,11 +144,12 @@ def test_what_is_transparent_shows_a_chequered_ground():
     assert {tuple(pixel) for pixel in panel.pixels[:, 10:].reshape(-1, 3)} == {(200,) * 3, (240,) * 3}
 
 
-def test_bright_overlays_do_not_drown_in_a_few_large_numbers():
-    values = np.full((100, 100), 1.0)
-    values[0, 0] = 1e6
-    (panel,) = render.Overlay(bright=True).panels(values, "map", np.zeros((100, 100, 3), np.uint8))
-    assert (panel.low, panel.high, panel.beyond) == (0, 1, "max")
+def test_overlays_say_that_there_are_numbers_beyond_their_limits():
+    values = np.linspace(1, 6, 24).reshape(4, 6)
+    (panel,) = render.Overlay(low=0.0, high=5.0).panels(values, "map", PHOTO)
+    assert (panel.low, panel.high, panel.beyond) == (0, 5, "max")
+    (panel,) = render.Overlay().panels(values, "map", PHOTO)
+    assert (panel.low, panel.high, panel.beyond) == (1, 6, "neither")
 
 
 def test_animations():
