@@ -28,8 +28,8 @@ from minicnn.visualizers.registry import Progress, visualizer
     paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam in Fourier space as by C. Olah et al., Distill 2017",
     if_zero="the pictures are black",
     layer=lambda network: None,
-    report=lambda height, width: {"steps": 16, "step_size": 16.0},
-    quick=lambda height, width: {"steps": 6, "step_size": 25.0},
+    report=lambda height, width: {"steps": 16, "step_size": 12.0},
+    quick=lambda height, width: {"steps": 8, "step_size": 20.0},
     saves=(".png", ".npz"),
     image="picture",
 )
@@ -38,8 +38,9 @@ def invert(
     image,
     layer: str | None = None,
     *,
-    steps: int = 120,
-    step_size: float = 6.0,
+    steps: int = 100,
+    step_size: float = 8.0,
+    spectrum: float = 1.5,
     total_variation: float = 0.3,
     noise: float = 10.0,
     seed: int = 0,
@@ -61,7 +62,9 @@ def invert(
     steps : int
         How often each picture is changed.
     step_size : float
-        How far a pixel moves in one step at most, about, in levels of 255.
+        How far a pixel moves in one step at most, about, in levels of 255; it shrinks to a tenth.
+    spectrum : float
+        How much fine structure of a step is damped: its amplitude is divided by frequency to this power; 0 for not at all.
     total_variation : float
         The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
     noise : float
@@ -83,15 +86,16 @@ def invert(
     MinicnnError
         If a setting is out of range.
     """
-    check_limits({"step_size": (step_size, 255), "total_variation": (total_variation, 100), "noise": (noise, 255)})
+    check_limits({"step_size": (step_size, 255), "spectrum": (spectrum, 4), "total_variation": (total_variation, 100), "noise": (noise, 255)})
     layers = _before_pooling(model.network) if layer is None else [layer]
     size = image.shape[1:3]
     recipe = recipe_in_levels(
         model,
         steps=steps,
         step_size=step_size,
+        last_step=0.1,
         optimiser=adam,
-        spectrum=1.0,
+        spectrum=spectrum,
         colours="natural",
         total_variation=total_variation,
     )
