@@ -111,8 +111,8 @@ def z_box(low: np.ndarray, high: np.ndarray) -> Rule:
 
     def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
         lowest, highest = (np.broadcast_to(edge, x.shape).astype(x.dtype) for edge in (low, high))
-        plain, positive, negative = (_with_weight(layer, w) for w in (layer.weight, np.maximum(layer.weight, 0), np.minimum(layer.weight, 0)))
-        return _shared([(x, plain), (-lowest, positive), (-highest, negative)], relevance)
+        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
+        return _shared([(x, _with_weight(layer, layer.weight)), (-lowest, positive), (-highest, negative)], relevance)
 
     return rule
 

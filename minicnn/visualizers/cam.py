@@ -56,7 +56,7 @@ def grad_cam(
     Each channel of the layer is a coarse map of where it found its pattern. They are added up, each weighted with how much the class
     score grows with it on average, and only what speaks for the class is kept. The result is coarse, one number for each of the
     layer's units, and is stretched over the photo. At the last layer before global average pooling it is the map of the original CAM;
-    further down the average gradient says less about a single place, and maps get vague.
+    further down the average gradient says less about a single place, and maps get vague. Cost: about 1 forward pass for all classes.
 
     Parameters
     ----------
@@ -101,7 +101,8 @@ def grad_cam_plus_plus(
     As Grad-CAM, but a channel's weight is a sum over the places where the score grows with it, divided by how active the channel is in
     total. So a channel that is on in a few places counts as much as one that is on all over, and a second animal is not drowned by the
     first. What counts against the class is left out. The paper derives the weights for the exponential of the score; that only
-    multiplies the whole map by a constant, which overflows for large scores and is left out here.
+    multiplies the whole map by a constant, which overflows for large scores and is left out here. Without what counts against a class,
+    the maps of different classes look more alike than Grad-CAM's. Cost: about 1 forward pass for all classes.
 
     Parameters
     ----------
@@ -157,7 +158,8 @@ def layer_cam(
 
     As Grad-CAM, but each place of a channel has a weight of its own: how much the score grows with that very number, if it does. In a
     deep layer the two look alike. In a shallow one, such as relu3_3, Grad-CAM's mean over all places says little, and this still
-    finds the class, in finer detail and with more noise. What counts against the class is left out before it could cancel what speaks for it.
+    finds the class, in finer detail and with more noise. What counts against the class is left out before it could cancel what speaks for
+    it, so the map does not add up to anything. Cost: about 1 forward pass for all classes, at shallow layers up to 2 for each.
 
     Parameters
     ----------
@@ -212,7 +214,8 @@ def score_cam(
     Each channel's map, scaled to 0 to 1 and stretched over the photo, is used as a stencil: only where the channel is on does the
     photo stay, the rest fades to the mean colour. How much the logit of the class then lies above that of an empty picture is the
     channel's worth, and a softmax over the channels makes weights of it. No channel counts against the class, and where the worths
-    are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it.
+    are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it. Cost: 1 forward
+    pass for each channel that is on, some 450 at VGG16's last convolution.
 
     Parameters
     ----------

@@ -35,8 +35,9 @@ def lrp(
 
     Each layer shares out what it receives among its inputs, in proportion to what they contributed. Ideally nothing is lost, and the
     pixels' relevance adds up to the score; the text says what really arrives. The composite rule counts, in convolutions, only the
-    contributions that raise a unit, which gives calm pictures of what was found, while what spoke against the class shows only as far
-    as the dense layers know it; such maps change little with the class, or with the upper layers' weights (Sixt et al. 2020).
+    contributions that raise a unit. That gives calm pictures of what was found, but classes are told apart by the dense layers alone;
+    with z-plus everywhere all classes get nearly the same map, up to its sign, whatever the upper layers' weights (Sixt et al. 2020).
+    Cost: about 10 forward passes with composite or z-plus, 4 with epsilon, 16 with alpha-beta.
 
     Parameters
     ----------
@@ -58,7 +59,7 @@ def lrp(
     -------
     Result
         Values: array (H, W), the relevance of each pixel, summed over its colours, in units of the logit. If the score is above 0, so
-        is what speaks for the class. The composite and z-plus give each convolution's relevance on with its sign.
+        is what speaks for the class; if it is below 0, all signs are turned.
 
     Raises
     ------

@@ -47,6 +47,15 @@ def test_panels_keep_their_scale():
         assert (panel.low, panel.high, panel.unit) == (-2, 6, "score")
 
 
+def test_overlays_may_share_a_scale():
+    shared = render.Overlay("score", low=0.0, high=4.0)
+    panels = [shared.panels(np.full((2, 3), value), "map", PHOTO)[0] for value in (1.0, 2.0, 4.0)]
+    assert {(panel.low, panel.high) for panel in panels} == {(0.0, 4.0)}
+    assert len({tuple(panel.pixels[0, 0]) for panel in panels}) == 3
+    (alone,) = shared.panels(np.ones((2, 3)), "giant panda", None)
+    assert alone.caption == "giant panda" and alone.high == 4
+
+
 def test_signed_maps_have_equal_limits_and_grey_is_zero():
     values = np.array([[-2.0, 0.0, 1.0]])
     (panel,) = render.Signed().panels(values, "map", None)

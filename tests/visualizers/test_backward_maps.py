@@ -15,8 +15,10 @@ from minicnn.layers import (
     ReLU,
 )
 from minicnn.objectives import class_score
+from minicnn.relevance import rule_book
 from minicnn.render import stretch
 from minicnn.rules import deconvnet, guided
+from minicnn.visualizers.fills import filled
 
 
 @pytest.fixture
@@ -90,10 +92,9 @@ def test_gradient_x_input_leaves_the_biases_over(generator, x):
     assert f"{biases:.4g} comes from the biases" in result.text
 
 
+@pytest.mark.filterwarnings("ignore:the map adds up to")
 @pytest.mark.parametrize("baseline", ["grey", "mean", "blur", "noise"])
 def test_integrated_gradients_step_by_step(network, x, baseline):
-    from minicnn.visualizers.fills import filled
-
     begin = filled(x, baseline, 3.0, 4)
     expected = np.zeros(x.shape)
     for step in range(7):
@@ -106,7 +107,7 @@ def test_integrated_gradients_step_by_step(network, x, baseline):
 
 
 def test_integrated_gradients_from_black(model, panda):
-    """Black is no 0 in the network's units; the values are as many colours as the network's order has."""
+    """Black is not 0 in the network's units."""
     x = model.prepare(panda, 48)
     black = model.preprocessing.apply(np.zeros(x.shape))
     share = class_score(388).value_and_gradient(model.network, black + np.float32(0.5) * (x - black))[1] * (x - black)
@@ -137,8 +138,6 @@ def test_integrated_gradients_of_a_linear_network_are_complete_in_one_step(gener
 
 @pytest.mark.parametrize("rule", ["composite", "epsilon", "alpha-beta", "z-plus"])
 def test_lrp_is_what_its_rules_say(generator, x, rule):
-    from minicnn.relevance import rule_book
-
     network = unbiased(generator, bias=0.3)
     trace = network.trace(x)
     rules = rule_book(network, rule, 0.1, 3.0, x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2)))

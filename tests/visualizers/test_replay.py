@@ -16,7 +16,7 @@ from minicnn.visualizers import REGISTRY
 QUICK = {
     "smoothgrad": {"samples": 2, "seed": 5},
     "occlusion": {"patch": 20, "fill": "noise", "seed": 2},
-    "integrated-gradients": {"steps": 2, "baseline": "noise", "seed": 2},
+    "integrated-gradients": {"steps": 10, "baseline": "noise", "seed": 2},
     "window": {"layer": "conv2_1", "unit": (3, 4, 5)},
     "receptive-field": {"layer": "conv2_1", "unit": (3, 4)},
     "intuition": {"filter": "sobel", "step": (1, 2)},
