@@ -13,17 +13,13 @@ from minicnn.render import Curve, Overlay
 from minicnn.render.panel import largest_shown
 from minicnn.results import Result
 from minicnn.tables import Row, aligned
+from minicnn.visualizers.arguments import resolve_target
 from minicnn.visualizers.maps import importance, run_map
 from minicnn.visualizers.options import Methods
-from minicnn.visualizers.registry import (
-    Progress,
-    map_methods,
-    resolve_target,
-    visualizer,
-)
+from minicnn.visualizers.registry import Progress, visualizer
 from minicnn.visualizers.saliency import Output
 
-#: What is compared if nothing else is asked for, of those that there are.
+#: What is compared if nothing else is asked for.
 USUAL = ("saliency", "smoothgrad", "integrated-gradients", "grad-cam", "occlusion")
 
 #: Maps that know nothing of the network.
@@ -92,7 +88,7 @@ def compare(
         method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the trapezoidal rule over steps
         from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and standard deviation.
     """
-    chosen = list(methods or [name for name in USUAL if name in map_methods()])
+    chosen = list(methods or USUAL)
     lines, work = [*chosen, *BASELINES], len(photos) * (len(chosen) + len(BASELINES))
     names, targets, scores, found, maps = [], [], [], [], {}
     generator = np.random.default_rng(seed)

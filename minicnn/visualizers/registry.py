@@ -26,31 +26,25 @@ can then work on their maps (`minicnn.visualizers.maps`).
 
 from __future__ import annotations
 
-import dataclasses
 import functools
-import hashlib
 import importlib.util
 import inspect
-import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from importlib import metadata
 from typing import Any, Literal
 
-import numpy as np
-
-from minicnn.errors import ImageError, MinicnnError, ShapeError
-from minicnn.kernels import current_algorithm
+from minicnn.errors import MinicnnError, ShapeError
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
+from minicnn.visualizers.arguments import find_target, prepare_photo, resolve_layer
 from minicnn.visualizers.options import (
     Classes,
     SecondPhoto,
     base_annotation,
     check_option,
 )
-from minicnn.visualizers.photos import Photos
+from minicnn.visualizers.provenance import with_provenance
 
 #: Called as progress(done, total) while a long method runs.
 Progress = Callable[[int, int], None]
@@ -77,9 +71,6 @@ PHOTO_PARAMETERS = (
 
 #: What methods need that is not installed with the rest: the module, by the extra of the distribution that installs it.
 EXTRAS = {"segment": "cv2"}
-
-#: The packages whose versions a result records.
-RECORDED = {"minicnn": "minicnn-numpy", "numpy": "numpy", "numba": "numba"}
 
 
 @dataclass(frozen=True)
@@ -246,16 +237,16 @@ def visualizer(
             model = arguments["model"] = model if entry.whole is None else model.trunk
             given = [photo for photo in entry.photo_parameters if arguments[photo] is not None]
             for photo in entry.photo_parameters:
-                _prepare_photo(entry, model, arguments, photo, size, prepared)
+                prepare_photo(entry, model, arguments, photo, size, prepared)
             if "target" in arguments:
-                _find_target(model, arguments)
+                find_target(model, arguments)
             for parameter in entry.options.values():
                 if base_annotation(parameter) is Classes:
                     arguments[parameter.name] = tuple(model.class_index(item) for item in arguments[parameter.name])
             if "layer" in arguments:
-                arguments["layer"] = _resolve_layer(model, arguments["layer"], layer)
+                arguments["layer"] = resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)
-            return _finish(result, entry, model, arguments, given, if_zero)
+            return with_provenance(result, entry, model, arguments, given, if_zero)
 
         entry = Visualizer(
             command, public, signature.parameters, question, paper, report, quick or report, saves, image, whole, important, extra
@@ -266,103 +257,3 @@ def visualizer(
         return public
 
     return register
-
-
-def _prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], name: str, size, prepared: bool) -> None:
-    """Replace a photo by the array that the network takes; an image that is left out by zeros."""
-    photo = arguments[name]
-    if photo is None and entry.parameters[name].default is inspect.Parameter.empty:
-        raise ImageError(f"{entry.name} got no photo ({name}); expected the path of a file, a PIL image, or an array")
-    if photo is None and name != "image":
-        return
-    if name == "photos":
-        arguments[name] = Photos(model, photo, size, prepared)
-        model.check_memory(*arguments[name].shape, batch=arguments.get("batch_size", 1))
-        return
-    if photo is None and arguments.get("target", "") is None:
-        raise MinicnnError(f"{entry.name} needs a class to show (target) if there is no photo; give its name or index")
-    if entry.whole is not None and size is None and not prepared:
-        size = entry.whole
-    if name != "image" and isinstance(size, (tuple, list)):
-        size = max(size)  # that size is the image's; another photo has its own proportions
-    arguments[name] = model.blank(size) if photo is None else model.prepare(photo, size, prepared, whole=entry.whole is not None)
-    model.check_memory(*arguments[name].shape[1:], batch=arguments.get("batch_size", 1))
-
-
-def _find_target(model: Model, arguments: dict[str, Any]) -> None:
-    """Replace the class that was asked for by its index; of photos, which are not read yet, only one that was named."""
-    if "photos" not in arguments:
-        arguments["target"] = resolve_target(model, arguments["image"], arguments["target"])
-    elif arguments["target"] is not None:
-        arguments["target"] = model.class_index(arguments["target"])
-
-
-def resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
-    """Return the index of a class, by default of the likeliest one for a prepared photo (1, H, W, 3)."""
-    model.check_classifier(x.shape)
-    return int(model.network(x)[0].argmax()) if target is None else model.class_index(target)
-
-
-def _resolve_layer(model: Model, layer: str | None, choose: Callable[[Network], str | None]) -> str | None:
-    layer = choose(model.network) if layer is None else layer
-    if layer is not None:
-        model.network.check_name(layer)
-    return layer
-
-
-def _finish(
-    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Sequence[str], if_zero: str
-) -> Result:
-    """Add to a bare result what the network saw, what made it, and what is odd about it."""
-    arrays = result.arrays
-    if not all(np.isfinite(array).all() for array in arrays.values()):
-        raise MinicnnError(f"{entry.name} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values")
-    found = list(result.warnings)
-    photos: Photos | None = arguments.get("photos")
-    if photos is not None and photos.skipped:
-        found.append(f"passed over {len(photos.skipped)} of {len(photos)} files: {'; '.join(photos.skipped.values())}")
-    if not any(arrays[name].any() for name in result.displays):
-        found.append(f"all values of {entry.name} are zero: {if_zero}")
-    for text in found:
-        warnings.warn(text, stacklevel=3)
-    settings = {key: value for key, value in arguments.items() if key not in ("model", "progress", *entry.photo_parameters)}
-    settings.update(result.source)  # what the method chose itself
-    source = {
-        "method": entry.name,
-        "settings": settings,
-        "model": model.name,
-        "weights_sha256": model.weights_sha256,
-        "algorithm": current_algorithm(),
-        "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
-        "values_sha256": values_sha256(arrays),
-    }
-    inputs = {name: arguments[name] for name in given}
-    x = arguments.get("image")
-    if x is not None:
-        source["input"] = {"height": x.shape[1], "width": x.shape[2]}
-    if photos is not None:
-        x = inputs["photos"] = photos[0] if photos.single else None
-        source["input"] = dict(zip(("height", "width"), photos.shape))
-        source |= {} if photos.single else {"photos": photos.files()}
-    shown = {entry.photo_name} & set(given) and x is not None and model.preprocessing is not None
-    photo = model.deprocess(x)[0] if shown else None
-    inputs = {name: _smallest(model, array) for name, array in inputs.items() if array is not None}
-    return dataclasses.replace(result, image=entry.image, photo=photo, inputs=inputs, source=source, warnings=tuple(found))
-
-
-def _smallest(model: Model, x: np.ndarray) -> np.ndarray:
-    """Return the pixels (H, W, 3) of the network's input if it can be computed from them, bit for bit, else the input itself."""
-    if model.preprocessing is None:
-        return x
-    pixels = model.deprocess(x)[0]
-    again = model.preprocessing.apply(pixels)[None]
-    return pixels if again.dtype == x.dtype and np.array_equal(again, x) else x
-
-
-def values_sha256(arrays: Mapping[str, np.ndarray]) -> str:
-    """Return one checksum, in hexadecimal, over names, types, shapes and numbers of some arrays."""
-    digest = hashlib.sha256()
-    for name, array in arrays.items():
-        digest.update(f"{name} {array.dtype.str} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()

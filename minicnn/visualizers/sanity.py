@@ -16,13 +16,13 @@ from minicnn.results import Result
 from minicnn.tables import Row, aligned
 from minicnn.visualizers.maps import importance, run_map, values_of
 from minicnn.visualizers.options import Methods
-from minicnn.visualizers.registry import REGISTRY, Progress, map_methods, visualizer
+from minicnn.visualizers.registry import REGISTRY, Progress, visualizer
 from minicnn.visualizers.similarity import MEASURES, check_size, rank_correlation
 
 Parameters = dict[str, np.ndarray]
 Randomise = Literal["initialisation", "permutation"]
 
-#: What is checked if nothing else is asked for, of those that there are.
+#: What is checked if nothing else is asked for.
 USUAL = ("saliency", "gradient-x-input", "grad-cam", "guided-backprop", "guided-grad-cam")
 
 #: The verdict on a method, by the mean of all three measures over all steps: from so much similarity on it is the later one.
@@ -91,7 +91,7 @@ def sanity(
         If the network has no parameters, or fewer layers with parameters than `steps`, or the photo is too small to compare structures.
     """
     check_size(*image.shape[1:3])
-    names = list(methods or [name for name in USUAL if name in map_methods()])
+    names = list(methods or USUAL)
     networks = list(_cascade(model.network, steps, randomise, seed))
     layers, maps, similarity, rows = [layer for layer, _ in networks], [], [], []
     warnings = []
