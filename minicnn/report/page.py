@@ -137,7 +137,6 @@ def write_report(
         target = int(probabilities.argmax()) if target is None else model.class_index(target)
         top = model.ranked(probabilities, 5)
         pixels = model.deprocess(x)[0]
-        second = None if style is None else model.trunk.prepare(style, max(x.shape[1:3]), whole=True)
         (stage / "photo.png").write_bytes(render.png(pixels))
         names_and_shares = list(zip(*top))
         (stage / "prediction.png").write_bytes(render.png(render.bars(*names_and_shares, f"{model.name}: the likeliest classes")))
@@ -145,7 +144,7 @@ def write_report(
         times = [PartTime("prediction", time.perf_counter() - clock)]
         sections = []
         for name in methods:
-            section = _section(REGISTRY[name], model, x, second, target, seed, quick, progress)
+            section = _section(REGISTRY[name], model, photo, x, style, target, seed, quick, progress)
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
@@ -177,8 +176,9 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
 def _section(
     visualizer: Visualizer,
     model: Model,
+    photo: Photo,
     x: np.ndarray,
-    style: np.ndarray | None,
+    style: Photo | None,
     target: int,
     seed: int,
     quick: bool,
@@ -191,7 +191,9 @@ def _section(
     offered = {"target": target, "style": style, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
-    if visualizer.needs_photo:
+    if visualizer.whole is not None:
+        arguments |= {"image": photo, "size": max(x.shape[1:3])}
+    elif visualizer.needs_photo:
         arguments |= {visualizer.photo_name: x, "prepared": True}
     elif visualizer.takes_photo:
         arguments |= {"size": x.shape[1:3]}

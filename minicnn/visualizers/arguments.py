@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from minicnn.errors import ImageError, MinicnnError
+from minicnn.errors import ImageError, MinicnnError, ShapeError
+from minicnn.geometry import as_pair
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.visualizers.photos import Photos
@@ -31,11 +32,20 @@ def prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], na
     if photo is None and arguments.get("target", "") is None:
         raise MinicnnError(f"{entry.name} needs a class to show (target) if there is no photo; give its name or index")
     if entry.whole is not None and size is None and not prepared:
-        size = entry.whole
+        size = entry.whole if takes(model.network, (entry.whole, entry.whole, 3)) else as_pair(model.input_size, "size", 1)
     if name != "image" and isinstance(size, (tuple, list)):
         size = max(size)  # that size is the image's; another photo has its own proportions
     arguments[name] = model.blank(size) if photo is None else model.prepare(photo, size, prepared, whole=entry.whole is not None)
     model.check_memory(*arguments[name].shape[1:], batch=arguments.get("batch_size", 1))
+
+
+def takes(network: Network, shape: tuple[int, int, int]) -> bool:
+    """Tell whether a network takes images of this shape (height, width, channels)."""
+    try:
+        network.shapes(shape)
+    except ShapeError:
+        return False
+    return True
 
 
 def find_target(model: Model, arguments: dict[str, Any]) -> None:

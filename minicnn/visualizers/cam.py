@@ -205,7 +205,7 @@ def score_cam(
     layer: str | None = None,
     *,
     also: Classes = (),
-    channels: int | None = None,
+    channels: int = 256,
     batch_size: int = 8,
     progress: Progress | None = None,
 ) -> Result:
@@ -214,8 +214,8 @@ def score_cam(
     Each channel's map, scaled to 0 to 1 and stretched over the photo, is used as a stencil: only where the channel is on does the
     photo stay, the rest fades to the mean colour. How much the logit of the class then lies above that of an empty picture is the
     channel's worth, and a softmax over the channels makes weights of it. No channel counts against the class, and where the worths
-    are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it. Cost: 1 forward
-    pass for each channel that is on, some 450 at VGG16's last convolution.
+    are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it. Cost: a bit
+    more than 1 forward pass for each channel that is tried.
 
     Parameters
     ----------
@@ -228,7 +228,7 @@ def score_cam(
     also : sequence of str or int
         Further classes, to be shown beside the first, on the same scale; they cost nothing, as every stencil is tried for all at once.
     channels : int
-        Try only so many channels, those whose maps vary most (standard deviation), and leave the others out. Default: all.
+        Try only so many channels, those whose maps vary most (standard deviation), and leave the others out.
     batch_size : int
         Stencils that are tried at once; it bounds the memory and does not change the result but for rounding.
     progress : function, optional

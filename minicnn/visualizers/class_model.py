@@ -16,13 +16,13 @@ from minicnn.objectives import class_score
 from minicnn.probability import softmax
 from minicnn.render import Curve, Photo, Signed
 from minicnn.results import Result
+from minicnn.visualizers.arguments import takes
 from minicnn.visualizers.options import FilePath, Index
 from minicnn.visualizers.pictures import (
     Colours,
     Film,
     check_limits,
     recipe_in_levels,
-    takes,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer

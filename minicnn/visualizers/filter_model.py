@@ -15,6 +15,7 @@ from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective
 from minicnn.results import Result
+from minicnn.visualizers.arguments import takes
 from minicnn.visualizers.options import FilePath, Index, Indices, Unit, several
 from minicnn.visualizers.pictures import (
     Film,
@@ -22,7 +23,6 @@ from minicnn.visualizers.pictures import (
     finished,
     mosaic,
     recipe_in_levels,
-    takes,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer

@@ -10,9 +10,8 @@ import numpy as np
 
 from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, natural_colours
-from minicnn.errors import MinicnnError, ShapeError
+from minicnn.errors import MinicnnError
 from minicnn.model import Model
-from minicnn.network import Network
 from minicnn.render import Display, Pictures, Tiles
 from minicnn.resampling import resized
 
@@ -89,15 +88,6 @@ def check_limits(settings: Mapping[str, tuple[float, float]]) -> None:
     for name, (value, limit) in settings.items():
         if not 0 <= value <= limit:
             raise MinicnnError(f"{name} is {value}; expected 0 to {limit:g}")
-
-
-def takes(network: Network, shape: tuple[int, int, int]) -> bool:
-    """Tell whether a network takes images of this shape (height, width, channels)."""
-    try:
-        network.shapes(shape)
-    except ShapeError:
-        return False
-    return True
 
 
 class Film:

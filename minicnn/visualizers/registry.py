@@ -211,8 +211,8 @@ def visualizer(
     image : str, optional
         The name of the array, among the result's, that is a picture in itself and can be saved alone.
     whole : int, optional
-        For methods that work on the whole photo and not on its centre, and on any size, so that they do without the network's top:
-        the longer side in pixels if no size is given.
+        For methods that work on the whole photo and not on its centre: the longer side in pixels if no size is given. Those that are
+        about no class do without the network's top, and so on any size.
 
     Returns
     -------
@@ -234,7 +234,7 @@ def visualizer(
             arguments = bound.arguments
             for parameter in entry.options.values():
                 check_option(parameter, arguments[parameter.name], map_methods())
-            model = arguments["model"] = model if entry.whole is None else model.trunk
+            model = arguments["model"] = model.trunk if entry.whole is not None and "target" not in arguments else model
             given = [photo for photo in entry.photo_parameters if arguments[photo] is not None]
             for photo in entry.photo_parameters:
                 prepare_photo(entry, model, arguments, photo, size, prepared)

@@ -32,6 +32,8 @@ OUTLINE = (255, 220, 0)
     quick=lambda height, width: {"method": "saliency"},
     saves=(".png", ".npz"),
     extra="segment",
+    image="cut-out",
+    whole=300,
 )
 def segment(
     model: Model,
@@ -49,13 +51,14 @@ def segment(
 
     A map of what is important says where the thing surely is, and where it surely is not; GrabCut finds the rest by colour, looking for
     a border along edges of the photo. The network was never shown the outline of anything. What it rests its answer on need not be all of
-    the thing, and has to fit in the photo with room around it: of a panda that fills the photo, only the head may stay. Things that have
+    the thing, and has to fit in the photo with room around it: of a panda that fills the picture, only the head may stay. Things that have
     the background's colours are cut wrongly, too. Cost: about 80 forward passes.
 
     Parameters
     ----------
     model : Model
     image : photo
+        All of it is used, its longer side scaled to 300 pixels, or to --size, if the network takes that.
     target : str or int
         The class, by name or index. Default: the likeliest.
     method : str
