@@ -88,7 +88,7 @@ def grad_cam(
 @visualizer(
     name="grad-cam++",
     question="What mattered for this answer?",
-    paper="A. Chattopadhay et al., arXiv:1710.11063, equations 10 and 19",
+    paper="A. Chattopadhay et al., arXiv:1710.11063, section 3",
     if_zero=NOTHING_FOR_IT,
     saves=SAVES,
     important="large",
@@ -140,7 +140,7 @@ def grad_cam_plus_plus(
 
 @visualizer(
     question="What mattered for this answer?",
-    paper="P.-T. Jiang et al., LayerCAM, IEEE Transactions on Image Processing 30, 2021, equations 6 to 8",
+    paper="P.-T. Jiang et al., LayerCAM, IEEE Transactions on Image Processing 30, 2021",
     if_zero=NOTHING_FOR_IT,
     saves=SAVES,
     important="large",
@@ -191,7 +191,7 @@ def layer_cam(
 
 @visualizer(
     question="What mattered for this answer?",
-    paper="H. Wang et al., arXiv:1910.01279, equations 5 to 8",
+    paper="H. Wang et al., arXiv:1910.01279, section 3",
     if_zero="every channel of this layer is off, or the same everywhere",
     report=lambda height, width: {"channels": 32},
     quick=lambda height, width: {"channels": 8},

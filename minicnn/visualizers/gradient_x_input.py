@@ -13,7 +13,7 @@ from minicnn.visualizers.registry import visualizer
 
 @visualizer(
     question="What mattered for this answer?",
-    paper="A. Shrikumar et al., arXiv:1605.01713; why it is LRP-0: M. Ancona et al., arXiv:1711.06104, proposition 1",
+    paper="A. Shrikumar et al., arXiv:1605.01713; why it is LRP-0: M. Ancona et al., arXiv:1711.06104",
     if_zero="no pixel changes the score, as every path to the image is blocked by ReLUs that are off; or every pixel has the mean colour",
     saves=(".png", ".npy", ".npz"),
     important="large",
@@ -24,8 +24,8 @@ def gradient_x_input(model: Model, image, target: str | int | None = None) -> Re
     Around this photo the network is a linear function of its pixels plus a constant. Each pixel gets its term of that function, summed
     over its colours, so all together explain the score but for the constant, to which the biases add up; the text says how much is
     left. A pixel's value is counted from the training photos' mean colour, so a pixel of that colour gets 0 however much it matters.
-    The map is as noisy as the gradient. It is the same as layer-wise relevance propagation with its plainest rule, LRP-0.
-    Cost: about 2.5 forward passes.
+    The map is as noisy as the gradient. It is the same as layer-wise relevance propagation with its plainest rule, LRP-0. Cost: about 2.5
+    forward passes.
 
     Parameters
     ----------
