@@ -22,7 +22,7 @@ def channels(model: Model, image, layer: str | None = None, *, first: int | None
 
     A channel is the output of one filter at every place of the photo: bright where its pattern is. Near the photo the patterns are
     edges and colours, further up they are parts of things. All pictures have one colour scale; a cross marks a channel that found
-    nothing anywhere on this photo.
+    nothing anywhere on this photo. Cost: about 1 forward pass.
 
     Parameters
     ----------

@@ -74,10 +74,10 @@ def filter_model(
     """Draw the pictures that the channels of a layer want, by gradient ascent.
 
     What a filter deep in the network looks for cannot be read off its weights, but the network can be asked: starting from faint noise,
-    the picture is changed step by step so that the channel's output rises. A channel is raised everywhere in the picture, so it comes out
-    as a pattern; a single unit in its place. With a photo, the channels that are strongest on it are drawn. What comes out is what
+    the picture is changed step by step so that the channel's output rises. A channel is raised everywhere in the picture, so it comes
+    out as a pattern; a single unit in its place. With a photo, the channels that are strongest on it are drawn. What comes out is what
     raises the output most, which need not be what raises it on photos, and a channel may answer to several things: see variants, and
-    compare with max-activating.
+    compare with max-activating. Cost: about 40 forward passes for each picture.
 
     Parameters
     ----------

@@ -30,7 +30,8 @@ def filters(
 
     A filter is a small picture that is laid on every place of the photo; the better it fits, the larger the output. Those of the first
     layer have the photo's three colours and can be seen as they are: edges, stripes and spots of colour. Deeper ones have as many
-    channels as the layer before has filters, so they are shown averaged over these, or one channel of each.
+    channels as the layer before has filters, so they are shown averaged over these, or one channel of each. Cost: none, as the network
+    is not run.
 
     Parameters
     ----------

@@ -57,8 +57,8 @@ def intuition(
     """Show what filters made by hand do to the photo.
 
     A filter is a small table of numbers. It is laid on the photo, each number is multiplied with the pixel under it, and the products
-    are summed: that is one pixel of the output; then the filter moves on. A table of one side minus the other answers to edges, and two edges
-    combined, by nothing but more filters and ReLUs, make a detector of corners.
+    are summed: that is one pixel of the output; then the filter moves on. A table of one side minus the other answers to edges, and two
+    edges combined, by nothing but more filters and ReLUs, make a detector of corners. Cost: less than one forward pass.
 
     Parameters
     ----------

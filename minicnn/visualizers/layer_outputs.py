@@ -20,8 +20,8 @@ def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
     """Show the output of every layer, averaged over its channels.
 
     Each picture is one layer's answer to the photo, the mean over all its channels. The first layers keep the photo's edges and
-    colours; each pooling layer halves the picture; the last ones only say roughly where something of interest is. Every picture has
-    its own colour scale.
+    colours; each pooling layer halves the picture; the last ones only say roughly where something of interest is. Every picture has its
+    own colour scale. Cost: about 2 forward passes.
 
     Parameters
     ----------

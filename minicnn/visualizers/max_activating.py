@@ -58,10 +58,11 @@ def max_activating(
 ) -> Result:
     """Find the patches in a folder of photos that excite a channel most.
 
-    Each photo goes through the network once, and the units with the largest outputs are remembered. Each is shown as exactly the part of
-    its photo that it can see, its receptive field; what lies beyond the photo's border is grey. Beside the patches stands the picture
-    that the channel wants, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers to among
-    these photos only, and not which of the things on a patch it was.
+    Each photo goes through the network once, and the units with the largest outputs are remembered. Each is shown as exactly the part
+    of its photo that it can see, its receptive field; what lies beyond the photo's border is grey. Beside the patches stands the
+    picture that the channel wants, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers
+    to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for each
+    picture.
 
     Parameters
     ----------

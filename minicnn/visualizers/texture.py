@@ -50,9 +50,10 @@ def texture(
 ) -> Result:
     """Make a new picture with the texture of the photo, from noise.
 
-    Which of a layer's channels are on together, wherever that is (the layer's Gram matrix), is all that is taken from the photo. A picture of
-    noise is changed until its Gram matrices are the same. Stones, feathers or leaves come out as new ones of their kind, while what has
-    its place in the photo, such as a face, falls into parts: that is what these numbers do not hold.
+    Which of a layer's channels are on together, wherever that is (the layer's Gram matrix), is all that is taken from the photo. A
+    picture of noise is changed until its Gram matrices are the same. Stones, feathers or leaves come out as new ones of their kind,
+    while what has its place in the photo, such as a face, falls into parts: that is what these numbers do not hold. Cost: about 290
+    forward passes.
 
     Parameters
     ----------

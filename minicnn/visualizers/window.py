@@ -47,8 +47,8 @@ def window(
     """Write out the numbers that make one number of the network, and those that make its gradient.
 
     One output of a layer is its window of the layer below, times the filter, summed over all channels, plus the bias. On the way back
-    its gradient is a sum as well: the gradients of all the numbers above that it went into, each times the same weight as forward.
-    What is shown are the channels that contribute most; the sums are over all.
+    its gradient is a sum as well: the gradients of all the numbers above that it went into, each times the same weight as forward. What
+    is shown are the channels that contribute most; the sums are over all. Cost: about 4 forward passes.
 
     Parameters
     ----------
