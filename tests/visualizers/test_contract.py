@@ -165,7 +165,7 @@ def test_every_parameter_is_documented(visualizer):
     documented = {parameter.arg_name for parameter in docstring.params}
     assert documented == set(visualizer.parameters)
     assert docstring.short_description and len(docstring.long_description.split(". ")) >= 2
-    assert docstring.returns and visualizer.paper and "Cost: " in docstring.long_description
+    assert docstring.returns and visualizer.paper and "Cost:" in docstring.long_description
     for parameter in visualizer.options.values():
         assert parameter.default is not inspect.Parameter.empty
         assert parameter.annotation is not inspect.Parameter.empty
