@@ -260,4 +260,6 @@ def _result(model: Model, layer: str, labels: list[str], climbs: list[Climb], fi
     ends = ", ".join(f"{label}: {score:.1f}" for label, score in zip(labels, scores[-1]))
     text = f"The outputs before the last of {len(scores)} steps: {ends}."
     title = f"{model.name}: what {layer} looks for"
-    return Result(values, shows, title, text=text, frames=frames, beside_photo=False, source=chosen)
+    off = [label for label, each in zip(labels, scores.T) if not each.any()]
+    found = (f"{', '.join(off)} stayed at 0, so there was no gradient to go by; try the convolution before the ReLU, or another seed",) if off else ()
+    return Result(values, shows, title, text=text, frames=frames, beside_photo=False, source=chosen, warnings=found)

@@ -86,6 +86,13 @@ def test_variants_are_pushed_apart(model):
     assert likeness(3.0) < likeness(0.0) - 0.01
 
 
+def test_channels_that_stay_off_are_named(small_model):
+    dead = small_model.network.with_parameters({"conv2": {"bias": np.array([0, -1e9, *[0] * 10], np.float32)}})
+    with pytest.warns(UserWarning, match="^1 stayed at 0"):
+        result = minicnn.filter_model(minicnn.Model(dead), layer="relu2", channel=(0, 1), steps=2, side=40)
+    assert result.values["scores"][:, 0].any() and not result.values["scores"][:, 1].any()
+
+
 @pytest.mark.parametrize(
     "options",
     [
