@@ -154,26 +154,23 @@ def ascend(
         Of the finished image.
     seed : int
     callback : function
-        Called with the Climb after each step. It may end the ascent by raising KeyboardInterrupt; so may the user.
+        Called with the Climb after each step, so whoever interrupts the ascent knows where it was.
     until : int, optional
         End after this many steps of the recipe.
 
     Returns
     -------
     Climb
-        Where it ended, or was interrupted.
+        Where it ended.
     """
     climb, objective = start, None
-    try:
-        for i in range(len(start.scores), min(until or recipe.steps, recipe.steps)):
-            wanted = scale_size(size, recipe.scales, i / recipe.steps, recipe.scale_ratio)
-            if objective is None or climb.x.shape[1:3] != wanted:
-                climb, objective = _brought_to(wanted, climb, recipe.photo), objective_at(wanted)
-            step_size = recipe.step_size * (1 - (1 - recipe.last_step) * i / recipe.steps)
-            climb = _step(network, objective, climb, recipe, step_size, np.random.default_rng([seed, i]))
-            callback(climb)
-    except KeyboardInterrupt:
-        pass
+    for i in range(len(start.scores), min(until or recipe.steps, recipe.steps)):
+        wanted = scale_size(size, recipe.scales, i / recipe.steps, recipe.scale_ratio)
+        if objective is None or climb.x.shape[1:3] != wanted:
+            climb, objective = _brought_to(wanted, climb, recipe.photo), objective_at(wanted)
+        step_size = recipe.step_size * (1 - (1 - recipe.last_step) * i / recipe.steps)
+        climb = _step(network, objective, climb, recipe, step_size, np.random.default_rng([seed, i]))
+        callback(climb)
     return climb
 
 

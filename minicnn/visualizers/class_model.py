@@ -196,7 +196,10 @@ def class_model(
     else:
         start = _resumed(resume, image, {**settings, "target": target, "seed": seed})
     film = Film(model, recipe.steps, size, progress)
-    climb = ascend(model.network, lambda size: class_score(target), start, recipe, size, seed, film, until)
+    try:
+        climb = ascend(model.network, lambda size: class_score(target), start, recipe, size, seed, film, until)
+    except KeyboardInterrupt:
+        climb = film.climb or start
     settings = {**settings, "resume": None, "until": None if len(climb.scores) >= recipe.steps else len(climb.scores)}
     interrupted = len(climb.scores) < min(until or recipe.steps, recipe.steps)
     result = _result(model, target, climb, recipe.steps)

@@ -108,8 +108,6 @@ def deep_dream(
     )
     film = Film(model, steps, size, progress)
     climb = ascend(network, lambda size: _objective(network, resized(image, size), weights, guides), Climb(image, []), recipe, size, seed, film)
-    if len(climb.scores) < steps:
-        raise KeyboardInterrupt
     values = {"input": climb.x[0], "scores": np.reshape(climb.scores, -1)}
     shows = {"input": Signed("input")}
     if model.preprocessing is not None:

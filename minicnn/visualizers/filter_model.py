@@ -171,11 +171,8 @@ def filter_model(
         film = Film(model, steps, (side, side), progress and (lambda done, _, before=before: progress(before + done, total)))
         begin = np.repeat(start, len(chosen), axis=0)
         objective = _objective(layer, unit, np.array(chosen), network, begin, variants, diversity)
-        climb = ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, (side, side), seed, film)
+        climbs.append(ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, (side, side), seed, film))
         films.append(film)
-        climbs.append(climb)
-        if len(climb.scores) < steps:
-            raise KeyboardInterrupt
     return _result(model, layer, labels, climbs, films, {"side": side, "scales": scales})
 
 

@@ -107,8 +107,6 @@ def invert(
         film = Film(model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)))
         objective = match(name, wanted[name])
         climbs.append(ascend(model.network.up_to([name]), lambda size, objective=objective: objective, start, recipe, size, seed, film))
-        if len(climbs[-1].scores) < steps:
-            raise KeyboardInterrupt
     x = np.concatenate([climb.x for climb in climbs])
     values, shows = finished(model, x, np.concatenate([climb.scores for climb in climbs], axis=1), layers, with_photo=True)
     ends = ", ".join(f"{name} {1 + climb.scores[-1][0]:.1%}" for name, climb in zip(layers, climbs))

@@ -108,15 +108,18 @@ class Film:
     ----------
     pictures : list of uint8 array (N, H, W, 3)
         At most `FRAMES`, from the first steps to the last.
+    climb : Climb or None
+        The last that it saw.
     """
 
     def __init__(self, model: Model, steps: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None):
         self.model, self.steps, self.size, self.progress = model, steps, size, progress
         self.every = max(1, -(-steps // FRAMES))
         self.pictures: list[np.ndarray] = []
+        self.climb: Climb | None = None
 
     def __call__(self, climb: Climb) -> None:
-        done = len(climb.scores)
+        self.climb, done = climb, len(climb.scores)
         if self.model.preprocessing is not None and (done % self.every == 0 or done == self.steps):
             self.pictures.append(self.model.deprocess(resized(climb.x, self.size)))
         if self.progress:

@@ -150,8 +150,6 @@ def style_transfer(
     begin = image if start == "content" else np.zeros_like(image)
     begin = with_noise(model, begin, noise if start == "content" else max(noise, 30.0), seed)
     climb = ascend(network, objective_at, Climb(begin, []), recipe, size, seed, film)
-    if len(climb.scores) < steps:
-        raise KeyboardInterrupt
     return _result(model, image, style, climb, film, losses, preserve_colour, {"content_layers": of_content, "style_layers": of_style})
 
 

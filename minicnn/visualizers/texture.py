@@ -116,8 +116,6 @@ def texture(
     film = Film(model, steps, size, progress)
     start = Climb(with_noise(model, np.zeros_like(image), noise, seed), [])
     climb = ascend(network, lambda size: same_texture(network, resized(image, size), weights), start, recipe, size, seed, film)
-    if len(climb.scores) < steps:
-        raise KeyboardInterrupt
     loss = -np.reshape(climb.scores, -1)
     values, shows = {"input": climb.x[0], "loss": loss}, {"input": Signed("input"), "loss": Curve("loss")}
     if model.preprocessing is not None:

@@ -35,11 +35,16 @@ def test_same_seed_same_image(small_model):
 
 @pytest.mark.parametrize("stop", [1, 2, 5, 11])
 def test_stopped_and_continued_is_as_if_never_stopped(small_model, stop):
+    seen = []
+
     def interrupt(climb):
+        seen.append(climb)
         if len(climb.scores) == stop:
             raise KeyboardInterrupt
 
-    half = climb(small_model, RECIPE, callback=interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        climb(small_model, RECIPE, callback=interrupt)
+    half = seen[-1]
     assert len(half.scores) == stop
     whole, continued = climb(small_model, RECIPE), climb(small_model, RECIPE, start=half)
     assert np.array_equal(whole.x, continued.x) and whole.scores == continued.scores
