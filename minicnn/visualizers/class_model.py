@@ -14,7 +14,7 @@ from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.objectives import class_score
 from minicnn.probability import softmax
-from minicnn.render import Curve, Photo, Signed
+from minicnn.render import Curve
 from minicnn.results import Result
 from minicnn.visualizers.arguments import takes
 from minicnn.visualizers.options import FilePath, Index
@@ -22,6 +22,7 @@ from minicnn.visualizers.pictures import (
     Colours,
     Film,
     check_limits,
+    finished_image,
     recipe_in_levels,
     with_noise,
 )
@@ -227,14 +228,12 @@ def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:
 def _result(model: Model, target: int, climb: Climb, steps: int) -> Result:
     """Say in numbers and pictures where the ascent has come to."""
     done = len(climb.scores)
-    scores = np.reshape(climb.scores, -1)
-    values = {"input": climb.x[0], "scores": scores}
-    curve = {"scores": Curve("score")} if done else {}
+    values, shows = finished_image(model, climb.x)
+    values["scores"] = np.reshape(climb.scores, -1)
+    if done:
+        shows["scores"] = Curve("score")
     name = model.class_name(target)
-    shows, now = {"input": Signed("input"), **curve}, climb.x
-    if model.preprocessing is not None:
-        values["image"] = model.deprocess(climb.x)[0]
-        shows, now = {"image": Photo(), **curve}, model.preprocessing.apply(values["image"])[None]
+    now = climb.x if model.preprocessing is None else model.preprocessing.apply(values["image"])[None]
     logits = model.network(now)
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"

@@ -9,11 +9,15 @@ from minicnn.errors import MinicnnError
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective, energy, likeness
-from minicnn.render import Photo, Signed
 from minicnn.resampling import resized
 from minicnn.results import Result
 from minicnn.visualizers.options import Index, Layers, SecondPhoto, layer_weights
-from minicnn.visualizers.pictures import Film, check_limits, recipe_in_levels
+from minicnn.visualizers.pictures import (
+    Film,
+    check_limits,
+    finished_image,
+    recipe_in_levels,
+)
 from minicnn.visualizers.registry import Progress, visualizer
 
 
@@ -108,10 +112,8 @@ def deep_dream(
     )
     film = Film(model, steps, size, progress)
     climb = ascend(network, lambda size: _objective(network, resized(image, size), weights, guides), Climb(image, []), recipe, size, seed, film)
-    values = {"input": climb.x[0], "scores": np.reshape(climb.scores, -1)}
-    shows = {"input": Signed("input")}
-    if model.preprocessing is not None:
-        values, shows = {"image": model.deprocess(climb.x)[0], **values}, {"image": Photo()}
+    values, shows = finished_image(model, climb.x)
+    values["scores"] = np.reshape(climb.scores, -1)
     about = ", ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in weights.items())
     title = f"Deep dream of {about}" + (", guided" if guides else "")
     return Result(values, shows, title, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights})

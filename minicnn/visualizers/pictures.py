@@ -12,7 +12,7 @@ from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, natural_colours
 from minicnn.errors import MinicnnError
 from minicnn.model import Model
-from minicnn.render import Display, Pictures, Tiles
+from minicnn.render import Display, Photo, Pictures, Signed, Tiles
 from minicnn.resampling import resized
 
 #: Whether the colours of a step are mixed as in photos.
@@ -124,6 +124,21 @@ class Film:
             self.pictures.append(self.model.deprocess(resized(climb.x, self.size)))
         if self.progress:
             self.progress(done, self.steps)
+
+
+def finished_image(model: Model, x: np.ndarray) -> tuple[dict[str, np.ndarray], dict[str, Display]]:
+    """Say in numbers and in a picture what the ascent of one image (1, H, W, C) has come to.
+
+    Returns
+    -------
+    values : dict of str to array
+        "input" (H, W, C), and if the model knows pixels "image", uint8 RGB (H, W, 3).
+    shows : dict of str to Display
+        How the image is shown.
+    """
+    if model.preprocessing is None:
+        return {"input": x[0]}, {"input": Signed("input")}
+    return {"image": model.deprocess(x)[0], "input": x[0]}, {"image": Photo()}
 
 
 def finished(

@@ -10,19 +10,23 @@ from minicnn.ascent import Climb, ascend
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective, match, recorded
-from minicnn.optimisers import adam
-from minicnn.render import Curve, Photo, Signed
+from minicnn.render import Curve, Photo
 from minicnn.resampling import resized
 from minicnn.results import Result
 from minicnn.visualizers.options import Layers, layer_weights
 from minicnn.visualizers.pictures import (
     Film,
     check_limits,
-    recipe_in_levels,
+    finished_image,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
-from minicnn.visualizers.texture import blocks, first_of_each_block, same_texture
+from minicnn.visualizers.texture import (
+    blocks,
+    first_of_each_block,
+    painting_recipe,
+    same_texture,
+)
 
 #: How bright red, green and blue look (ITU-R BT.601).
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
@@ -114,31 +118,12 @@ def style_transfer(
     MinicnnError
         If a layer does not exist or its output is no image, or a setting is out of range.
     """
-    check_limits(
-        {
-            "content_weight": (content_weight, 1e6),
-            "style_weight": (style_weight, 1e6),
-            "step_size": (step_size, 255),
-            "scales": (scales, 8),
-            "spectrum": (spectrum, 4),
-            "total_variation": (total_variation, 100),
-            "noise": (noise, 255),
-        }
-    )
+    check_limits({"content_weight": (content_weight, 1e6), "style_weight": (style_weight, 1e6), "noise": (noise, 255)})
     of_content = layer_weights(default_content(model.network) if content_layers is None else content_layers, model.network)
     of_style = layer_weights(first_of_each_block(model.network) if style_layers is None else style_layers, model.network)
     network = model.network.up_to([*of_content, *of_style])
     size = image.shape[1:3]
-    recipe = recipe_in_levels(
-        model,
-        steps=steps,
-        step_size=step_size,
-        last_step=0.05,
-        optimiser=adam,
-        scales=scales,
-        spectrum=spectrum,
-        total_variation=total_variation,
-    )
+    recipe = painting_recipe(model, steps, step_size, scales, spectrum, total_variation)
     losses: dict[str, list[np.ndarray]] = {"content loss": [], "style loss": []}
 
     def objective_at(now: tuple[int, int]) -> Objective:
@@ -182,14 +167,15 @@ def _result(
     model: Model, image, style, climb: Climb, film: Film, losses: dict[str, list[np.ndarray]], preserve_colour: bool, chosen: dict
 ) -> Result:
     curves = {name: -np.reshape(values, -1) for name, values in losses.items()}
-    values: dict[str, np.ndarray] = {"input": climb.x[0], **curves}
-    shows = {"input": Signed("input"), **{name: Curve(name) for name in curves}}
+    values, shows = finished_image(model, climb.x)
     frames = [pictures[0] for pictures in film.pictures]
     if model.preprocessing is not None:
-        content, painting = model.deprocess(image)[0], model.deprocess(climb.x)[0]
+        values["style"] = model.deprocess(style)[0]
+        shows = {"style": Photo(), **shows}
         if preserve_colour:
-            painting, frames = in_the_colours_of(painting, content), [in_the_colours_of(frame, content) for frame in frames]
-        values = {"image": painting, "style": model.deprocess(style)[0], **values}
-        shows = {"style": Photo(), "image": Photo(), **{name: Curve(name) for name in curves}}
+            content = model.deprocess(image)[0]
+            values["image"], *frames = (in_the_colours_of(picture, content) for picture in (values["image"], *frames))
+    values |= curves
+    shows |= {name: Curve(name) for name in curves}
     text = f"Before the last step the content differed by {curves['content loss'][-1]:.1%}, the style by {curves['style loss'][-1]:.1%}."
     return Result(values, shows, "Style transfer", text=text, frames=frames, columns=3, source=chosen)

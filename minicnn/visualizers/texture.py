@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.ascent import Climb, ascend
+from minicnn.ascent import Climb, Recipe, ascend
 from minicnn.errors import MinicnnError
 from minicnn.layers import AveragePool2D, MaxPool2D, ReLU
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective, gram_match, gram_matrix
 from minicnn.optimisers import adam
-from minicnn.render import Curve, Photo, Signed
+from minicnn.render import Curve
 from minicnn.resampling import resized
 from minicnn.results import Result
 from minicnn.visualizers.options import Layers, layer_weights
 from minicnn.visualizers.pictures import (
     Film,
     check_limits,
+    finished_image,
     recipe_in_levels,
     with_noise,
 )
@@ -91,19 +92,34 @@ def texture(
     MinicnnError
         If a layer does not exist or its output is no image, or a setting is out of range.
     """
-    check_limits(
-        {
-            "step_size": (step_size, 255),
-            "scales": (scales, 8),
-            "spectrum": (spectrum, 4),
-            "total_variation": (total_variation, 100),
-            "noise": (noise, 255),
-        }
-    )
+    check_limits({"noise": (noise, 255)})
     weights = layer_weights(first_of_each_block(model.network) if layers is None else layers, model.network)
     network = model.network.up_to(weights)
     size = image.shape[1:3]
-    recipe = recipe_in_levels(
+    recipe = painting_recipe(model, steps, step_size, scales, spectrum, total_variation)
+    film = Film(model, steps, size, progress)
+    start = Climb(with_noise(model, np.zeros_like(image), noise, seed), [])
+    climb = ascend(network, lambda size: same_texture(network, resized(image, size), weights), start, recipe, size, seed, film)
+    values, shows = finished_image(model, climb.x)
+    loss = values["loss"] = -np.reshape(climb.scores, -1)
+    shows["loss"] = Curve("loss")
+    text = f"The Gram matrices differ from the photo's by {loss[-1]:.2%} of their square."
+    title = f"A new picture of this texture, from {', '.join(weights)}"
+    return Result(values, shows, title, text=text, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights})
+
+
+def painting_recipe(model: Model, steps: int, step_size: float, scales: int, spectrum: float, total_variation: float) -> Recipe:
+    """Make the recipe by which Gram matrices are matched: Adam, with steps that shrink to a twentieth.
+
+    Raises
+    ------
+    MinicnnError
+        If a setting is out of range.
+    """
+    check_limits(
+        {"step_size": (step_size, 255), "scales": (scales, 8), "spectrum": (spectrum, 4), "total_variation": (total_variation, 100)}
+    )
+    return recipe_in_levels(
         model,
         steps=steps,
         step_size=step_size,
@@ -113,16 +129,6 @@ def texture(
         spectrum=spectrum,
         total_variation=total_variation,
     )
-    film = Film(model, steps, size, progress)
-    start = Climb(with_noise(model, np.zeros_like(image), noise, seed), [])
-    climb = ascend(network, lambda size: same_texture(network, resized(image, size), weights), start, recipe, size, seed, film)
-    loss = -np.reshape(climb.scores, -1)
-    values, shows = {"input": climb.x[0], "loss": loss}, {"input": Signed("input"), "loss": Curve("loss")}
-    if model.preprocessing is not None:
-        values, shows = {"image": model.deprocess(climb.x)[0], **values}, {"image": Photo(), "loss": Curve("loss")}
-    text = f"The Gram matrices differ from the photo's by {loss[-1]:.2%} of their square."
-    title = f"A new picture of this texture, from {', '.join(weights)}"
-    return Result(values, shows, title, text=text, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights})
 
 
 def same_texture(network: Network, photo: np.ndarray, weights: dict[str, float]) -> Objective:
