@@ -20,7 +20,10 @@ coefficients p of waves scaled by their usual amplitudes and of colours along th
     p  <-  p + A^T g        which moves the image by        x  <-  x + A A^T g
 
 and A A^T is a filter: it multiplies each wave, and each axis of colour, by the square of its scale. So nothing need be said in p, and
-the image is all that is carried from step to step. (`spectrum` is the power of A A^T, not of A.)
+the image is all that is carried from step to step. `spectrum` and `colours` are the filter A A^T itself. With spectrum 1 and
+`natural_colours`, waves are scaled by f^(-1/2) in A and colours by the fourth root of their covariance: milder than the amplitudes 1/f and the
+root of the covariance of Olah et al. With Adam, which divides each pixel's step by a size of its own, damping the gradient first is
+no longer the same as working on p; there it is a remedy that helps, no more.
 
 Large forms come first if the first steps are made on a smaller image (scales).
 
@@ -198,7 +201,7 @@ def _brought_to(size: tuple[int, int], climb: Climb, photo: np.ndarray | None) -
     if before == size:
         return climb
     x = resized(climb.x, size)
-    if photo is not None and size > before:
+    if photo is not None and size[0] * size[1] > before[0] * before[1]:
         there = resized(photo, size)
         x = x + there - resized(resized(there, before), size)
     return Climb(x, climb.scores)

@@ -137,7 +137,8 @@ def filter_model(
         If more than one of channel, unit and direction is given, or there is none such; or if a setting is out of range.
     """
     given = {name: value for name, value in {"channel": channel, "unit": unit, "direction": direction}.items() if value is not None}
-    _check(given, variants)
+    _check(given, variants, scales)
+    check_limits({"scales": (scales or 1, 8), "jitter": (jitter, 10_000)})
     check_limits({"diversity": (diversity, 1000), "step_size": (step_size, 255), "scale": (scale, 1), "rotate": (rotate, 180), "noise": (noise, 255)})
     network = model.network.up_to([layer])
     colours = image.shape[3]
@@ -176,10 +177,12 @@ def filter_model(
     return _result(model, layer, labels, climbs, films, {"side": side, "scales": scales})
 
 
-def _check(given: dict, variants: int) -> None:
+def _check(given: dict, variants: int, scales: int | None) -> None:
     """Raise MinicnnError if the settings contradict each other."""
     if len(given) > 1:
         raise MinicnnError(f"got {' and '.join(given)}; expected one of channel, unit and direction")
+    if len(given.get("unit", ())) > 1 and (scales or 1) > 1:
+        raise MinicnnError(f"scales is {scales}; expected 1 for one unit, whose place is that in the finished picture")
     if variants > 1 and (not given or len(several(given.get("channel", 0))) > 1):
         raise MinicnnError("variants are different pictures of one thing; say which: one channel, unit or direction")
 
@@ -231,8 +234,9 @@ def _loaded(path: str, count: int, layer: str) -> np.ndarray:
         found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
     except (OSError, ValueError, EOFError) as error:
         raise MinicnnError(f"cannot read a direction from {path} ({error}); expected a .npy file") from None
+    right = right and vector.any()
     if not right:
-        raise ShapeError(f"{path} holds {found}; expected ({count},) finite floating-point numbers, one for each channel of {layer}")
+        raise ShapeError(f"{path} holds {found}; expected ({count},) finite floating-point numbers, one for each channel of {layer}, not all 0")
     return vector
 
 

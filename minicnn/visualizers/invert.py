@@ -25,7 +25,7 @@ from minicnn.visualizers.registry import Progress, visualizer
 
 @visualizer(
     question="What do the layers see?",
-    paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam in Fourier space as by C. Olah et al., Distill 2017",
+    paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam, and gradients damped as in photos' spectra",
     if_zero="the pictures are black",
     layer=lambda network: None,
     report=lambda height, width: {"steps": 16, "step_size": 12.0},

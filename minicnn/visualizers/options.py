@@ -77,8 +77,9 @@ def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str
     elif annotation is bool:
         right, expected = isinstance(value, bool), "True or False"
     elif annotation is Indices:
-        right = all(_is_integer(item, 0) for item in several(value)) and len(several(value)) > 0
-        expected = "an integer of at least 0, or several"
+        items = several(value)
+        right = all(_is_integer(item, 0) for item in items) and 0 < len(items) == len(set(items))
+        expected = "an integer of at least 0, or several, each once"
     elif annotation is Layers:
         right, expected = isinstance(value, (str, list, tuple, Mapping)), "names of layers, such as relu4_3,relu5_1=0.5"
     elif annotation is FilePath:
@@ -86,8 +87,8 @@ def check_option(parameter: inspect.Parameter, value: Any, methods: Sequence[str
     elif annotation is Method:
         right, expected = value in methods, f"a method that draws a map: {', '.join(methods)}"
     elif annotation is Methods:
-        right = isinstance(value, (tuple, list)) and len(value) > 0 and all(name in methods for name in value)
-        expected = f"some of {', '.join(methods)}"
+        right = isinstance(value, (tuple, list)) and 0 < len(value) == len(set(value)) and all(name in methods for name in value)
+        expected = f"some of {', '.join(methods)}, each once"
     elif annotation is Classes:
         right = isinstance(value, (tuple, list)) and all(isinstance(item, str) or _is_integer(item, 0) for item in value)
         expected = "a list of classes, each by name or index"

@@ -99,6 +99,9 @@ def test_adam_by_its_definition(generator):
             v[index] = 0.999 * v[index] + 0.001 * gradient[index] ** 2
             expected = m[index] / (1 - 0.9**step) / np.sqrt(v[index] / (1 - 0.999**step))
             assert found[index] == pytest.approx(expected, rel=1e-5)
+    for size in (1e-23, 1e-10, 1e10):  # each image by itself, and of any size
+        mixed = np.float32(gradients[0]) * np.float32([[size], [1]])
+        assert adam(mixed, None)[0] == pytest.approx(np.sign(mixed), rel=1e-3)
     assert not adam(np.zeros((1, 2)), None)[0].any() and not steepest(np.zeros((1, 2)), None)[0].any()
 
 

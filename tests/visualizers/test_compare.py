@@ -126,3 +126,8 @@ def test_nothing_to_look_at(small_model, folder):
 def test_methods_that_draw_no_map(small_model, x, methods):
     with pytest.raises(MinicnnError, match="methods is .*; expected some of saliency, smoothgrad"):
         minicnn.compare(small_model.network, x, methods=methods, prepared=True)
+
+
+def test_each_method_once(small_model, panda):
+    with pytest.raises(MinicnnError, match="each once"):
+        minicnn.compare(small_model, panda, methods=("saliency", "saliency"))

@@ -97,6 +97,8 @@ def test_channels_that_stay_off_are_named(small_model):
     "options",
     [
         {"channel": 12},
+        {"channel": (1, 1)},
+        {"unit": (0, 0, 1), "scales": 2},
         {"unit": (1, 2)},
         {"unit": (90, 0, 0)},
         {"channel": 1, "unit": (0, 0, 1)},
