@@ -14,6 +14,9 @@ from minicnn.render import Signed
 from minicnn.results import Result
 from minicnn.visualizers.registry import visualizer
 
+#: Beyond it nothing would be left of the score (epsilon), or of the numbers' digits (alpha).
+LARGEST = 100
+
 
 @visualizer(
     question="What mattered for this answer?",
@@ -64,10 +67,11 @@ def lrp(
     Raises
     ------
     MinicnnError
-        If `epsilon` is negative or `alpha` less than 1.
+        If `epsilon` is not between 0 and 100, or `alpha` not between 1 and 100.
     """
-    if epsilon < 0 or alpha < 1:
-        raise MinicnnError(f"epsilon is {epsilon} and alpha {alpha}; expected at least 0 and at least 1")
+    for name, value, low in (("epsilon", epsilon, 0), ("alpha", alpha, 1)):
+        if not low <= value <= LARGEST:
+            raise MinicnnError(f"{name} is {value}; expected {low} to {LARGEST}")
     network, received = model.network, {}
     trace = network.trace(image)
     (score,), one_hot = class_values(trace.result, target)

@@ -53,8 +53,9 @@ def texture(
 
     Which of a layer's channels are on together, wherever that is (the layer's Gram matrix), is all that is taken from the photo. A
     picture of noise is changed until its Gram matrices are the same. Stones, feathers or leaves come out as new ones of their kind,
-    while what has its place in the photo, such as a face, falls into parts: that is what these numbers do not hold. Cost: about 290
-    forward passes.
+    while what has its place in the photo, such as a face, falls into parts. How large the parts are depends on the sizes: a small
+    picture's Gram matrices hold nearly all of it, so with several scales whole things come back, on one scale only their textures.
+    Cost: about 290 forward passes.
 
     Parameters
     ----------
