@@ -12,7 +12,7 @@ is: that is what makes a texture.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -284,6 +284,12 @@ def diversity(layer: str) -> Objective:
         return -cosines.sum(axis=1) / others, {layer: gradient.reshape(trace.outputs[layer].shape)}
 
     return Objective(evaluate)
+
+
+def weighted_mean(objectives: Sequence[Objective], weights: Sequence[float]) -> Objective:
+    """Make the mean of some objectives, each with a weight above 0."""
+    first, *others = (weight / sum(weights) * objective for objective, weight in zip(objectives, weights))
+    return sum(others, first)
 
 
 def recorded(objective: Objective, record: list[np.ndarray]) -> Objective:

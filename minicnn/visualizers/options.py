@@ -7,7 +7,7 @@
     Index               integers of at least 0: a position in some list        --channel 0
     Indices             one or several of them                                 --channel 3,7,40
     float               finite numbers                                         --noise 0.15
-    bool                True or False                                          --signed / --no-signed
+    bool                True or False                                          --preserve-colour
     Literal["a", "b"]   one of the words                                       --fill grey
     Position            two integers of at least 0: (row, column)              --step 10,12
     Unit                one or three of them: (channel,), (row, column,        --unit 10,12,57

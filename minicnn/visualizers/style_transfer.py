@@ -9,7 +9,7 @@ import numpy as np
 from minicnn.ascent import Climb, ascend
 from minicnn.model import Model
 from minicnn.network import Network
-from minicnn.objectives import Objective, match, recorded
+from minicnn.objectives import Objective, match, recorded, weighted_mean
 from minicnn.render import Curve, Photo
 from minicnn.resampling import resized
 from minicnn.results import Result
@@ -148,9 +148,7 @@ def default_content(network: Network) -> str:
 def same_content(network: Network, photo: np.ndarray, weights: dict[str, float]) -> Objective:
     """Make the objective whose largest value, 0, pictures with the photo's outputs have: the weighted mean over the layers."""
     outputs = network.trace(photo).outputs
-    total = sum(weights.values())
-    parts = [weight / total * match(name, outputs[name]) for name, weight in weights.items()]
-    return sum(parts[1:], parts[0])
+    return weighted_mean([match(name, outputs[name]) for name in weights], list(weights.values()))
 
 
 def in_the_colours_of(pixels: np.ndarray, photo: np.ndarray) -> np.ndarray:

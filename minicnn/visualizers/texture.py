@@ -9,7 +9,7 @@ from minicnn.errors import MinicnnError
 from minicnn.layers import AveragePool2D, MaxPool2D, ReLU
 from minicnn.model import Model
 from minicnn.network import Network
-from minicnn.objectives import Objective, gram_match, gram_matrix
+from minicnn.objectives import Objective, gram_match, gram_matrix, weighted_mean
 from minicnn.optimisers import adam
 from minicnn.render import Curve
 from minicnn.resampling import resized
@@ -135,9 +135,7 @@ def painting_recipe(model: Model, steps: int, step_size: float, scales: int, spe
 def same_texture(network: Network, photo: np.ndarray, weights: dict[str, float]) -> Objective:
     """Make the objective whose largest value, 0, pictures with the photo's Gram matrices have: their weighted mean over the layers."""
     outputs = network.trace(photo).outputs
-    total = sum(weights.values())
-    parts = [weight / total * gram_match(name, gram_matrix(outputs[name])[0]) for name, weight in weights.items()]
-    return sum(parts[1:], parts[0])
+    return weighted_mean([gram_match(name, gram_matrix(outputs[name])[0]) for name in weights], list(weights.values()))
 
 
 def blocks(network: Network) -> list[list[str]]:
