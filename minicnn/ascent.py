@@ -126,11 +126,14 @@ class Climb:
         The objective before each step so far.
     memory : object
         What the optimiser remembers.
+    moved : array (N,) of bool, or None
+        For which images there has been a gradient to follow; None before the first step.
     """
 
     x: np.ndarray
     scores: list[np.ndarray]
     memory: Any = None
+    moved: np.ndarray | None = None
 
 
 def ascend(
@@ -192,7 +195,9 @@ def _step(
     x = x + x.dtype.type(step_size) * direction
     for regularise in recipe.regularisers:
         x = regularise(x, gradient)
-    return Climb(np.clip(x, recipe.low, recipe.high).astype(x.dtype), [*climb.scores, values], memory)
+    moved = gradient.any(axis=(1, 2, 3))
+    moved = moved if climb.moved is None else moved | climb.moved
+    return Climb(np.clip(x, recipe.low, recipe.high).astype(x.dtype), [*climb.scores, values], memory, moved)
 
 
 def _brought_to(size: tuple[int, int], climb: Climb, photo: np.ndarray | None) -> Climb:
@@ -204,7 +209,7 @@ def _brought_to(size: tuple[int, int], climb: Climb, photo: np.ndarray | None) -
     if photo is not None and size[0] * size[1] > before[0] * before[1]:
         there = resized(photo, size)
         x = x + there - resized(resized(there, before), size)
-    return Climb(x, climb.scores)
+    return Climb(x, climb.scores, moved=climb.moved)
 
 
 def damped(gradient: np.ndarray, exponent: float) -> np.ndarray:

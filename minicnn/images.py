@@ -63,13 +63,19 @@ class Preprocessing:
         pixels = (x * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
         return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
 
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Black and white in the network's units and order, each (3,)."""
+        return self.apply(np.zeros(3)), self.apply(np.full(3, 255.0))
+
     def check_range(self, x: np.ndarray) -> None:
         """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
 
         Some room is left on both sides, so that noise or an optimisation may leave the range of photos. A plain photo of nearly the mean
         colour is near 0 everywhere, so pixels in 0-1 are recognised by the brightest ones.
         """
-        low, high = self.apply(np.zeros(3)).min(), self.apply(np.full(3, 255.0)).max()
+        black, white = self.limits
+        low, high = black.min(), white.max()
         unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1))
         if unprepared or np.abs(x).max() > 10 * (high - low):
             raise ImageError(

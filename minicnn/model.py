@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -99,7 +99,11 @@ class Model:
         shown = [name for name, field in self.network.receptive_fields().items() if field is not None]
         if not shown:
             raise UnknownNameError(f"the network has no layer whose output is an image; its layers are {', '.join(self.network.layers)}")
-        return Model(self.network.up_to(shown), self.name, self.preprocessing, None, self.input_size, self.weights_path, self.credit)
+        return self.up_to(shown)
+
+    def up_to(self, layers: Collection[str]) -> Model:
+        """Return the part of the model that computes the named layers; it has no classes."""
+        return Model(self.network.up_to(layers), self.name, self.preprocessing, None, self.input_size, self.weights_path, self.credit)
 
     def prepare(
         self,

@@ -24,7 +24,8 @@ from minicnn.geometry import ReceptiveField
 from minicnn.layers import Conv2D, Layer, ReLU
 from minicnn.layers.base import Context, Shape
 
-#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input.
+#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
+#: convolutions, dense layers and average pools: it is the layer's input.
 Rule = Callable[[Layer, np.ndarray, Context], np.ndarray]
 
 #: Rules by the type of the layers, or by the name of one.

@@ -81,6 +81,7 @@ def _call(
         names = ", ".join(sorted(unknown)) or "resume"
         raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
     arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
+    arguments |= {name: _found_again([file], path)[0] for name, file in source.get("files", {}).items()}
     if photos:
         return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
     if "photos" in source:
@@ -98,14 +99,14 @@ def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
 
 
 def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathLike) -> list[str]:
-    """Return the paths of the photos that a picture was made from, all there and unchanged."""
+    """Return the paths of the files that a picture was made from, all there and unchanged."""
     if any(file["path"] is None for file in files):
         raise MinicnnError(f"{path} was made from photos that came from no file, so it can be made again in Python only")
     missing = [file["path"] for file in files if not os.path.isfile(file["path"])]
     changed = [file["path"] for file in files if file["path"] not in missing and file_sha256(file["path"]) != file["sha256"]]
     if missing or changed:
         found = [f"{word}: {', '.join(paths)}" for word, paths in (("missing", missing), ("changed since then", changed)) if paths]
-        raise ImageError(f"the photos that {path} was made from are not as they were; {'; '.join(found)}")
+        raise ImageError(f"the files that {path} was made from are not as they were; {'; '.join(found)}")
     return [file["path"] for file in files]
 
 

@@ -81,7 +81,8 @@ def make_command(visualizer: Visualizer) -> click.Command:
     flags = [click.Option([f"--{name}"], help=help_texts[name]) for name in wanted]
     flags += [_flag(parameter, help_texts[name]) for name, parameter in visualizer.options.items()]
     kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
-    out_help = f"The file to write: {kinds}. May be given several times.  [default: PHOTO-{visualizer.name}.png]"
+    subject = "PHOTO" if visualizer.needs_photo else "CLASS" if "target" in visualizer.parameters else "MODEL"
+    out_help = f"The file to write: {kinds}. May be given several times.  [default: {subject}-{visualizer.name}.png]"
     flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help))
     if visualizer.image is not None:
         image_help = f"The file for the {visualizer.image} alone, without captions: .png or .jpg."

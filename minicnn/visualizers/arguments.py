@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +12,7 @@ from minicnn.errors import ImageError, MinicnnError, ShapeError
 from minicnn.geometry import as_pair
 from minicnn.model import Model
 from minicnn.network import Network
+from minicnn.visualizers.options import layer_weights
 from minicnn.visualizers.photos import Photos
 
 if TYPE_CHECKING:
@@ -48,12 +49,30 @@ def takes(network: Network, shape: tuple[int, int, int]) -> bool:
     return True
 
 
-def find_target(model: Model, arguments: dict[str, Any]) -> None:
-    """Replace the class that was asked for by its index; of photos, which are not read yet, only one that was named."""
-    if "photos" not in arguments:
-        arguments["target"] = resolve_target(model, arguments["image"], arguments["target"])
-    elif arguments["target"] is not None:
+def up_to_layers(model: Model, named: Sequence[str | Sequence[str] | Mapping[str, float] | None]) -> Model:
+    """Return the model up to the layers that a method looks at; where it chooses them itself (None), up to the last that puts out an image."""
+    layers = [layer for value in named if value is not None for layer in layer_weights(value, model.network)]
+    return model.up_to([*layers, *(model.trunk.network.layers if None in named else ())])
+
+
+def find_target(model: Model, arguments: dict[str, Any]) -> str | None:
+    """Replace the class that was asked for by its index; of photos, which are not read yet, only one that was named.
+
+    Returns
+    -------
+    str or None
+        That the network is not sure, if it was asked which class is the likeliest.
+    """
+    if arguments["target"] is not None:
         arguments["target"] = model.class_index(arguments["target"])
+    if "photos" in arguments:
+        return None
+    model.check_classifier(arguments["image"].shape)
+    if arguments["target"] is not None:
+        return None
+    probabilities = model.probabilities(arguments["image"])
+    arguments["target"] = int(probabilities.argmax())
+    return model.unsure(model.ranked(probabilities, 1))
 
 
 def resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:

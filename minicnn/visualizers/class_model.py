@@ -24,6 +24,7 @@ from minicnn.visualizers.pictures import (
     check_limits,
     finished_image,
     recipe_in_levels,
+    stuck,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
@@ -80,7 +81,6 @@ Preset = Literal["natural", "yosinski", "simonyan"]
     question="What does the network dream of?",
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 2; regularisers: J. Yosinski et al., arXiv:1506.06579; jitter, "
     "colours and spectrum: C. Olah et al., Distill 2017",
-    if_zero="the score does not depend on the image at the start; begin with noise",
     report=lambda height, width: {"steps": 50, "step_size": 6.0},
     quick=lambda height, width: {"steps": 20, "step_size": 8.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
@@ -238,6 +238,7 @@ def _result(model: Model, target: int, climb: Climb, steps: int) -> Result:
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
-    warning = (f"stopped after {done} of {steps} steps",) if done < steps else ()
+    warnings = (f"stopped after {done} of {steps} steps",) if done < steps else ()
+    warnings += stuck(climb.moved, [name], "the score does not depend on the picture at the start; begin with noise, or with a photo")
     title = f"{model.name}: the picture that {name} wants"
-    return Result(values, shows, title, text=text, beside_photo=False, warnings=warning)
+    return Result(values, shows, title, text=text, beside_photo=False, warnings=warnings)

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
+from minicnn.errors import MinicnnError
 from minicnn.frequency import gaussian_blur
 from minicnn.model import Model
 from minicnn.objectives import class_values
@@ -87,7 +88,15 @@ def compare(
         followed by "random" and "edges". "scores" (photos, 2, methods, steps + 1), the same for each photo. Of a single photo also each
         method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the trapezoidal rule over steps
         from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and standard deviation.
+
+    Raises
+    ------
+    MinicnnError
+        If there are more steps than pixels.
     """
+    pixels = photos.shape[0] * photos.shape[1]
+    if steps > pixels:
+        raise MinicnnError(f"steps is {steps}; expected at most {pixels}, the number of pixels")
     chosen = list(methods or USUAL)
     lines, work = [*chosen, *BASELINES], len(photos) * (len(chosen) + len(BASELINES))
     names, targets, scores, found, maps = [], [], [], [], {}

@@ -17,6 +17,7 @@ from minicnn.visualizers.pictures import (
     check_limits,
     finished_image,
     recipe_in_levels,
+    stuck,
 )
 from minicnn.visualizers.registry import Progress, visualizer
 
@@ -24,7 +25,6 @@ from minicnn.visualizers.registry import Progress, visualizer
 @visualizer(
     question="What does the network dream of?",
     paper="A. Mordvintsev, C. Olah, M. Tyka, \"Inceptionism\" and the notebook \"DeepDream\", 2015",
-    if_zero="the picture is black",
     report=lambda height, width: {"steps": 20, "step_size": 3.0},
     quick=lambda height, width: {"steps": 12, "octaves": 3, "step_size": 4.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
@@ -91,7 +91,7 @@ def deep_dream(
     Raises
     ------
     MinicnnError
-        If a layer does not exist or its output is no image, or a setting is out of range.
+        If a layer does not exist, or a setting is out of range.
     """
     check_limits({"step_size": (step_size, 255), "octaves": (octaves, 12), "spectrum": (spectrum, 4), "jitter": (jitter, 10_000)})
     if not 1.05 <= octave_ratio <= 4:
@@ -116,7 +116,8 @@ def deep_dream(
     values["scores"] = np.reshape(climb.scores, -1)
     about = ", ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in weights.items())
     title = f"Deep dream of {about}" + (", guided" if guides else "")
-    return Result(values, shows, title, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights})
+    warnings = stuck(climb.moved, [about], "the outputs may be 0 everywhere; try other layers")
+    return Result(values, shows, title, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights}, warnings=warnings)
 
 
 def _objective(network: Network, photo: np.ndarray, weights: dict[str, float], guides: dict[str, np.ndarray]) -> Objective:

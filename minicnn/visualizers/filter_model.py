@@ -23,6 +23,7 @@ from minicnn.visualizers.pictures import (
     finished,
     mosaic,
     recipe_in_levels,
+    stuck,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
@@ -40,7 +41,6 @@ def last_convolution_itself(network: Network) -> str:
     question="What does the network dream of?",
     paper="D. Erhan et al., \"Visualizing Higher-Layer Features of a Deep Network\", 2009; Fourier space, colours, transformations, diversity: "
     "C. Olah, A. Mordvintsev, L. Schubert, \"Feature Visualization\", Distill 2017",
-    if_zero="the score does not depend on the image at the start; the unit may be off, so try the convolution before its ReLU",
     layer=last_convolution_itself,
     report=lambda height, width: {"channels": 6, "steps": 40, "side": 96},
     quick=lambda height, width: {"channels": 3, "steps": 20, "side": 64},
@@ -83,7 +83,7 @@ def filter_model(
     ----------
     model : Model
     image : photo, optional
-        Chooses the channels: those whose outputs are largest on it, on average.
+        Chooses the channels: those whose outputs are largest on it, on average. --size is its size; that of the pictures is `side`.
     layer : str
         Default: the last convolution, before its ReLU: after it, an output that is 0 gives no gradient to go by.
     channel : int, or several
@@ -93,7 +93,7 @@ def filter_model(
     direction : path
         A .npy file with an array (channels,): a mixture of the layer's channels.
     channels : int
-        How many channels to draw if none is named.
+        How many channels to draw if none is named; all, if there are fewer.
     variants : int
         How many different pictures of the channel, unit or direction that is named.
     diversity : float
@@ -230,14 +230,14 @@ def _loaded(path: str, count: int, layer: str) -> np.ndarray:
     """Read a direction."""
     try:
         vector = np.load(path, allow_pickle=False)
-        right = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind == "f" and np.isfinite(vector).all()
+        right = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu" and np.isfinite(vector).all()
         found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
     except (OSError, ValueError, EOFError) as error:
         raise MinicnnError(f"cannot read a direction from {path} ({error}); expected a .npy file") from None
     right = right and vector.any()
     if not right:
-        raise ShapeError(f"{path} holds {found}; expected ({count},) finite floating-point numbers, one for each channel of {layer}, not all 0")
-    return vector
+        raise ShapeError(f"{path} holds {found}; expected ({count},) finite numbers, one for each channel of {layer}, not all 0")
+    return vector.astype(np.float64)
 
 
 def _objective(
@@ -261,6 +261,6 @@ def _result(model: Model, layer: str, labels: list[str], climbs: list[Climb], fi
     ends = ", ".join(f"{label}: {score:.1f}" for label, score in zip(labels, scores[-1]))
     text = f"The outputs before the last of {len(scores)} steps: {ends}."
     title = f"{model.name}: what {layer} looks for"
-    off = [label for label, each in zip(labels, scores.T) if not each.any()]
-    found = (f"{', '.join(off)} stayed at 0, so there was no gradient to go by; try the convolution before the ReLU, or another seed",) if off else ()
-    return Result(values, shows, title, text=text, frames=frames, beside_photo=False, source=chosen, warnings=found)
+    moved = np.concatenate([climb.moved for climb in climbs])
+    warnings = stuck(moved, labels, "try the convolution before the ReLU, where it may be off, or another seed")
+    return Result(values, shows, title, text=text, frames=frames, beside_photo=False, source=chosen, warnings=warnings)

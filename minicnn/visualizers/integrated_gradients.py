@@ -100,4 +100,4 @@ def integrated_gradients(
 def _black(model: Model, image: np.ndarray) -> np.ndarray:
     if model.preprocessing is None:
         raise MinicnnError("a bare network knows no black; expected the baseline grey, mean, blur or noise")
-    return model.preprocessing.apply(np.zeros(image.shape)).astype(image.dtype)
+    return np.broadcast_to(model.preprocessing.limits[0].astype(image.dtype), image.shape)

@@ -18,6 +18,7 @@ from minicnn.visualizers.pictures import (
     check_limits,
     finished,
     recipe_in_levels,
+    stuck,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
@@ -26,7 +27,6 @@ from minicnn.visualizers.registry import Progress, visualizer
 @visualizer(
     question="What do the layers see?",
     paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam, and gradients damped as in photos' spectra",
-    if_zero="the pictures are black",
     layer=lambda network: None,
     report=lambda height, width: {"steps": 16, "step_size": 12.0},
     quick=lambda height, width: {"steps": 8, "step_size": 20.0},
@@ -104,14 +104,16 @@ def invert(
     start = Climb(with_noise(model, np.zeros_like(image), noise, seed), [])
     climbs = []
     for i, name in enumerate(layers):
-        film = Film(model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)))
+        film = Film(model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)), take=False)
         objective = match(name, wanted[name])
         climbs.append(ascend(model.network.up_to([name]), lambda size, objective=objective: objective, start, recipe, size, seed, film))
     x = np.concatenate([climb.x for climb in climbs])
     values, shows = finished(model, x, np.concatenate([climb.scores for climb in climbs], axis=1), layers, with_photo=True)
     ends = ", ".join(f"{name} {1 + climb.scores[-1][0]:.1%}" for name, climb in zip(layers, climbs))
     title = "The photo, reconstructed from each layer's output" if layer is None else f"The photo, reconstructed from the output of {layer}"
-    return Result(values, shows, title, text=f"So much of the square of the output is matched: {ends}.", beside_photo=False)
+    warnings = stuck(np.concatenate([climb.moved for climb in climbs]), layers, "for the photo or for the picture, the output may be 0 everywhere")
+    text = f"So much of the square of the output is matched (below 0, the picture is worse than none): {ends}."
+    return Result(values, shows, title, text=text, beside_photo=False, warnings=warnings)
 
 
 def _before_pooling(network: Network) -> list[str]:

@@ -14,6 +14,9 @@ from minicnn.render import Signed
 from minicnn.results import Result
 from minicnn.visualizers.registry import visualizer
 
+#: A score below this share of the largest one is warned of.
+WEAK = 0.1
+
 #: Beyond it nothing would be left of the score (epsilon), or of the numbers' digits (alpha).
 LARGEST = 100
 
@@ -49,8 +52,8 @@ def lrp(
     target : str or int
         The class, by name or index. Default: the likeliest.
     rule : {"composite", "epsilon", "alpha-beta", "z-plus"}
-        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one; or
-        one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
+        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for a
+        bare network, which knows no colours, the range in this image); or one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
         z-plus counts only those for it.
     epsilon : float
         For the epsilon rule: what is added to a unit's value before sharing out, as a share of the layer's root mean square; 0 gives
@@ -78,15 +81,16 @@ def lrp(
     rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image))
     noted = {name: _noted(name, rules.get(name) or rules.get(type(layer)), received) for name, layer in network.layers.items()}
     relevance = network.backward(trace, {trace.last: score * one_hot}, noted)
+    largest = np.abs(trace.result).max()
+    cancelled = f"the score, {score:.4g}, is small beside the largest, {largest:.4g}: what speaks for the class and what against it nearly cancel"
+    found = (f"{cancelled}, and the map may mostly show what was lost or gained on the way",) if abs(score) < WEAK * largest else ()
     title = f"LRP ({rule}) for {model.class_name(target)}"
-    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=_conservation(float(score), received))
+    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=_conservation(float(score), received), warnings=found)
 
 
 def _pixel_range(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the lowest and the highest value of each colour (channels,); a bare network knows only those of this image."""
-    if model.preprocessing is None:
-        return image.min(axis=(0, 1, 2)), image.max(axis=(0, 1, 2))
-    return model.preprocessing.apply(np.zeros(3)), model.preprocessing.apply(np.full(3, 255.0))
+    return (image.min(axis=(0, 1, 2)), image.max(axis=(0, 1, 2))) if model.preprocessing is None else model.preprocessing.limits
 
 
 def _noted(name: str, rule: Rule | None, received: dict[str, float]) -> Rule:

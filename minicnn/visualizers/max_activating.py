@@ -73,7 +73,7 @@ def max_activating(
     channel : int, or several
         Channels, counted from 0. Default: those whose outputs above 0 are largest on average.
     channels : int
-        How many channels to show if none is named.
+        How many channels to show if none is named; all, if there are fewer.
     top : int
         How many patches for each channel.
     per_photo : int

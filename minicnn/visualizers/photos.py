@@ -87,14 +87,15 @@ class Photos:
 
     def files(self) -> list[dict[str, str | None]]:
         """Tell the path and SHA-256 of every file that is a photo, to find it again; None for what came from no file."""
-        return [_identity(source) for position, source in enumerate(self.sources) if position not in self.skipped]
+        return [file_identity(source) for position, source in enumerate(self.sources) if position not in self.skipped]
 
 
 def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
 
 
-def _identity(source: images.Photo) -> dict[str, str | None]:
+def file_identity(source: images.Photo) -> dict[str, str | None]:
+    """Tell the absolute path and the SHA-256 of a file, to find it again; None for what came from no file."""
     if not isinstance(source, (str, os.PathLike)):
         return {"path": None, "sha256": None}
     return {"path": os.path.abspath(source), "sha256": file_sha256(source)}

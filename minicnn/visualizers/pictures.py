@@ -27,6 +27,9 @@ REGULARISERS = {
     "clip_contribution": regularisers.clip_contribution,
 }
 
+#: The settings that are counts of something that must be there.
+COUNTS = ("scales", "octaves")
+
 #: An animation has about so many pictures at most.
 FRAMES = 60
 
@@ -46,7 +49,7 @@ def colour_limits(model: Model) -> tuple[np.ndarray | float, np.ndarray | float]
     """Return black and white in the network's units, each (3,); for a bare network there are no limits."""
     if model.preprocessing is None:
         return -np.inf, np.inf
-    return model.preprocessing.apply(np.zeros(3)), model.preprocessing.apply(np.full(3, 255.0))
+    return model.preprocessing.limits
 
 
 def recipe_in_levels(model: Model, *, step_size: float, colours: Colours = "free", **settings: Any) -> Recipe:
@@ -84,10 +87,11 @@ def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.
 
 
 def check_limits(settings: Mapping[str, tuple[float, float]]) -> None:
-    """Raise MinicnnError unless each setting, given as (value, limit) by its name, lies between 0 and its limit."""
+    """Raise MinicnnError unless each setting, given as (value, limit) by its name, lies between 0, or for counts 1, and its limit."""
     for name, (value, limit) in settings.items():
-        if not 0 <= value <= limit:
-            raise MinicnnError(f"{name} is {value}; expected 0 to {limit:g}")
+        least = 1 if name in COUNTS else 0
+        if not least <= value <= limit:
+            raise MinicnnError(f"{name} is {value}; expected {least} to {limit:g}")
 
 
 class Film:
@@ -103,6 +107,8 @@ class Film:
         Of the pictures.
     progress : function, optional
         Called as progress(done, total).
+    take : bool
+        Whether to take pictures at all.
 
     Attributes
     ----------
@@ -112,15 +118,16 @@ class Film:
         The last that it saw.
     """
 
-    def __init__(self, model: Model, steps: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None):
+    def __init__(self, model: Model, steps: int, size: tuple[int, int], progress: Callable[[int, int], None] | None = None, take=True):
         self.model, self.steps, self.size, self.progress = model, steps, size, progress
+        self.take = take and model.preprocessing is not None
         self.every = max(1, -(-steps // FRAMES))
         self.pictures: list[np.ndarray] = []
         self.climb: Climb | None = None
 
     def __call__(self, climb: Climb) -> None:
         self.climb, done = climb, len(climb.scores)
-        if self.model.preprocessing is not None and (done % self.every == 0 or done == self.steps):
+        if self.take and (done % self.every == 0 or done == self.steps):
             self.pictures.append(self.model.deprocess(resized(climb.x, self.size)))
         if self.progress:
             self.progress(done, self.steps)
@@ -168,6 +175,12 @@ def finished(
     images = model.deprocess(x)
     columns = math.ceil(math.sqrt(len(x) + with_photo))
     return {"images": images, "picture": mosaic(images), **values}, {"images": Pictures(labels, columns, with_photo)}
+
+
+def stuck(moved: np.ndarray | None, labels: Sequence[str], advice: str) -> tuple[str, ...]:
+    """Warn of the pictures that had no gradient to follow at any step; `moved` (N,) is that of a Climb."""
+    names = [] if moved is None else [label for label, each in zip(labels, moved) if not each]
+    return (f"the gradient for {', '.join(names)} was 0 at every step, so nothing was raised: {advice}",) if names else ()
 
 
 def mosaic(pictures: np.ndarray) -> np.ndarray:

@@ -15,7 +15,8 @@ from minicnn.errors import MinicnnError
 from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.results import Result
-from minicnn.visualizers.photos import Photos
+from minicnn.visualizers.options import FilePath, base_annotation
+from minicnn.visualizers.photos import Photos, file_identity
 
 if TYPE_CHECKING:
     from minicnn.visualizers.registry import Visualizer
@@ -25,7 +26,7 @@ RECORDED = {"minicnn": "minicnn-numpy", "numpy": "numpy", "numba": "numba"}
 
 
 def with_provenance(
-    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Sequence[str], if_zero: str
+    result: Result, entry: Visualizer, model: Model, arguments: Mapping[str, Any], given: Sequence[str], if_zero: str | None
 ) -> Result:
     """Add to a bare result what the network saw, what made it, and what is odd about it."""
     arrays = result.arrays
@@ -35,21 +36,24 @@ def with_provenance(
     photos: Photos | None = arguments.get("photos")
     if photos is not None and photos.skipped:
         found.append(f"passed over {len(photos.skipped)} of {len(photos)} files: {'; '.join(photos.skipped.values())}")
-    if not any(arrays[name].any() for name in result.displays):
+    if if_zero is not None and not any(arrays[name].any() for name in result.displays):
         found.append(f"all values of {entry.name} are zero: {if_zero}")
     for text in found:
         warnings.warn(text, stacklevel=3)
     settings = {key: value for key, value in arguments.items() if key not in ("model", "progress", *entry.photo_parameters)}
     settings.update(result.source)  # what the method chose itself
+    paths = (name for name, parameter in entry.options.items() if base_annotation(parameter) is FilePath and settings[name] is not None)
+    files = {name: file_identity(settings[name]) for name in paths}
     source = {
         "method": entry.name,
-        "settings": settings,
+        "settings": {**settings, **{name: file["path"] for name, file in files.items()}},
         "model": model.name,
         "weights_sha256": model.weights_sha256,
         "algorithm": current_algorithm(),
         "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
         "values_sha256": values_sha256(arrays),
     }
+    source |= {"files": files} if files else {}
     inputs = {name: arguments[name] for name in given}
     x = arguments.get("image")
     if x is not None:

@@ -26,20 +26,26 @@ can then work on their maps (`minicnn.visualizers.maps`).
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 import inspect
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any, Literal
 
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.results import Result
-from minicnn.visualizers.arguments import find_target, prepare_photo, resolve_layer
+from minicnn.visualizers.arguments import (
+    find_target,
+    prepare_photo,
+    resolve_layer,
+    up_to_layers,
+)
 from minicnn.visualizers.options import (
     Classes,
+    Layers,
     SecondPhoto,
     base_annotation,
     check_option,
@@ -73,7 +79,7 @@ PHOTO_PARAMETERS = (
 EXTRAS = {"segment": "cv2"}
 
 
-@dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True)
 class Visualizer:
     """An entry of the registry.
 
@@ -172,7 +178,7 @@ def visualizer(
     *,
     question: Question,
     paper: str,
-    if_zero: str,
+    if_zero: str | None = None,
     layer: Callable[[Network], str | None] = last_convolution,
     report: Callable[[int, int], Mapping[str, Any]] = lambda height, width: {},
     quick: Callable[[int, int], Mapping[str, Any]] | None = None,
@@ -191,8 +197,8 @@ def visualizer(
         What it helps to answer.
     paper : str
         Where the method comes from.
-    if_zero : str
-        Why its values may all be zero, for the warning.
+    if_zero : str, optional
+        Why its values may all be zero, for the warning; without it there is none, as for pictures, which always show something.
     layer : function, optional
         Chooses the layer when none is given.
     report : function, optional
@@ -212,7 +218,7 @@ def visualizer(
         The name of the array, among the result's, that is a picture in itself and can be saved alone.
     whole : int, optional
         For methods that work on the whole photo and not on its centre: the longer side in pixels if no size is given. Those that are
-        about no class do without the network's top, and so on any size.
+        about no class do without the layers above those that they look at, and so mostly on any size.
 
     Returns
     -------
@@ -234,18 +240,21 @@ def visualizer(
             arguments = bound.arguments
             for parameter in entry.options.values():
                 check_option(parameter, arguments[parameter.name], map_methods())
-            model = arguments["model"] = model.trunk if entry.whole is not None and "target" not in arguments else model
+            if entry.whole is not None and "target" not in arguments:
+                named = [arguments[name] for name, parameter in entry.options.items() if base_annotation(parameter) is Layers]
+                model = arguments["model"] = up_to_layers(model, named)
             given = [photo for photo in entry.photo_parameters if arguments[photo] is not None]
             for photo in entry.photo_parameters:
                 prepare_photo(entry, model, arguments, photo, size, prepared)
-            if "target" in arguments:
-                find_target(model, arguments)
+            remark = find_target(model, arguments) if "target" in arguments else None
             for parameter in entry.options.values():
                 if base_annotation(parameter) is Classes:
                     arguments[parameter.name] = tuple(model.class_index(item) for item in arguments[parameter.name])
             if "layer" in arguments:
                 arguments["layer"] = resolve_layer(model, arguments["layer"], layer)
             result = method(*bound.args, **bound.kwargs)
+            if remark:
+                result = dataclasses.replace(result, text=f"{result.text}\n{remark}".strip())
             return with_provenance(result, entry, model, arguments, given, if_zero)
 
         entry = Visualizer(

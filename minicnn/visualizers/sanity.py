@@ -27,9 +27,9 @@ USUAL = ("saliency", "gradient-x-input", "grad-cam", "guided-backprop", "guided-
 
 #: The verdict on a method, by the mean of all three measures over all steps: from so much similarity on it is the later one.
 VERDICTS = {
-    -1.0: "changes with the weights: passes",
+    -1.0: "changes with the weights",
     0.4: "changes only in part: what stays comes from the photo",
-    0.6: "hardly changes: fails, it looks like an edge detector",
+    0.6: "hardly changes: it shows the photo's edges more than what was learnt",
 }
 
 
@@ -58,7 +58,7 @@ def sanity(
     weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however convincing
     it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes by these
     measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare sizes, whatever
-    their sign; the limits between the verdicts are our own. Cost: about 3 forward passes for each method and layer with weights.
+    their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost: about 3 forward passes for each method and layer with weights.
 
     Parameters
     ----------

@@ -18,6 +18,7 @@ from minicnn.visualizers.pictures import (
     Film,
     check_limits,
     finished_image,
+    stuck,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
@@ -36,7 +37,6 @@ BRIGHTNESS = np.array([0.299, 0.587, 0.114])
     question="What does the network dream of?",
     paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1508.06576; colours kept as by L. A. Gatys et al., arXiv:1606.05897, section 3; with Adam on "
     "several sizes",
-    if_zero="the picture is black",
     report=lambda height, width: {"steps": 40, "step_size": 20.0},
     quick=lambda height, width: {"steps": 12, "step_size": 30.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
@@ -116,7 +116,7 @@ def style_transfer(
     Raises
     ------
     MinicnnError
-        If a layer does not exist or its output is no image, or a setting is out of range.
+        If a layer does not exist, or a setting is out of range.
     """
     check_limits({"content_weight": (content_weight, 1e6), "style_weight": (style_weight, 1e6), "noise": (noise, 255)})
     of_content = layer_weights(default_content(model.network) if content_layers is None else content_layers, model.network)
@@ -176,4 +176,5 @@ def _result(
     values |= curves
     shows |= {name: Curve(name) for name in curves}
     text = f"Before the last step the content differed by {curves['content loss'][-1]:.1%}, the style by {curves['style loss'][-1]:.1%}."
-    return Result(values, shows, "Style transfer", text=text, frames=frames, columns=3, source=chosen)
+    warnings = stuck(climb.moved, ["content and style"], "their weights may be 0, or the layers' outputs 0 everywhere")
+    return Result(values, shows, "Style transfer", text=text, frames=frames, columns=3, source=chosen, warnings=warnings)

@@ -20,6 +20,7 @@ from minicnn.visualizers.pictures import (
     check_limits,
     finished_image,
     recipe_in_levels,
+    stuck,
     with_noise,
 )
 from minicnn.visualizers.registry import Progress, visualizer
@@ -28,7 +29,6 @@ from minicnn.visualizers.registry import Progress, visualizer
 @visualizer(
     question="What does the network dream of?",
     paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1505.07376; with Adam on several sizes",
-    if_zero="the picture is black",
     report=lambda height, width: {"steps": 40, "step_size": 20.0},
     quick=lambda height, width: {"steps": 12, "step_size": 30.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
@@ -91,7 +91,7 @@ def texture(
     Raises
     ------
     MinicnnError
-        If a layer does not exist or its output is no image, or a setting is out of range.
+        If a layer does not exist, or a setting is out of range.
     """
     check_limits({"noise": (noise, 255)})
     weights = layer_weights(first_of_each_block(model.network) if layers is None else layers, model.network)
@@ -106,7 +106,9 @@ def texture(
     shows["loss"] = Curve("loss")
     text = f"The Gram matrices differ from the photo's by {loss[-1]:.2%} of their square."
     title = f"A new picture of this texture, from {', '.join(weights)}"
-    return Result(values, shows, title, text=text, frames=[pictures[0] for pictures in film.pictures], source={"layers": weights})
+    frames = [pictures[0] for pictures in film.pictures]
+    warnings = stuck(climb.moved, [", ".join(weights)], "the outputs may be 0 everywhere; try other layers")
+    return Result(values, shows, title, text=text, frames=frames, source={"layers": weights}, warnings=warnings)
 
 
 def painting_recipe(model: Model, steps: int, step_size: float, scales: int, spectrum: float, total_variation: float) -> Recipe:

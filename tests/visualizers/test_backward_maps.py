@@ -157,6 +157,15 @@ def test_lrp_conserves_the_score_without_biases(generator, x):
     assert minicnn.lrp(network, x, 1, rule="epsilon", epsilon=0.0, prepared=True).values == pytest.approx(plain)
 
 
+def test_lrp_warns_of_scores_that_cancel(generator, x):
+    weights = generator.standard_normal((30 * 46 * 3, 2)) / 100
+    weights[:, 1] *= 1e-3
+    network = minicnn.Network({"flatten": Flatten(), "fc": Dense(weights, np.zeros(2))})
+    with pytest.warns(UserWarning, match="nearly cancel"):
+        minicnn.lrp(network, x, 1, prepared=True)
+    assert not minicnn.lrp(network, x, 0, prepared=True).warnings
+
+
 def test_lrp_names_the_layer_that_loses_most(small_model, x):
     network = small_model.network.astype(np.float64).with_parameters({"fc": {"bias": np.full(5, 1e3)}})
     assert "The largest change is at fc: -" in minicnn.lrp(network, x, 1, prepared=True).text

@@ -128,6 +128,11 @@ def test_methods_that_draw_no_map(small_model, x, methods):
         minicnn.compare(small_model.network, x, methods=methods, prepared=True)
 
 
+def test_more_steps_than_pixels(small_model, panda):
+    with pytest.raises(MinicnnError, match="expected at most 900"):
+        minicnn.compare(small_model, panda, size=30, steps=901)
+
+
 def test_each_method_once(small_model, panda):
     with pytest.raises(MinicnnError, match="each once"):
         minicnn.compare(small_model, panda, methods=("saliency", "saliency"))

@@ -31,8 +31,8 @@ QUICK = {
     "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2},
 }
 
-#: Values that none of which depends on the photo alone being dark: what a dead network still has.
-NOT_DARK = ("intuition", "filters", "window", "layers", "deconvnet", "class-model", "filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")
+#: What a network that ends in zeros still shows without a warning: filters, early layers, and what does not pass a dead ReLU.
+NOT_DARK = ("intuition", "filters", "window", "layers", "deconvnet", "filter-model", "max-activating", "texture", "style-transfer")
 SIZE = (30, 46)
 
 
@@ -151,6 +151,17 @@ def test_targets_by_name_and_index(visualizer, run, small_model, panda):
         assert run(model=small_model.network, image=x, prepared=True, target=np.int64(2)).source["settings"]["target"] == 2
 
 
+@pytest.mark.filterwarnings("ignore:the score")
+def test_a_guess_that_is_not_sure_says_so(visualizer, small_model, run):
+    """Of a class that the network chose itself, not of one that was asked for."""
+    if "target" in visualizer.parameters and visualizer.photo_name == "image":
+        weight = small_model.network.parameters["fc"]["weight"]
+        network = small_model.network.with_parameters({"fc": {"weight": weight * np.float32(1e-3)}})
+        unsure = minicnn.Model(network, preprocessing=small_model.preprocessing, classes=small_model.classes)
+        assert "Not sure: even the likeliest class" in run(model=unsure).text
+        assert "Not sure" not in run(model=unsure, target=2).text
+
+
 def test_progress_ends_complete(visualizer, run):
     if "progress" in visualizer.parameters:
         calls = []
@@ -221,7 +232,7 @@ def test_a_dead_network_gives_a_warning_and_no_nan(visualizer, small_model, pand
         return
     if visualizer.name in ("channels", "receptive-field"):
         options["layer"] = "relu2"
-    with pytest.warns(UserWarning, match="all values of .* are zero: .*|hardly changes|the mask is empty"):
+    with pytest.warns(UserWarning, match="all values of .* are zero: .*|hardly changes|the mask is empty|nothing was raised"):
         result = visualizer.function(model, panda, **options)
     assert result.warnings and np.isfinite(arrays(result)[0]).all()
     assert result.picture().dtype == np.uint8

@@ -86,9 +86,28 @@ def test_variants_are_pushed_apart(model):
     assert likeness(3.0) < likeness(0.0) - 0.01
 
 
+@pytest.mark.parametrize(
+    ("method", "options"),
+    [
+        ("invert", {"layer": "relu2"}),
+        ("deep_dream", {"layers": "relu2"}),
+        ("texture", {"layers": "relu2"}),
+        ("style_transfer", {"content_weight": 0.0, "style_weight": 0.0}),
+        ("class_model", {"target": 1}),
+        ("filter_model", {"layer": "relu2", "channels": 2}),
+    ],
+)
+def test_pictures_that_nothing_shaped_say_so(small_model, panda, method, options):
+    dead = small_model.network.with_parameters({"conv2": {"bias": np.full(12, -1e9, np.float32)}})
+    model = minicnn.Model(dead, preprocessing=small_model.preprocessing)
+    photos = [panda] * ("style" in minicnn.visualizers.REGISTRY[method.replace("_", "-")].parameters)
+    with pytest.warns(UserWarning, match="nothing was raised"):
+        getattr(minicnn, method)(model, panda, *photos, size=48, steps=2, **options)
+
+
 def test_channels_that_stay_off_are_named(small_model):
     dead = small_model.network.with_parameters({"conv2": {"bias": np.array([0, -1e9, *[0] * 10], np.float32)}})
-    with pytest.warns(UserWarning, match="^1 stayed at 0"):
+    with pytest.warns(UserWarning, match="gradient for 1 was 0"):
         result = minicnn.filter_model(minicnn.Model(dead), layer="relu2", channel=(0, 1), steps=2, side=40)
     assert result.values["scores"][:, 0].any() and not result.values["scores"][:, 1].any()
 
@@ -116,7 +135,7 @@ def test_filter_models_options(small_model, options):
 
 
 def test_directions_of_another_kind(small_model, tmp_path):
-    for name, array in {"short": np.ones(3), "integers": np.ones(12, int), "nan": np.full(12, np.nan), "matrix": np.ones((12, 1))}.items():
+    for name, array in {"short": np.ones(3), "words": np.full(12, "a"), "zeros": np.zeros(12), "nan": np.full(12, np.nan), "matrix": np.ones((12, 1))}.items():
         np.save(tmp_path / f"{name}.npy", array)
         with pytest.raises(MinicnnError, match="expected \\(12,\\) finite"):
             minicnn.filter_model(small_model, layer="conv2", direction=tmp_path / f"{name}.npy")
@@ -203,6 +222,22 @@ def test_methods_on_whole_photos_need_no_top(panda, generator):
     model = minicnn.Model(minicnn.Network(layers), "fixed", minicnn.PREPROCESSING["torch"], input_size=40)
     assert minicnn.deep_dream(model, panda, steps=2, size=60).values["image"].shape == (40, 60, 3)
     assert minicnn.texture(model, panda, steps=2, size=60).values["image"].shape == (40, 60, 3)
+
+
+def test_early_layers_need_no_more_than_their_own_size(model, panda):
+    assert minicnn.texture(model, panda, layers="relu1_1", size=20, steps=1).values["image"].shape[1] == 20
+    with pytest.raises(MinicnnError, match="pool4"):
+        minicnn.texture(model, panda, size=20, steps=1)
+
+
+def test_layers_of_the_top_may_be_asked_for(model, panda):
+    scores = minicnn.deep_dream(model, panda, layers="fc", size=96, steps=5, octaves=1).values["scores"]
+    assert scores[-1] > scores[0]
+
+
+def test_limits_of_counts_begin_at_1(small_model, panda):
+    with pytest.raises(MinicnnError, match="octaves is 50; expected 1 to 12"):
+        minicnn.deep_dream(small_model, panda, octaves=50)
 
 
 def test_textures_match_ever_better(model, panda):

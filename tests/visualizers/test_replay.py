@@ -85,6 +85,20 @@ def test_a_folder_is_read_again(model, panda, tmp_path):
         minicnn.replay(tmp_path / "arrays.png")
 
 
+def test_files_of_options_are_found_again(model, tmp_path, monkeypatch):
+    """From another folder, too, and not if they have changed."""
+    monkeypatch.chdir(tmp_path)
+    np.save("mix.npy", np.arange(64))
+    result = minicnn.filter_model(model, layer="conv1_2", direction="mix.npy", steps=2, side=32)
+    result.save(tmp_path / "picture.png")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert np.array_equal(minicnn.replay(tmp_path / "picture.png").values["input"], result.values["input"])
+    np.save(tmp_path / "mix.npy", np.ones(64))
+    with pytest.raises(ImageError, match=r"changed since then: .*mix\.npy"):
+        minicnn.replay(tmp_path / "picture.png")
+
+
 @pytest.fixture(scope="module")
 def texts(model, panda):
     picture = Image.open(io.BytesIO(minicnn.saliency(model, panda, size=40)._repr_png_()))
