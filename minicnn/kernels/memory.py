@@ -2,12 +2,14 @@
 
 A fresh large array comes from the operating system page by page, as it is first written to, and that can cost more than computing what
 is written. So memory is kept: scratch arrays for as long as their thread lives, and that of outputs from the moment when nobody refers
-to them any more until an output of a similar size is needed.
+to them any more until an output of a similar size is needed. What nobody needed for a while, because the work is now of another size, is
+let go.
 """
 
 from __future__ import annotations
 
 import ctypes
+import itertools
 import math
 import threading
 import weakref
@@ -23,8 +25,12 @@ SMALL = 1 << 20
 #: The most unused memory that is kept, in bytes.
 MOST_KEPT = min(2_000_000_000, psutil.virtual_memory().total // 8)
 
+#: Unused memory is let go once so many arrays came back after it without any need for it: two steps or more of anything that goes in steps.
+PATIENCE = 200
+
 _scratch = threading.local()
-_unused: list[np.ndarray] = []
+_returns = itertools.count()
+_unused: list[tuple[int, np.ndarray]] = []  # since when, and the memory; the oldest first
 _lock = threading.Lock()
 
 
@@ -63,23 +69,24 @@ def _take(size: int) -> np.ndarray:
     """Choose the smallest unused piece of memory that is large enough, but not twice as large; or get a new one."""
     if _lock.acquire(blocking=False):
         try:
-            fitting = [i for i, memory in enumerate(_unused) if size <= memory.nbytes < 2 * size]
+            fitting = [i for i, (_, memory) in enumerate(_unused) if size <= memory.nbytes < 2 * size]
             if fitting:
-                return _unused.pop(min(fitting, key=lambda i: _unused[i].nbytes))
+                return _unused.pop(min(fitting, key=lambda i: _unused[i][1].nbytes))[1]
         finally:
             _lock.release()
     return aligned(size)
 
 
 def _give_back(memory: np.ndarray) -> None:
-    """Keep memory for later, and let go of the oldest if it gets too much.
+    """Keep memory for later, and let go of the oldest if it gets too much or too old.
 
     This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just let go.
     """
     if _lock.acquire(blocking=False):
         try:
-            _unused.append(memory)
-            while sum(kept.nbytes for kept in _unused) > MOST_KEPT:
+            now = next(_returns)
+            _unused.append((now, memory))
+            while sum(kept.nbytes for _, kept in _unused) > MOST_KEPT or _unused[0][0] < now - PATIENCE:
                 _unused.pop(0)
         finally:
             _lock.release()

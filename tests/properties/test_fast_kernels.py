@@ -259,4 +259,14 @@ def test_kept_memory_is_bounded(monkeypatch):
     for _ in range(3):
         arrays = [memory.empty((memory.SMALL * 5 // 16,), np.float32) for _ in range(8)]
         del arrays
-    assert sum(kept.nbytes for kept in memory._unused) <= 3 * memory.SMALL
+    assert sum(kept.nbytes for _, kept in memory._unused) <= 3 * memory.SMALL
+
+
+def test_memory_that_nobody_needs_is_let_go():
+    memory._unused.clear()
+    large = memory.empty((8 * memory.SMALL,), np.uint8)
+    del large
+    for _ in range(memory.PATIENCE + 2):
+        small = memory.empty((memory.SMALL,), np.uint8)
+        del small
+    assert [kept.nbytes for _, kept in memory._unused] == [memory.SMALL]
