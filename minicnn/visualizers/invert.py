@@ -38,7 +38,7 @@ def invert(
     image,
     layer: str | None = None,
     *,
-    steps: int = 100,
+    steps: int = 90,
     step_size: float = 8.0,
     spectrum: float = 1.5,
     total_variation: float = 0.3,
@@ -51,7 +51,7 @@ def invert(
     Starting from noise, a picture is changed step by step until the layer puts out the same for it as for the photo. What comes out the
     same, the layer still knows; what comes out differently, it has forgotten. Early layers keep nearly everything, deeper ones keep
     what is there and forget where exactly and in which colour. There are many pictures with the same output, and of these one that
-    looks like a photo is preferred, so a fine picture does not prove that the layer knows each of its details. Cost: about 150 forward
+    looks like a photo is preferred, so a fine picture does not prove that the layer knows each of its details. Cost: about 160 forward
     passes for each layer.
 
     Parameters

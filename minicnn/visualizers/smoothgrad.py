@@ -53,7 +53,7 @@ def smoothgrad(
 
     A gradient jumps from pixel to pixel because ReLUs and pooling switch at every small change. Averaged over copies of the photo with
     random noise, the jumps cancel and what stays is what the score depends on around this photo. The colour is that of the mean
-    gradient, so pixels whose gradient keeps changing its sign stay dark. Cost: about 2 forward passes for each sample.
+    gradient, so pixels whose gradient keeps changing its sign stay dark. Cost: about 2.5 forward passes for each sample.
 
     Parameters
     ----------
