@@ -4,6 +4,7 @@ from minicnn import gradcheck, layers, objectives, rules
 from minicnn.architectures import ARCHITECTURES
 from minicnn.classes import ClassNames
 from minicnn.errors import MinicnnError
+from minicnn.folding import folded
 from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.kernels import use_algorithm
@@ -62,6 +63,7 @@ __all__ = [
     "deep_dream",
     "filter_model",
     "filters",
+    "folded",
     "grad_cam",
     "grad_cam_plus_plus",
     "gradcheck",

@@ -96,7 +96,7 @@ def check_layer(layer: Layer, x: np.ndarray, seed: int = 0, full: bool = False) 
     """
     generator = np.random.default_rng(seed)
     x = x.astype(np.float64)
-    layer = dataclasses.replace(layer, **{name: array.astype(np.float64) for name, array in layer.parameters.items()})
+    layer = dataclasses.replace(layer, **{name: array.astype(np.float64) for name, array in layer.arrays.items()})
     output, context = layer.forward(x)
     weights = generator.standard_normal(output.shape)
 

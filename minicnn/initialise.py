@@ -35,8 +35,10 @@ def he_initialised(network: Network, seed: int = 0) -> Network:
 
 
 def he_parameters(parameters: Mapping[str, np.ndarray], generator: np.random.Generator) -> dict[str, np.ndarray]:
-    """Draw a layer's weight and bias, float32, of the same shapes; see `he_initialised`."""
+    """Draw a layer's weight and bias, float32, of the same shapes; see `he_initialised`. A scale for each channel begins with 1."""
     shape = parameters["weight"].shape
+    if len(shape) == 1:
+        return {"weight": np.ones(shape, np.float32), "bias": np.zeros(shape, np.float32)}
     weight = generator.standard_normal(shape, dtype=np.float32)
     weight *= np.float32(math.sqrt(2 / math.prod(shape[:-1])))
     return {"weight": weight, "bias": np.zeros(shape[-1], np.float32)}

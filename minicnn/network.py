@@ -21,7 +21,7 @@ import numpy as np
 
 from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.geometry import ReceptiveField
-from minicnn.layers import Conv2D, Layer, ReLU
+from minicnn.layers import BatchNorm, Conv2D, Layer, ReLU
 from minicnn.layers.base import Context, Shape
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
@@ -199,6 +199,10 @@ class Network:
                 gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
         yield None, gradient
 
+    def after_training_step(self, trace: Trace) -> Network:
+        """Return the network with the statistics that its layers have after a training step that left this trace."""
+        return Network({name: layer.after_training_step(trace.contexts[name]) for name, layer in self.layers.items()})
+
     def split(self, name: str) -> tuple[Network, Network]:
         """Cut after the named layer: `head(trunk(x))` equals `network(x)`.
 
@@ -260,7 +264,7 @@ class Network:
 
     @property
     def last_convolution(self) -> str:
-        """The last convolution, or the ReLU right after it: where maps are still images and mean most.
+        """The last convolution, or the ReLU that follows it: where maps are still images and mean most.
 
         Raises
         ------
@@ -270,8 +274,8 @@ class Network:
         names = list(self.layers)
         for i in reversed(range(len(names))):
             if isinstance(self.layers[names[i]], Conv2D):
-                rectified = i + 1 < len(names) and isinstance(self.layers[names[i + 1]], ReLU)
-                return names[i + 1] if rectified else names[i]
+                above = [name for name in names[i + 1 :] if not isinstance(self.layers[name], BatchNorm)]
+                return above[0] if above and isinstance(self.layers[above[0]], ReLU) else names[i]
         raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(names)}")
 
     @property
@@ -279,8 +283,13 @@ class Network:
         """All trainable arrays, as {layer: {parameter: array}}, layers without any left out."""
         return {name: layer.parameters for name, layer in self.layers.items() if layer.parameter_names}
 
+    @property
+    def arrays(self) -> dict[str, dict[str, np.ndarray]]:
+        """All arrays, the parameters and what training measured (statistics), as {layer: {name: array}}, layers without any left out."""
+        return {name: layer.arrays for name, layer in self.layers.items() if layer.arrays}
+
     def with_parameters(self, parameters: Mapping[str, Mapping[str, np.ndarray]]) -> Network:
-        """Return a network with some parameters replaced, given as {layer: {parameter: array}}; the others are shared."""
+        """Return a network with some parameters or statistics replaced, given as {layer: {name: array}}; the others are shared."""
         for name in parameters:
             self.check_name(name)
         return Network(
@@ -291,9 +300,9 @@ class Network:
         )
 
     def astype(self, dtype: np.dtype) -> Network:
-        """Return a network with all parameters in another floating-point type."""
+        """Return a network with all arrays in another floating-point type."""
         return self.with_parameters(
-            {layer: {name: array.astype(dtype) for name, array in arrays.items()} for layer, arrays in self.parameters.items()}
+            {layer: {name: array.astype(dtype) for name, array in arrays.items()} for layer, arrays in self.arrays.items()}
         )
 
     def check_name(self, name: str) -> None:

@@ -37,8 +37,10 @@ from typing import Literal
 
 import numpy as np
 
+from minicnn.errors import MinicnnError
 from minicnn.layers import (
     AveragePool2D,
+    BatchNorm,
     Conv2D,
     Dense,
     GlobalAveragePool2D,
@@ -70,7 +72,15 @@ def rule_book(network: Network, name: RuleName, share: float, alpha: float, low:
     -------
     dict of type or str to function
         For `Network.backward`.
+
+    Raises
+    ------
+    MinicnnError
+        If the network has a batch normalisation.
     """
+    unfolded = [name for name, layer in network.layers.items() if isinstance(layer, BatchNorm)]
+    if unfolded:
+        raise MinicnnError(f"there is no rule for batch normalisation ({', '.join(unfolded)}); merge it into the layers below with minicnn.folded")
     everywhere = {"epsilon": epsilon(share), "alpha-beta": alpha_beta(alpha), "z-plus": alpha_beta(1.0)}
     shared = {ReLU: passed_on, AveragePool2D: epsilon(0.0), GlobalAveragePool2D: epsilon(0.0)}
     if name != "composite":

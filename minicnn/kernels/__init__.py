@@ -16,6 +16,12 @@ from minicnn.kernels.convolution import (
 )
 from minicnn.kernels.dense import dense, dense_backward
 from minicnn.kernels.jit import announce_compilation, thread_count
+from minicnn.kernels.normalisation import (
+    combined,
+    moments,
+    product_sums,
+    scale_and_shift,
+)
 from minicnn.kernels.pooling import (
     average_pool,
     average_pool_backward,
@@ -31,6 +37,7 @@ __all__ = [
     "announce_compilation",
     "average_pool",
     "average_pool_backward",
+    "combined",
     "convolve",
     "convolve_backward",
     "current_algorithm",
@@ -41,8 +48,11 @@ __all__ = [
     "matrix_product",
     "max_pool",
     "max_pool_backward",
+    "moments",
+    "product_sums",
     "relu",
     "relu_backward",
+    "scale_and_shift",
     "thread_count",
     "use_algorithm",
 ]

@@ -32,6 +32,8 @@ class Layer:
     ----------
     parameter_names : tuple of str
         The attributes that hold trainable arrays.
+    statistic_names : tuple of str
+        The attributes that hold arrays which training measures rather than follows a gradient to.
     window : Window or None
         How the layer slides over the image; one pixel for elementwise layers, None where each output sees the whole input.
     padding_value : float
@@ -39,6 +41,7 @@ class Layer:
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ()
+    statistic_names: ClassVar[tuple[str, ...]] = ()
     window: Window | None = Window((1, 1))
     padding_value: ClassVar[float] = 0.0
 
@@ -46,6 +49,11 @@ class Layer:
     def parameters(self) -> dict[str, np.ndarray]:
         """The trainable arrays by name."""
         return {name: getattr(self, name) for name in self.parameter_names}
+
+    @property
+    def arrays(self) -> dict[str, np.ndarray]:
+        """All that the layer holds, by name: the parameters and the statistics."""
+        return {name: getattr(self, name) for name in (*self.parameter_names, *self.statistic_names)}
 
     def output_shape(self, input_shape: Shape) -> Shape:
         """Tell the shape of one image's output (without the batch axis).
@@ -78,6 +86,10 @@ class Layer:
     def training_forward(self, x: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, Context]:
         """Compute the output as during training, where some layers are random; the same as `forward` for all others."""
         return self.forward(x)
+
+    def after_training_step(self, context: Context) -> Layer:
+        """Return the layer with the statistics that it has after a training step with this context; the same for layers without any."""
+        return self
 
     def backward(self, gradient: np.ndarray, context: Context) -> np.ndarray:
         """Turn the gradient with respect to the output into the gradient with respect to the input."""

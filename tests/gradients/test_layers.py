@@ -1,11 +1,16 @@
 """Every layer's backward pass against finite differences, in float64, over geometries that tell the axes apart."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
+from minicnn import kernels
+from minicnn.errors import MinicnnError
 from minicnn.gradcheck import check_layer
 from minicnn.layers import (
     AveragePool2D,
+    BatchNorm,
     Conv2D,
     Dense,
     Dropout,
@@ -64,6 +69,66 @@ def test_layers_without_parameters(x, layer):
 
 def test_dense(generator):
     assert_right(Dense(generator.standard_normal((6, 4)), generator.standard_normal(4)), generator.standard_normal((3, 6)))
+
+
+@pytest.fixture
+def norm(generator):
+    weight, bias, mean = generator.standard_normal((3, 3))
+    return BatchNorm(weight, bias, mean, generator.random(3) + 0.1)
+
+
+def test_batch_normalisation(norm, x):
+    assert_right(norm, x)
+    assert_right(norm, x[:, 0, 0])
+
+
+@pytest.mark.parametrize("at", [slice(None), (slice(None), 0, 0)], ids=["images", "rows"])
+def test_batch_normalisation_in_training(generator, norm, x, at):
+    """Mean and variance depend on the input, too."""
+    x = np.repeat(x, 3, axis=0)[at] + generator.standard_normal((6, 1, 1, 1))[at]
+    output, context = norm.training_forward(x, None)
+    weights, direction = generator.standard_normal((2, *x.shape))
+    h = 1e-5
+    above, below = (norm.training_forward(x + sign * h * direction, None)[0] for sign in (1, -1))
+    numeric = np.vdot(above - below, weights) / (2 * h)
+    assert np.vdot(norm.backward(weights, context), direction) == pytest.approx(numeric, rel=1e-7)
+    gradients = norm.parameter_gradients(weights, context)
+    normalised = (output - norm.bias) / norm.weight
+    axes = tuple(range(x.ndim - 1))
+    assert normalised.mean(axis=axes) == pytest.approx(np.zeros(3), abs=1e-9)
+    assert normalised.var(axis=axes) == pytest.approx(np.ones(3), rel=1e-4)
+    assert gradients["bias"] == pytest.approx(weights.sum(axis=axes))
+    assert gradients["weight"] == pytest.approx((weights * normalised).sum(axis=axes))
+
+
+def test_batch_normalisation_remembers_what_it_saw(generator, norm, x):
+    _, context = norm.training_forward(x, None)
+    after = norm.after_training_step(context)
+    flat = x.reshape(-1, 3)
+    assert after.mean == pytest.approx(0.9 * norm.mean + 0.1 * flat.mean(axis=0))
+    assert after.variance == pytest.approx(0.9 * norm.variance + 0.1 * flat.var(axis=0, ddof=1))
+    assert norm.forward(x)[0] == pytest.approx(norm.weight * (x - norm.mean) / np.sqrt(norm.variance + 1e-5) + norm.bias)
+
+
+@pytest.mark.parametrize("rows", [1, 5, 1024, 5000])
+def test_moments_of_any_number_of_rows(generator, rows):
+    """Far from 0, too, where the mean of the squares minus the square of the mean would lose all digits."""
+    x = (generator.standard_normal((rows, 5)) + 1e4).astype(np.float32)
+    mean, variance = kernels.moments(x)
+    assert mean == pytest.approx(x.astype(float).mean(axis=0)) and variance == pytest.approx(x.astype(float).var(axis=0), rel=1e-6)
+
+
+@pytest.mark.parametrize("arrays", [{"mean": np.zeros(2)}, {"weight": np.ones((1, 3))}, {"epsilon": 0.0}, {"momentum": 2.0}])
+def test_batch_normalisations_that_do_not_fit(norm, arrays):
+    with pytest.raises(MinicnnError, match="expected"):
+        dataclasses.replace(norm, **arrays)
+
+
+def test_a_batch_of_one_number_has_no_variance(norm):
+    with pytest.raises(MinicnnError, match="expected more"):
+        norm.training_forward(np.ones((1, 3)), None)
+    with pytest.raises(MinicnnError, match="3 channels"):
+        norm.forward(np.ones((1, 4)))
 
 
 def test_dropout_in_training(generator, x):

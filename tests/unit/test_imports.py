@@ -18,7 +18,7 @@ ORDER = [
     ["regularisers"],
     ["layers"],
     ["network"],
-    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental", "relevance"],
+    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental", "relevance", "folding"],
     ["architectures", "objectives"],
     ["gradcheck", "model", "results", "bench", "ascent"],
     ["visualizers"],
