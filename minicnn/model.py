@@ -51,8 +51,8 @@ class Model:
         Without it (a bare network) the model takes prepared arrays only.
     classes : sequence of str, optional
         One name for each logit.
-    input_size : int
-        Height and width of a prepared photo, in pixels, unless another size is asked for.
+    input_size : int or (height, width)
+        Of a prepared photo, in pixels, unless another size is asked for.
     weights_path : path, optional
         The file that the weights were read from.
     credit : str, optional
@@ -65,7 +65,7 @@ class Model:
         name: str = "network",
         preprocessing: images.Preprocessing | None = None,
         classes: Sequence[str] | None = None,
-        input_size: int = 224,
+        input_size: int | tuple[int, int] = 224,
         weights_path: Path | None = None,
         credit: str | None = None,
     ):
@@ -127,7 +127,7 @@ class Model:
 
         Returns
         -------
-        array (1, height, width, 3), float32
+        array (1, height, width, channels), float32
             In the units and colour order of the model's preprocessing.
 
         Raises
@@ -147,7 +147,7 @@ class Model:
         image = images.load(photo)
         if whole and not isinstance(size, tuple):
             height, width = images.whole_size(image, height)
-        self.check_memory(height, width)
+        self.check_memory(height, width, self.channels)
         image = images.fit(image, height, width, 1.0 if whole else images.CENTRE_SHARE)
         return self.preprocessing.apply(np.asarray(image))[None]
 
@@ -159,15 +159,25 @@ class Model:
         size : int or (height, width), optional
             By default the size that the network was trained on.
         """
-        height, width = as_pair(self.input_size if size is None else size, "size", 1)
+        shape = self.input_shape(size)
+        self.check_memory(*shape)
+        return np.zeros((1, *shape), np.float32)
+
+    def input_shape(self, size: int | tuple[int, int] | None = None) -> tuple[int, int, int]:
+        """Tell the shape (height, width, channels) of an image of the given size, by default that which the network was trained on."""
+        return (*as_pair(self.input_size if size is None else size, "size", 1), self.channels)
+
+    @cached_property
+    def channels(self) -> int:
+        """The number of the input's channels: those of the preprocessing, or else of the first convolution, or else 3."""
+        if self.preprocessing is not None:
+            return len(self.preprocessing.names)
         kernels = (arrays["weight"] for arrays in self.network.parameters.values() if arrays["weight"].ndim == 4)
         first = next(kernels, None)
-        channels = 3 if first is None else first.shape[2]
-        self.check_memory(height, width, channels)
-        return np.zeros((1, height, width, channels), np.float32)
+        return 3 if first is None else first.shape[2]
 
     def deprocess(self, x: np.ndarray) -> np.ndarray:
-        """Turn a prepared array (..., 3) back into RGB pixels, uint8.
+        """Turn a prepared array (..., channels) back into RGB pixels, uint8.
 
         Raises
         ------
@@ -180,14 +190,11 @@ class Model:
 
     def colour_name(self, channel: int) -> str:
         """Name a channel of the network's input: its number and, if the model knows colours, its colour, as in "0 (blue)"."""
-        if self.preprocessing is None:
-            return str(channel)
-        colours = ("blue", "green", "red") if self.preprocessing.reverse_colours else ("red", "green", "blue")
-        return f"{channel} ({colours[channel]})"
+        return str(channel) if self.preprocessing is None else f"{channel} ({self.preprocessing.names[channel]})"
 
     def in_rgb(self, array: np.ndarray) -> np.ndarray:
-        """Return an array whose last axis is the network's colours in the order red, green, blue; a bare network's order is kept."""
-        return array[..., ::-1] if self.preprocessing is not None and self.preprocessing.reverse_colours else array
+        """Return an array whose last axis is the network's colours in the order red, green, blue; grey and a bare network's order are kept."""
+        return array if self.preprocessing is None else self.preprocessing.in_rgb(array)
 
     def predict(
         self,
@@ -220,7 +227,7 @@ class Model:
         return self.ranked(self.probabilities(self.prepare(photo, size, prepared)), top)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """Compute the probability of every class for one prepared image (1, H, W, 3); returns an array (classes,)."""
+        """Compute the probability of every class for one prepared image (1, H, W, C); returns an array (classes,)."""
         self.check_classifier(x.shape)
         probabilities = softmax(self.network(x))[0]
         if self.classes is not None and len(self.classes) != len(probabilities):
@@ -267,7 +274,7 @@ class Model:
                 "use one with top, or vgg16-gap"
             )
 
-    def check_memory(self, height: int, width: int, channels: int = 3, batch: int = 1) -> None:
+    def check_memory(self, height: int, width: int, channels: int, batch: int = 1) -> None:
         """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""
         if max(height, width) > MOST_PIXELS:
             raise ShapeError(f"images of {height} x {width} are beyond reason; expected at most {MOST_PIXELS:,} pixels a side")

@@ -154,7 +154,7 @@ def gradcheck(model, weights, size, seed):
     The image is random. A model without weights of its own gets random ones.
     """
     network, size = _network_to_check(model, weights, size, seed)
-    minicnn.model.Model.of(network).check_memory(size, size, batch=4)  # float64, at two points
+    minicnn.model.Model.of(network).check_memory(size, size, 3, batch=4)  # float64, at two points
     x = 50 * np.random.default_rng(seed).standard_normal((1, size, size, 3))
     rows, wrong = [], False
     with progress_bar("gradcheck") as progress:
