@@ -91,11 +91,11 @@ class Preprocessing:
         """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
 
         Some room is left on both sides, so that noise or an optimisation may leave the range of photos. A plain photo of nearly the mean
-        colour is near 0 everywhere, so pixels in 0-1 are recognised by the brightest ones.
+        colour is near 0 everywhere, so pixels in 0-1 are recognised by the brightest ones; where 1 is about white for the network, too, they pass.
         """
         black, white = self.limits
         low, high = black.min(), white.max()
-        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1))
+        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1 < 0.99 * high))
         if unprepared or np.abs(x).max() > 10 * (high - low):
             raise ImageError(
                 f"the array does not look prepared: its values run from {x.min():.4g} to {x.max():.4g}, those of photos between "

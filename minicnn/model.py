@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -13,21 +13,17 @@ import numpy as np
 import psutil
 
 from minicnn import images
-from minicnn.architectures import Architecture, find_architecture
 from minicnn.classes import ClassNames
 from minicnn.errors import (
     ImageError,
     MinicnnError,
     ShapeError,
     UnknownNameError,
-    WeightFileError,
 )
 from minicnn.files import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax
-from minicnn.resources import shipped_file
-from minicnn.weightfiles import read_keras
 
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
@@ -35,8 +31,26 @@ MEMORY_FACTOR = 2.5
 #: No photo is larger than this, in pixels a side.
 MOST_PIXELS = 1_000_000
 
-#: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
-KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
+
+@dataclass(frozen=True)
+class Origin:
+    """The files that a model was read from.
+
+    Attributes
+    ----------
+    weights : Path
+    description : Path or None
+        The description, or the model file itself; None for a registered architecture.
+    fold : bool
+        Whether batch normalisation was merged into the layers below.
+    texts : dict of str to str
+        What the weight file says about itself.
+    """
+
+    weights: Path
+    description: Path | None = None
+    fold: bool = True
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model:
@@ -53,10 +67,8 @@ class Model:
         One name for each logit.
     input_size : int or (height, width)
         Of a prepared photo, in pixels, unless another size is asked for.
-    weights_path : path, optional
-        The file that the weights were read from.
-    credit : str, optional
-        Whom to name for the weights.
+    origin : Origin, optional
+        The files that it was read from.
     """
 
     def __init__(
@@ -66,16 +78,14 @@ class Model:
         preprocessing: images.Preprocessing | None = None,
         classes: Sequence[str] | None = None,
         input_size: int | tuple[int, int] = 224,
-        weights_path: Path | None = None,
-        credit: str | None = None,
+        origin: Origin | None = None,
     ):
         self.network = network
         self.name = name
         self.preprocessing = preprocessing
         self.classes = classes if classes is None or isinstance(classes, ClassNames) else ClassNames(classes)
         self.input_size = input_size
-        self.weights_path = weights_path
-        self.credit = credit
+        self.origin = origin
 
     @classmethod
     def of(cls, model: Model | Network) -> Model:
@@ -91,7 +101,12 @@ class Model:
     @cached_property
     def weights_sha256(self) -> str | None:
         """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""
-        return None if self.weights_path is None else file_sha256(self.weights_path)
+        return None if self.origin is None else file_sha256(self.origin.weights)
+
+    @property
+    def credit(self) -> str | None:
+        """Whom to name for the weights, if their file says so."""
+        return None if self.origin is None else self.origin.texts.get("source")
 
     @cached_property
     def trunk(self) -> Model:
@@ -103,7 +118,7 @@ class Model:
 
     def up_to(self, layers: Collection[str]) -> Model:
         """Return the part of the model that computes the named layers; it has no classes."""
-        return Model(self.network.up_to(layers), self.name, self.preprocessing, None, self.input_size, self.weights_path, self.credit)
+        return Model(self.network.up_to(layers), self.name, self.preprocessing, None, self.input_size, self.origin)
 
     def prepare(
         self,
@@ -297,59 +312,3 @@ class Model:
         if self.preprocessing is not None:
             self.preprocessing.check_range(x)
         return x
-
-
-def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> Model:
-    """Load a pretrained model.
-
-    Parameters
-    ----------
-    name : str
-        One of `minicnn.ARCHITECTURES`: vgg16-gap ships with its weights, vgg16 and vgg19 need a file.
-    weights : path, optional
-        A Keras HDF5 file, with or without top; see `minicnn.weightfiles.keras` for the layouts. Without top the network ends with
-        its last pooling layer and has no classes.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such model.
-    WeightFileError
-        If the weights are missing, damaged, or of another network.
-    """
-    architecture = find_architecture(name)
-    path = _weights_path(architecture, weights)
-    network = architecture.network()
-    expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.parameters.items()}
-    parameters, attributes = read_keras(path, expected)
-    classes = architecture.class_names()
-    if set(parameters) != set(expected):
-        network, classes = Model(network).trunk.network, None
-    preprocessing = attributes.get("preprocessing", architecture.preprocessing)
-    if preprocessing not in images.PREPROCESSING:
-        raise WeightFileError(f"{path} asks for preprocessing {preprocessing!r}; expected one of {', '.join(images.PREPROCESSING)}")
-    return Model(
-        network.with_parameters(parameters),
-        name=name,
-        preprocessing=images.PREPROCESSING[preprocessing],
-        classes=classes,
-        input_size=architecture.input_size,
-        weights_path=path,
-        credit=attributes.get("source"),
-    )
-
-
-def _weights_path(architecture: Architecture, weights: str | os.PathLike | None) -> Path:
-    if weights is not None:
-        return Path(weights)
-    if architecture.shipped_weights is None:
-        raise WeightFileError(
-            f"{architecture.name} does not ship with weights; give a Keras HDF5 file (those of VGG16 and VGG19 are under {KERAS_ADDRESS}), "
-            "or use vgg16-gap"
-        )
-    return shipped_file(architecture.shipped_weights)
-
