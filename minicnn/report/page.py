@@ -15,13 +15,14 @@ import jinja2
 import numpy as np
 from docstring_parser import parse
 
-from minicnn import render
+from minicnn import images, render
 from minicnn.errors import UnknownNameError
 from minicnn.files import readable_name, staged_folder
 from minicnn.images import Photo
 from minicnn.model import Model
 from minicnn.resources import PHOTO_CREDITS, shipped_photo
 from minicnn.visualizers import REGISTRY, Visualizer
+from minicnn.visualizers.arguments import takes
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -192,7 +193,7 @@ def _section(
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.whole is not None:
-        arguments |= {"image": photo, "size": max(x.shape[1:3])}
+        arguments |= {"image": photo, "size": _size_of_whole(visualizer, model, photo, x)}
     elif visualizer.needs_photo:
         arguments |= {visualizer.photo_name: x, "prepared": True}
     elif visualizer.takes_photo:
@@ -216,6 +217,13 @@ def _section(
         figure=figure,
         seconds=time.perf_counter() - clock,
     )
+
+
+def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.ndarray) -> int | tuple[int, int]:
+    """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
+    longer = max(x.shape[1:3])
+    shape = (*images.whole_size(images.load(photo), longer), x.shape[3])
+    return x.shape[1:3] if "target" in visualizer.parameters and not takes(model.network, shape) else longer
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

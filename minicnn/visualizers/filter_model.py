@@ -146,7 +146,7 @@ def filter_model(
     shape = network.shapes((*size, colours))[layer]
     if scales is None:
         scales = 2 if unit is None and takes(network, (*scale_size(size, 2, 0.0), colours)) else 1
-    model.check_memory(*size, colours, batch_size if variants == 1 else variants)
+    model.up_to([layer]).check_memory(*size, colours, batch_size if variants == 1 else variants)
     labels, wanted = _wanted(given, shape, layer, model, image, channels, variants)
     recipe = recipe_in_levels(
         model,
