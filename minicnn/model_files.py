@@ -72,7 +72,7 @@ def describe(name: str | os.PathLike) -> Description:
         return read_description(_read_text(path), str(path))
     if path.suffix.lower() not in MODEL_SUFFIXES and not path.exists():
         try:
-            find_architecture(name)
+            find_architecture(str(name))
         except UnknownNameError as error:
             raise UnknownNameError(f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a model file (.h5)") from None
     texts = read_texts(path)
