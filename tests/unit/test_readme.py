@@ -30,7 +30,7 @@ def test_the_network_of_ones_own(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Path("my.toml").write_text(text)
     names = {"minicnn": minicnn}
-    exec(code, names)
+    exec(code, names)  # noqa: S102 - our own README
     assert names["model"].network(np.zeros((1, 32, 40, 3), np.float32)).shape == (1, 2)
     assert names["model"].class_index("dog") == 1
     preprocessing = re.search(r"`(preprocessing = {.*})`", section)[1]

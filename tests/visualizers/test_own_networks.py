@@ -52,6 +52,7 @@ def models(tmp_path_factory):
     return {name: minicnn.load(text, weights, fold=False) for name, (text, weights) in paths.items()}
 
 
+@pytest.mark.filterwarnings("ignore")  # random weights answer with too much confidence
 @pytest.mark.parametrize("network", TEXTS)
 @pytest.mark.parametrize("method", REGISTRY)
 def test_every_method(method, network, models, panda, tmp_path):
@@ -71,3 +72,38 @@ def test_every_method(method, network, models, panda, tmp_path):
     again = minicnn.replay(tmp_path / "picture.png")
     assert again.warnings == result.warnings  # nothing about other bits
     assert all(np.array_equal(a, b) for a, b in zip(again.arrays.values(), result.arrays.values()))
+
+
+#: What a network of dense layers alone has to show.
+WITHOUT_IMAGES = {
+    "intuition",
+    "saliency",
+    "smoothgrad",
+    "gradient-x-input",
+    "integrated-gradients",
+    "guided-backprop",
+    "deconvnet",
+    "lrp",
+    "occlusion",
+    "segment",
+    "compare",
+    "class-model",
+    "invert",
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("method", REGISTRY)
+def test_a_network_without_images_inside(method, panda):
+    text = 'input = [20, 24, 3]\npreprocessing = "torch"\nlayers = [{flatten = "flat"}, {dense = "a", units = 9}, {relu = "b"}, {dense = "c", units = 3}]'
+    description = read_description(text, "dense")
+    model = minicnn.Model(minicnn.he_initialised(description.network, seed=1), "dense", description.preprocessing, None, (20, 24))
+    entry = REGISTRY[method]
+    if entry.lacks:
+        pytest.skip(entry.lacks)
+    photos = [panda] * sum(name in entry.parameters for name in ("image", "photos", "style"))
+    if method in WITHOUT_IMAGES:
+        assert entry.function(model, *photos, **QUICK.get(method, {})).picture().dtype == np.uint8
+        return
+    with pytest.raises(MinicnnError, match="no convolution; its layers are flat, a, b, c|no layer .* image"):
+        entry.function(model, *photos, **QUICK.get(method, {}))
