@@ -21,6 +21,10 @@ class ImageError(MinicnnError):
     """A photo that cannot be read, or an array that is no picture."""
 
 
+class DatasetError(MinicnnError):
+    """Photos and labels for training that cannot be read, or do not fit together."""
+
+
 class WeightFileError(MinicnnError):
     """A weight file that cannot be read or does not belong to the network."""
 

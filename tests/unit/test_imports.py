@@ -18,7 +18,7 @@ ORDER = [
     ["regularisers"],
     ["layers"],
     ["network"],
-    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental", "relevance", "folding"],
+    ["rules", "probability", "initialise", "summary", "classes", "terms", "incremental", "relevance", "folding", "training"],
     ["architectures", "objectives"],
     ["gradcheck", "model", "results", "bench", "ascent"],
     ["visualizers"],
