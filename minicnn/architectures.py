@@ -7,6 +7,8 @@
     vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
     vgg19      the same with 16 convolutions                                                 143,667,240
     alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
+    minivgg    6 convolutions of 3x3 in 3 blocks, batch normalisation, global average          1,149,770
+               pooling, one dense layer; small enough to be trained here
     =========  ============================================================================  =============
 alexnet is the one-column version that torchvision publishes, without local response normalisation.
 
@@ -26,8 +28,10 @@ from functools import partial
 
 import numpy as np
 
+from minicnn.classes import ClassNames, cifar10, imagenet
 from minicnn.errors import UnknownNameError
 from minicnn.layers import (
+    BatchNorm,
     Conv2D,
     Dense,
     Dropout,
@@ -50,7 +54,7 @@ class Architecture:
     ----------
     name : str
     build : function
-        From the input's size in pixels to the network, whose parameters have shapes but no values (they are NaN).
+        From the input's size in pixels and the number of classes to the network, whose arrays have shapes but no values (they are NaN).
     input_size : int
         Height and width of the images that the network was trained on.
     any_size : bool
@@ -63,16 +67,16 @@ class Architecture:
     """
 
     name: str
-    build: Callable[[int], Network]
+    build: Callable[[int, int], Network]
     input_size: int = 224
     any_size: bool = False
     preprocessing: str = "caffe"
-    classes: int = 1000
+    class_names: Callable[[], ClassNames] = imagenet
     shipped_weights: str | None = None
 
-    def network(self, input_size: int | None = None) -> Network:
-        """Build the network for images of the given size, by default its own."""
-        return self.build(input_size or self.input_size)
+    def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
+        """Build the network for images of the given size and so many classes, by default its own."""
+        return self.build(input_size or self.input_size, classes or len(self.class_names()))
 
 
 def unset(*shape: int) -> np.ndarray:
@@ -84,7 +88,7 @@ def _dense(inputs: int, outputs: int) -> Dense:
     return Dense(unset(inputs, outputs), unset(outputs))
 
 
-def _dense_head(layers: dict[str, Layer], input_size: int) -> Network:
+def _dense_head(layers: dict[str, Layer], input_size: int, classes: int) -> Network:
     """Close a trunk with three dense layers, the first two with ReLU and dropout."""
     height, width, channels = list(Network(layers).shapes((input_size, input_size, 3)).values())[-1]
     layers["flatten"] = Flatten()
@@ -94,11 +98,11 @@ def _dense_head(layers: dict[str, Layer], input_size: int) -> Network:
     layers["fc7"] = _dense(4096, 4096)
     layers["relu7"] = ReLU()
     layers["drop7"] = Dropout(0.5)
-    layers["fc8"] = _dense(4096, 1000)
+    layers["fc8"] = _dense(4096, classes)
     return Network(layers)
 
 
-def _alexnet(input_size: int) -> Network:
+def _alexnet(input_size: int, classes: int) -> Network:
     """Filters, kernel size, stride, padding, and whether a pool follows."""
     layers: dict[str, Layer] = {}
     channels = 3
@@ -109,30 +113,34 @@ def _alexnet(input_size: int) -> Network:
         if pooled:
             layers[f"pool{i}"] = MaxPool2D(3, 2)
         channels = filters
-    return _dense_head(layers, input_size)
+    return _dense_head(layers, input_size, classes)
 
 
-def _vgg_trunk(convolutions: tuple[int, ...]) -> dict[str, Layer]:
-    """Blocks of 3x3 convolutions, each followed by a ReLU; at each block's end the image is halved."""
+def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalised: bool = False) -> dict[str, Layer]:
+    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalisation between them; each block halves the image."""
     layers: dict[str, Layer] = {}
-    channels = 3
-    for block, (count, filters) in enumerate(zip(convolutions, VGG_CHANNELS), start=1):
+    inputs = 3
+    for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
         for i in range(1, count + 1):
-            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, channels, filters), unset(filters), padding=1)
+            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, inputs, filters), unset(filters), padding=1)
+            if normalised:
+                layers[f"norm{block}_{i}"] = BatchNorm(*(unset(filters) for _ in range(4)))
             layers[f"relu{block}_{i}"] = ReLU()
-            channels = filters
+            inputs = filters
         layers[f"pool{block}"] = MaxPool2D(2)
     return layers
 
 
-def _vgg(input_size: int, convolutions: tuple[int, ...]) -> Network:
-    return _dense_head(_vgg_trunk(convolutions), input_size)
+def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...]) -> Network:
+    return _dense_head(_vgg_trunk(convolutions), input_size, classes)
 
 
-def _vgg_gap(input_size: int, convolutions: tuple[int, ...]) -> Network:
-    layers = _vgg_trunk(convolutions)
+def _vgg_gap(
+    input_size: int, classes: int, convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalised: bool = False
+) -> Network:
+    layers = _vgg_trunk(convolutions, channels, normalised)
     layers["gap"] = GlobalAveragePool2D()
-    layers["fc"] = _dense(VGG_CHANNELS[-1], 1000)
+    layers["fc"] = _dense(channels[-1], classes)
     return Network(layers)
 
 
@@ -145,6 +153,14 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
         Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
         Architecture("alexnet", _alexnet, preprocessing="torch"),
+        Architecture(
+            "minivgg",
+            partial(_vgg_gap, convolutions=(2, 2, 2), channels=(64, 128, 256), normalised=True),
+            input_size=32,
+            any_size=True,
+            preprocessing="cifar10",
+            class_names=cifar10,
+        ),
     )
 }
 

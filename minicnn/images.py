@@ -8,6 +8,7 @@ On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is wh
     =======  =======  =======  ==========================  ====================  =============================
     caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
     torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
+    cifar10  R, G, B  0-255    125.3, 123.0, 113.9         63.0, 62.1, 66.7      minivgg
     =======  =======  =======  ==========================  ====================  =============================
 """
 
@@ -89,6 +90,7 @@ PREPROCESSING: dict[str, Preprocessing] = {
     "torch": Preprocessing(
         reverse_colours=False, scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
     ),
+    "cifar10": Preprocessing(reverse_colours=False, scale=1.0, mean=(125.3, 123.0, 113.9), deviation=(63.0, 62.1, 66.7)),
 }
 
 

@@ -14,7 +14,7 @@ import psutil
 
 from minicnn import images
 from minicnn.architectures import Architecture, find_architecture
-from minicnn.classes import ClassNames, imagenet
+from minicnn.classes import ClassNames
 from minicnn.errors import (
     ImageError,
     MinicnnError,
@@ -319,7 +319,7 @@ def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> M
     network = architecture.network()
     expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.parameters.items()}
     parameters, attributes = read_keras(path, expected)
-    classes = imagenet()
+    classes = architecture.class_names()
     if set(parameters) != set(expected):
         network, classes = Model(network).trunk.network, None
     preprocessing = attributes.get("preprocessing", architecture.preprocessing)
