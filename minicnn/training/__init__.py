@@ -1,7 +1,21 @@
-"""Training: data, augmentation, schedules, the loop, and checkpoints."""
+"""Training: data, augmentation, schedules, the loop, checkpoints, evaluation."""
 
 from minicnn.training.checkpoint import read_checkpoint, write_checkpoint
 from minicnn.training.datasets import Dataset, read_dataset
-from minicnn.training.loop import Settings, State, Task, evaluate, train
+from minicnn.training.evaluation import Evaluation, evaluate
+from minicnn.training.loop import Settings, State, train
+from minicnn.training.tasks import PhotoTask, Task
 
-__all__ = ["Dataset", "Settings", "State", "Task", "evaluate", "read_checkpoint", "read_dataset", "train", "write_checkpoint"]
+__all__ = [
+    "Dataset",
+    "Evaluation",
+    "PhotoTask",
+    "Settings",
+    "State",
+    "Task",
+    "evaluate",
+    "read_checkpoint",
+    "read_dataset",
+    "train",
+    "write_checkpoint",
+]

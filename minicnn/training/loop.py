@@ -19,13 +19,12 @@ from typing import Literal
 import numpy as np
 
 from minicnn.errors import MinicnnError
-from minicnn.images import Preprocessing
 from minicnn.network import Network
 from minicnn.optimisers import Memory, Optimiser, adam, momentum
 from minicnn.probability import cross_entropy
-from minicnn.training.augmentation import augmented
-from minicnn.training.datasets import Dataset
+from minicnn.training.evaluation import evaluate
 from minicnn.training.schedules import Schedule, rate_share
+from minicnn.training.tasks import Task
 
 OptimiserName = Literal["sgd", "adam"]
 
@@ -57,9 +56,6 @@ class Settings:
         See `minicnn.training.schedules`.
     warm_up : float
         The share of the training in which the rate rises to its largest.
-    flip : bool
-    crop : int
-        See `minicnn.training.augmentation`.
     patience : int
         End after so many epochs in a row without a better one on the validation photos; 0 for never.
     seed : int
@@ -74,8 +70,6 @@ class Settings:
     weight_decay: float = 5e-4
     schedule: Schedule = "cosine"
     warm_up: float = 0.05
-    flip: bool = True
-    crop: int = 4
     patience: int = 0
     seed: int = 0
 
@@ -87,7 +81,6 @@ class Settings:
             "momentum": (0, 1),
             "weight_decay": (0, 10),
             "warm_up": (0, 1),
-            "crop": (0, 1e4),
             "patience": (0, 1e6),
             "seed": (0, 1e9),
         }
@@ -98,31 +91,6 @@ class Settings:
     def make_optimiser(self) -> Optimiser:
         """Return the optimiser of one array."""
         return adam if self.optimiser == "adam" else momentum(self.momentum, self.nesterov)
-
-
-@dataclass(frozen=True)
-class Task:
-    """What to learn.
-
-    Attributes
-    ----------
-    dataset : Dataset
-    training, validation : int array
-        The positions of the photos for each; of the latter there may be none.
-    preprocessing : Preprocessing
-    size : (height, width)
-        Of the network's input.
-    """
-
-    dataset: Dataset
-    training: np.ndarray
-    validation: np.ndarray
-    preprocessing: Preprocessing
-    size: tuple[int, int]
-
-    def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Return some photos, prepared, (n, H, W, C), and their labels."""
-        return self.preprocessing.apply(self.dataset.pixels(positions, self.size)), self.dataset.labels[positions]
 
 
 @dataclass(frozen=True)
@@ -139,7 +107,7 @@ class State:
     sums : (float, int, int)
         Of the running epoch: the losses of all photos, how many were right, how many there were.
     history : tuple of dict
-        For each epoch: epoch, rate, loss, accuracy, and if there are validation photos validation loss and validation accuracy.
+        For each epoch: epoch, loss, accuracy, and if there are validation photos validation loss and validation accuracy.
     best : Network or None
         With the highest validation accuracy at the end of an epoch.
     best_epoch : int
@@ -201,8 +169,7 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
 
 def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, done: float) -> State:
     """Make one step with the photos at these positions."""
-    x, labels = task.batch(positions)
-    x = augmented(x, np.random.default_rng([settings.seed, AUGMENTATION, state.step]), settings.flip, settings.crop)
+    x, labels = task.training_batch(positions, np.random.default_rng([settings.seed, AUGMENTATION, state.step]))
     loss, correct, gradients, network = loss_and_gradients(
         state.network, x, labels, settings.weight_decay * (settings.optimiser != "adam"), np.random.default_rng([settings.seed, DROPOUT, state.step])
     )
@@ -262,24 +229,14 @@ def decays(parameter: np.ndarray) -> bool:
     return parameter.ndim > 1
 
 
-def evaluate(network: Network, task: Task, positions: np.ndarray, batch_size: int) -> tuple[float, float]:
-    """Compute the mean loss and the accuracy, 0 to 1, on the photos at these positions, as they are and without dropout."""
-    loss = correct = 0
-    for start in range(0, len(positions), batch_size):
-        x, labels = task.batch(positions[start : start + batch_size])
-        logits = network(x)
-        loss += cross_entropy(logits, labels)[0] * len(labels)
-        correct += int((logits.argmax(axis=1) == labels).sum())
-    return loss / len(positions), correct / len(positions)
-
-
 def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> State:
     """Write an epoch down, and look at the validation photos."""
     loss, correct, count = state.sums
     entry = {"epoch": epoch, "loss": loss / count, "accuracy": correct / count}
     if len(task.validation) == 0:
         return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry))
-    entry["validation loss"], entry["validation accuracy"] = evaluate(state.network, task, task.validation, settings.batch_size)
+    found = evaluate(state.network, task, task.validation, settings.batch_size)
+    entry |= {"validation loss": found.loss, "validation accuracy": found.accuracy}
     better = state.best is None or entry["validation accuracy"] > state.history[state.best_epoch - 1]["validation accuracy"]
     best = {"best": state.network, "best_epoch": epoch} if better else {}
     return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry), **best)
