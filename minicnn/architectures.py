@@ -21,15 +21,13 @@ B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
 from minicnn.classes import ClassNames, cifar10, imagenet
-from minicnn.errors import UnknownNameError
+from minicnn.errors import UnknownNameError, did_you_mean
+from minicnn.initialise import unset
 from minicnn.layers import (
     BatchNorm,
     Conv2D,
@@ -77,11 +75,6 @@ class Architecture:
     def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
         """Build the network for images of the given size and so many classes, by default its own."""
         return self.build(input_size or self.input_size, classes or len(self.class_names()))
-
-
-def unset(*shape: int) -> np.ndarray:
-    """Return an array that has a shape but takes no memory; its values are NaN, so that nobody takes them for weights."""
-    return np.broadcast_to(np.float32(np.nan), shape)
 
 
 def _dense(inputs: int, outputs: int) -> Dense:
@@ -181,7 +174,5 @@ def find_architecture(name: str) -> Architecture:
         With the nearest name and the list of all.
     """
     if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownNameError(f"there is no model {name!r}{hint}; the models are {', '.join(ARCHITECTURES)}")
+        raise UnknownNameError(f"there is no model {name!r}{did_you_mean(name, ARCHITECTURES)}; the models are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]

@@ -4,6 +4,9 @@ Every message names what was found, what was expected and what to do next. The c
 with code 2. All are ``ValueError``s, so that code which knows nothing of minicnn can catch them too.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class MinicnnError(ValueError):
     """The base of all errors below."""
@@ -29,5 +32,15 @@ class WeightFileError(MinicnnError):
     """A weight file that cannot be read or does not belong to the network."""
 
 
+class DescriptionError(MinicnnError):
+    """A description of a network that makes no sense, or a network that cannot be described."""
+
+
 class OutputError(MinicnnError):
     """A file or folder that cannot be written."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean 'conv1'?)" with the nearest of some names, or nothing if none is near."""
+    near = difflib.get_close_matches(str(name), list(names), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

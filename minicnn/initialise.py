@@ -1,4 +1,4 @@
-"""Random weights to start from."""
+"""What a network's arrays are before training: without values, or random."""
 
 from __future__ import annotations
 
@@ -11,6 +11,11 @@ from minicnn.network import Network
 
 #: What the statistics of batch normalisation are before any training: those with which it does nothing.
 STATISTICS = {"mean": 0.0, "variance": 1.0}
+
+
+def unset(*shape: int) -> np.ndarray:
+    """Return an array that has a shape but takes no memory; its values are NaN, so that nobody takes them for weights."""
+    return np.broadcast_to(np.float32(np.nan), shape)
 
 
 def he_initialised(network: Network, seed: int = 0) -> Network:

@@ -19,7 +19,7 @@ def climb(model, recipe, start=None, seed=3, callback=lambda climb: None):
     return ascend(model.network, lambda size: class_score(1), start, recipe, SIZE, seed, callback)
 
 
-RECIPE = Recipe(steps=12, step_size=0.1, scales=2, jitter=5, spectrum=1.0, colours=natural_colours(False), regularisers=(regularisers.l2(0.01),))
+RECIPE = Recipe(steps=12, step_size=0.1, scales=2, jitter=5, spectrum=1.0, colours=natural_colours(("red", "green", "blue")), regularisers=(regularisers.l2(0.01),))
 
 
 def test_the_score_rises(small_model):
@@ -123,12 +123,12 @@ def test_damping_divides_amplitudes_by_frequency():
 
 
 def test_natural_colours_keep_brightness_and_damp_differences():
-    colours = natural_colours(reverse=False)
+    colours = natural_colours(("red", "green", "blue"))
     assert colours == pytest.approx(colours.T)
     assert np.linalg.eigvalsh(colours)[-1] == pytest.approx(1)
     grey = np.ones(3) / np.sqrt(3)
     assert grey @ colours @ grey > 0.99
-    assert natural_colours(reverse=True) == pytest.approx(colours[::-1, ::-1])
+    assert natural_colours(("blue", "green", "red")) == pytest.approx(colours[::-1, ::-1])
 
 
 @pytest.mark.parametrize("deviation", [0.2, 1.0, 3.5])
