@@ -27,3 +27,7 @@ class WeightFileError(MinicnnError):
 
 class OutputError(MinicnnError):
     """A file or folder that cannot be written."""
+
+
+class DownloadError(MinicnnError):
+    """A file that cannot be fetched, or that is not the one that was published."""

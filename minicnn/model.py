@@ -26,6 +26,7 @@ from minicnn.files import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax
+from minicnn.published import PUBLISHED, cached_file, published_credit
 from minicnn.resources import shipped_file
 from minicnn.weightfiles import read_keras
 
@@ -34,9 +35,6 @@ MEMORY_FACTOR = 2.5
 
 #: No photo is larger than this, in pixels a side.
 MOST_PIXELS = 1_000_000
-
-#: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
-KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 
 class Model:
@@ -298,9 +296,10 @@ def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> M
     Parameters
     ----------
     name : str
-        One of `minicnn.ARCHITECTURES`: vgg16-gap ships with its weights, vgg16 and vgg19 need a file.
-    weights : path, optional
-        A Keras HDF5 file, with or without top; see `minicnn.weightfiles.keras` for the layouts. Without top the network ends with
+        One of `minicnn.ARCHITECTURES`: vgg16-gap ships with its weights; those of vgg16 and vgg19 can be downloaded once ("minicnn weights
+        download vgg16"), and are found from then on.
+    weights : path or str, optional
+        The name of a downloaded file, such as "vgg16-notop", or a Keras HDF5 file, with or without top; see `minicnn.weightfiles.keras` for the layouts. Without top the network ends with
         its last pooling layer and has no classes.
 
     Returns
@@ -332,17 +331,16 @@ def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> M
         classes=classes,
         input_size=architecture.input_size,
         weights_path=path,
-        credit=attributes.get("source"),
+        credit=attributes.get("source") or published_credit(path),
     )
 
 
 def _weights_path(architecture: Architecture, weights: str | os.PathLike | None) -> Path:
+    """Choose the file: the given one, which may be the name of a downloaded one; the shipped one; or the downloaded one of the same name."""
     if weights is not None:
-        return Path(weights)
-    if architecture.shipped_weights is None:
-        raise WeightFileError(
-            f"{architecture.name} does not ship with weights; give a Keras HDF5 file (those of VGG16 and VGG19 are under {KERAS_ADDRESS}), "
-            "or use vgg16-gap"
-        )
-    return shipped_file(architecture.shipped_weights)
-
+        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
+    if architecture.shipped_weights is not None:
+        return shipped_file(architecture.shipped_weights)
+    if architecture.name in PUBLISHED:
+        return cached_file(PUBLISHED[architecture.name])
+    raise WeightFileError(f"{architecture.name} does not ship with weights; give a weight file (--weights FILE, weights=), or use vgg16-gap")

@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench."""
+"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench; and the group weights."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.cli.weights import weights as weights_group
 from minicnn.errors import MinicnnError
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.gradcheck import Check, check_network
@@ -222,7 +223,7 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, gradcheck, bench)}
+TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, gradcheck, bench, weights_group)}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, int]:
