@@ -130,7 +130,7 @@ def download(
     progress : function(done, total), optional
         Is told of bytes.
     notice : function(text), optional
-        Is told why a try failed, before the next one.
+        Is told where the file is fetched from, and why a try failed, before the next one.
     patience : Patience, optional
 
     Returns
@@ -203,6 +203,8 @@ def _fetch(
     patience: Patience,
 ) -> None:
     """Complete the part file, in as many tries as it takes and patience allows, and check it."""
+    kept = f" ({part.size / 1e6:.0f} MB are here already)" if part.size else ""
+    notice(f"fetching {published.name}, {published.megabytes}{kept}, from {address}")
     failures, furthest = 0, part.size
     while part.size < published.size:
         progress(part.size, published.size)
@@ -215,8 +217,8 @@ def _fetch(
                 failures, furthest = 0, part.size
             failures += 1
             if failures >= patience.tries:
-                kept = f"; {part.size:,} bytes are kept, and the same command goes on from there" if part.size else "; try again later"
-                raise DownloadError(f"{error} (given up after {failures} tries){kept}") from None
+                advice = f"{part.size:,} bytes are kept, and the same command goes on from there" if part.size else "try again later"
+                raise DownloadError(f"{error} (given up after {failures} tries); {advice}") from None
             pause = patience.pause * 2 ** (failures - 1)
             notice(f"{error}; trying again in {pause:g} s")
             time.sleep(pause)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import click
+from tqdm import tqdm
 
 from minicnn.cli.options import overwrite_option, print_table, progress_bar
 from minicnn.published import (
@@ -24,7 +26,7 @@ def weights():
 
 @weights.command("list")
 def list_files():
-    """List the weight files that can be downloaded, and those that have been."""
+    """List the files to download, and those that are there."""
     print_table(
         ["name", "model", "size", "downloaded", "what"],
         [[file.name, file.model, file.megabytes, _state(file), file.description] for file in PUBLISHED.values()],
@@ -49,18 +51,16 @@ def _state(published: PublishedFile) -> str:
 @click.option("--folder", type=click.Path(path_type=Path), help="Where to put it.  [default: the cache, where --model finds it]")
 @overwrite_option
 def download(name, address, folder, overwrite):
-    """Download a weight file, or go on with a download that was stopped.
+    """Download a weight file, or go on downloading it.
 
     NAME is one of those that "minicnn weights list" prints. A file that is there already is checked against its published hash.
     """
     from minicnn.download import download as fetch
 
     published = find_published(name)
-    address = address or published.address
-    click.echo(f"{name}: {published.megabytes} from {address}", err=True)
     try:
         with progress_bar(name) as progress:
-            path = fetch(published, folder, address, overwrite, progress, lambda text: click.echo(text, err=True))
+            path = fetch(published, folder, address, overwrite, progress, lambda text: tqdm.write(text, sys.stderr))
     except KeyboardInterrupt:
         click.echo("\nstopped; what has come is kept, and the same command goes on from there", err=True)
         click.get_current_context().exit(130)

@@ -81,7 +81,7 @@ def test_a_cut_is_mended_and_nothing_fetched_twice(server, fetch):
     assert server.sent == [PART, BLOCK, SIZE - PART - BLOCK]
     assert [headers.get("Range") for _, headers in server.requests] == [None, f"bytes={PART}-", f"bytes={PART + BLOCK}-"]
     assert [headers.get("If-Range") for _, headers in server.requests] == [None, '"one"', '"one"']
-    assert len(notices) == 2 and all("trying again" in notice for notice in notices)
+    assert len(notices) == 3 and all("trying again" in notice for notice in notices[1:])
 
 
 def test_a_later_call_goes_on(server, fetch, tmp_path):
@@ -89,8 +89,10 @@ def test_a_later_call_goes_on(server, fetch, tmp_path):
     with pytest.raises(DownloadError, match=f"{PART:,} bytes are kept, and the same command goes on"):
         fetch(patience=dataclasses.replace(HASTY, tries=1))
     assert visible(tmp_path) == ["file.h5.part", "file.h5.part.version"]
-    fetch()
+    notices = []
+    fetch(notice=notices.append)
     assert server.sent == [PART, SIZE - PART] and server.requests[1][1]["If-Range"] == '"one"'
+    assert notices == [f"fetching ours, 0 MB (0 MB are here already), from {server.address}"]
     assert visible(tmp_path) == ["file.h5"]
 
 
@@ -111,7 +113,7 @@ def test_a_stall(server, fetch):
     server.behaviours = [stall(PART + 7)]
     notices = []
     fetch(notice=notices.append)
-    assert server.sent == [PART + 7, SIZE - PART] and "nothing came for 0.3 s" in notices[0]
+    assert server.sent == [PART + 7, SIZE - PART] and "nothing came for 0.3 s" in notices[1]
 
 
 def test_a_server_that_never_answers(server, fetch, tmp_path):
@@ -155,7 +157,7 @@ def test_a_changed_file_on_a_server_that_ignores_if_range(server, fetch):
     server.content, server.behaviours = OTHER[::-1], [cut(PART), changed]
     notices = []
     fetch(notice=notices.append)
-    assert "the file has changed on the server" in notices[1] and "Range" not in server.requests[2][1]
+    assert "the file has changed on the server" in notices[2] and "Range" not in server.requests[2][1]
 
 
 @pytest.mark.parametrize("tag", [None, 'W/"weak"'])
@@ -185,7 +187,7 @@ def test_trouble_that_passes(server, fetch, status):
     server.behaviours = [answer(status, b"<h1>trouble</h1>")]
     notices = []
     fetch(notice=notices.append)
-    assert f"answers {status}" in notices[0]
+    assert f"answers {status}" in notices[1]
 
 
 @pytest.mark.parametrize(
