@@ -40,6 +40,10 @@ class OutputError(MinicnnError):
     """A file or folder that cannot be written."""
 
 
+class DownloadError(MinicnnError):
+    """A file that cannot be fetched, or that is not the one that was published."""
+
+
 def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return " (did you mean 'conv1'?)" with the nearest of some names, or nothing if none is near."""
     near = difflib.get_close_matches(str(name), list(names), n=1)

@@ -29,11 +29,16 @@ def check_place(path: str | os.PathLike, overwrite: bool) -> None:
 
 def file_sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
+    return file_hash(path, "sha256").hexdigest()
+
+
+def file_hash(path: str | os.PathLike, algorithm: str) -> hashlib._Hash:
+    """Return the hash of a file, to which more can be added; the algorithm is one that `hashlib` has."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest()
+    return digest
 
 
 def readable_name(path: str | os.PathLike) -> str:

@@ -34,11 +34,9 @@ from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
 from minicnn.network import Network
+from minicnn.published import PUBLISHED, cached_file, published_credit
 from minicnn.resources import shipped_file
 from minicnn.weightfiles import read_keras, read_texts, write_keras
-
-#: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
-KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 #: How the names of model files end, and of descriptions.
 MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
@@ -92,10 +90,11 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     Parameters
     ----------
     name : str or path
-        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, the others need a file), a description (.toml), which needs a file,
+        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights; those of vgg16 and vgg19 can be downloaded once, "minicnn weights
+        download vgg16", and are found from then on; others need a file), a description (.toml), which needs a file,
         too, or a model file, which needs nothing else.
     weights : path, optional
-        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Without
+        A Keras HDF5 file, with or without top, the name of a downloaded one, such as "vgg16-notop", or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Without
         top the network ends with its last pooling layer and has no classes.
     fold : bool
         Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
@@ -118,6 +117,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     network, classes = description.network, description.classes
     expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.arrays.items()}
     arrays, texts = read_keras(path, expected)
+    texts = {"source": published_credit(path), **texts} if published_credit(path) else texts
     if set(arrays) != set(expected):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
@@ -223,22 +223,21 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
-    """Find the file that has the weights."""
+    """Find the file that has the weights: the given one, which may be the name of a downloaded one; the shipped or the downloaded one; or itself."""
     architecture = ARCHITECTURES.get(name)
     if architecture is None and Path(name).suffix.lower() != DESCRIPTION_SUFFIX:
         if weights is not None:
             raise WeightFileError(f"{name} has weights of its own; leave out {weights}, or load that file with the description of its network")
         return Path(name)
     if weights is not None:
-        return Path(weights)
+        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
     if architecture is None:
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
-    if architecture.shipped_weights is None:
-        raise WeightFileError(
-            f"{name} does not ship with weights; give a Keras HDF5 file (those of VGG16 and VGG19 are under {KERAS_ADDRESS}), "
-            "or use vgg16-gap"
-        )
-    return shipped_file(architecture.shipped_weights)
+    if architecture.shipped_weights is not None:
+        return shipped_file(architecture.shipped_weights)
+    if architecture.name in PUBLISHED:
+        return cached_file(PUBLISHED[architecture.name])
+    raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")
 
 
 def _read_text(path: Path) -> str:

@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench."""
+"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench; and the group weights."""
 
 from __future__ import annotations
 
@@ -23,6 +23,7 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.cli.train import evaluate, train
+from minicnn.cli.weights import weights as weights_group
 from minicnn.descriptions import MisfitError
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.geometry import ReceptiveField, as_pair
@@ -239,7 +240,9 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, train, evaluate, gradcheck, bench)}
+TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, train, evaluate, gradcheck, bench, weights_group)}
+
+
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:

@@ -15,13 +15,14 @@ import jinja2
 import numpy as np
 from docstring_parser import parse
 
-from minicnn import render
+from minicnn import images, render
 from minicnn.errors import UnknownNameError
 from minicnn.files import readable_name, staged_folder
 from minicnn.images import Photo
 from minicnn.model import Model
 from minicnn.resources import PHOTO_CREDITS, shipped_photo
 from minicnn.visualizers import REGISTRY, Visualizer
+from minicnn.visualizers.arguments import takes
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -173,6 +174,13 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
     return chosen
 
 
+def _whole_size(model: Model, photo: Photo, x: np.ndarray, to_the_classes: bool) -> int | tuple[int, int]:
+    """Choose the size for a method that works on the whole photo: the page's longer side; all of the page's if the classes need that."""
+    longer = max(x.shape[1:3])
+    fits = takes(model.network, (*images.whole_size(images.load(photo), longer), 3))
+    return longer if fits or not to_the_classes else x.shape[1:3]
+
+
 def _section(
     visualizer: Visualizer,
     model: Model,
@@ -192,7 +200,7 @@ def _section(
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.whole is not None:
-        arguments |= {"image": photo, "size": max(x.shape[1:3])}
+        arguments |= {"image": photo, "size": _whole_size(model, photo, x, "target" in visualizer.parameters)}
     elif visualizer.needs_photo:
         arguments |= {visualizer.photo_name: x, "prepared": True}
     elif visualizer.takes_photo:
