@@ -30,6 +30,7 @@ from minicnn.errors import (
     WeightFileError,
 )
 from minicnn.folding import folded
+from minicnn.geometry import as_pair
 from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
@@ -137,7 +138,13 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     )
 
 
-def untrained(name: str | os.PathLike, classes: Sequence[str], weights: str | os.PathLike | None = None, seed: int = 0) -> Model:
+def untrained(
+    name: str | os.PathLike,
+    classes: Sequence[str],
+    weights: str | os.PathLike | None = None,
+    seed: int = 0,
+    size: int | tuple[int, int] | None = None,
+) -> Model:
     """Make a model that is to be trained.
 
     Parameters
@@ -149,6 +156,8 @@ def untrained(name: str | os.PathLike, classes: Sequence[str], weights: str | os
         To start from instead of random weights. Its last layer is left out if it has another number of outputs.
     seed : int
         For the random weights; see `minicnn.initialise`.
+    size : int or (height, width), optional
+        Of the photos, in pixels, if not what the network is for by itself.
 
     Returns
     -------
@@ -161,8 +170,10 @@ def untrained(name: str | os.PathLike, classes: Sequence[str], weights: str | os
         If the network has another number of outputs than there are classes, or knows no preprocessing; and as `load`.
     """
     description = describe(name)
+    height, width, channels = description.input_shape
+    height, width = (height, width) if size is None else as_pair(size, "size", 1)
     network = description.network if name not in ARCHITECTURES else ARCHITECTURES[name].network(classes=len(classes))
-    last, shape = list(network.shapes(description.input_shape).items())[-1]
+    last, shape = list(network.shapes((height, width, channels)).items())[-1]
     if shape != (len(classes),):
         raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
     if description.preprocessing is None:
@@ -172,7 +183,6 @@ def untrained(name: str | os.PathLike, classes: Sequence[str], weights: str | os
         given = load(name, weights, fold=False).network.arrays
         fitting = {layer: arrays for layer, arrays in given.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
         network = network.with_parameters(fitting)
-    height, width = description.input_shape[:2]
     return Model(network, description.name, description.preprocessing, classes, height if height == width else (height, width))
 
 

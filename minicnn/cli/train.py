@@ -89,8 +89,9 @@ def train(data, out, model, weights, size, flip, crop, validation, resume, overw
     for path in (out, names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
         check_place(path, overwrite)
     dataset = read_dataset(data)
-    trained = untrained(model, dataset.classes, weights, settings.seed)
-    height, width = as_pair(trained.input_size if size is None else size, "size", 1)
+    trained = untrained(model, dataset.classes, weights, settings.seed, size)
+    height, width, channels = trained.input_shape()
+    trained.check_memory(height, width, channels, settings.batch_size)
     parts = dataset.split(validation, settings.seed)
     task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop)
     identity = {

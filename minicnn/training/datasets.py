@@ -60,6 +60,11 @@ class Dataset:
         """Choose at random which photos to train on and which to validate with; returns the positions of both.
 
         Of each class the given share is set apart, rounded, so that rare classes are in both.
+
+        Raises
+        ------
+        DatasetError
+            If none is left to train on.
         """
         generator = np.random.default_rng(seed)
         apart = []
@@ -67,7 +72,10 @@ class Dataset:
             members = generator.permutation(np.flatnonzero(self.labels == label))
             apart.append(members[: round(share * len(members))])
         validation = np.sort(np.concatenate(apart))
-        return np.setdiff1d(np.arange(len(self)), validation), validation
+        training = np.setdiff1d(np.arange(len(self)), validation)
+        if len(training) == 0:
+            raise DatasetError(f"with a share of {share} for validation none of {len(self)} photos is left to train on; set fewer apart")
+        return training, validation
 
     def fingerprint(self) -> str:
         """Return a checksum over the labels, the classes and, of files, the names; to tell whether it is still the same data."""

@@ -96,6 +96,7 @@ def test_interrupted_and_resumed(place):
         (("train", "photos", "--out", "nowhere/a.h5"), "nowhere"),
         (("train", "photos", "--out", "a.txt"), "expected .*[.]h5"),
         (("train", "photos", "--out", "a.h5", "--model", "three.toml"), "fc has 3 .*2 classes"),
+        (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
         (("evaluate", "photos"), "there is no class"),
     ],
 )

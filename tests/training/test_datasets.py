@@ -64,6 +64,9 @@ def test_rare_classes_are_in_both_parts(tmp_path, generator):
     assert np.bincount(data.labels[validation]).tolist() == [10, 2]
     assert np.array_equal(data.split(0.2, seed=1)[1], validation) and not np.array_equal(data.split(0.2, seed=2)[1], validation)
     assert len(data.split(0.0, seed=1)[1]) == 0
+    pair = read_dataset(save(tmp_path / "b.npz", images=np.zeros((2, 2, 2, 3), np.uint8), labels=np.arange(2)))
+    with pytest.raises(DatasetError, match="set fewer apart"):
+        pair.split(0.9, seed=1)
 
 
 def test_what_is_no_dataset(tmp_path, folder, pixels):
