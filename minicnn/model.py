@@ -285,8 +285,8 @@ class Model:
         last, shape = list(shapes.items())[-1] if shapes else ("nothing", x_shape[1:])
         if len(shape) != 1:
             raise UnknownNameError(
-                f"{self.name} ends with {last}, whose output of shape {shape} holds no classes. If its weight file has no top, "
-                "use one with top, or vgg16-gap"
+                f"{self.name} ends with {last}, whose output of shape {shape} holds no classes; expected one number for each class. "
+                "If its weight file has no top, use one with top, or vgg16-gap"
             )
 
     def check_memory(self, height: int, width: int, channels: int, batch: int = 1) -> None:

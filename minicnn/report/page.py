@@ -174,13 +174,6 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
     return chosen
 
 
-def _whole_size(model: Model, photo: Photo, x: np.ndarray, to_the_classes: bool) -> int | tuple[int, int]:
-    """Choose the size for a method that works on the whole photo: the page's longer side; all of the page's if the classes need that."""
-    longer = max(x.shape[1:3])
-    fits = takes(model.network, (*images.whole_size(images.load(photo), longer), 3))
-    return longer if fits or not to_the_classes else x.shape[1:3]
-
-
 def _section(
     visualizer: Visualizer,
     model: Model,
@@ -200,7 +193,7 @@ def _section(
     arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.whole is not None:
-        arguments |= {"image": photo, "size": _whole_size(model, photo, x, "target" in visualizer.parameters)}
+        arguments |= {"image": photo, "size": _size_of_whole(visualizer, model, photo, x)}
     elif visualizer.needs_photo:
         arguments |= {visualizer.photo_name: x, "prepared": True}
     elif visualizer.takes_photo:
@@ -224,6 +217,13 @@ def _section(
         figure=figure,
         seconds=time.perf_counter() - clock,
     )
+
+
+def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.ndarray) -> int | tuple[int, int]:
+    """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
+    longer = max(x.shape[1:3])
+    shape = (*images.whole_size(images.load(photo), longer), x.shape[3])
+    return x.shape[1:3] if "target" in visualizer.parameters and not takes(model.network, shape) else longer
 
 
 def _settings(settings: Mapping[str, Any]) -> str:

@@ -20,7 +20,9 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.layers import ReLU
 from minicnn.model import Model
+from minicnn.network import Network
 from minicnn.objectives import class_score, class_values
 from minicnn.probability import softmax
 from minicnn.render import Overlay, stretch
@@ -33,6 +35,13 @@ from minicnn.visualizers.saliency import Output
 NOTHING_FOR_IT = "at this layer nothing speaks for the class anywhere; its channels are off, or all count against it"
 
 SAVES = (".png", ".npy", ".npz")
+
+
+def last_rectified(network: Network) -> str:
+    """Return the last ReLU whose output is an image; without any, the last convolution."""
+    fields = network.receptive_fields()
+    rectified = [name for name, layer in network.layers.items() if isinstance(layer, ReLU) and fields[name] is not None]
+    return rectified[-1] if rectified else network.last_convolution
 
 
 @visualizer(
@@ -90,6 +99,7 @@ def grad_cam(
     question="What mattered for this answer?",
     paper="A. Chattopadhay et al., arXiv:1710.11063, section 3",
     if_zero=NOTHING_FOR_IT,
+    layer=last_rectified,
     saves=SAVES,
     important="large",
 )
@@ -111,7 +121,7 @@ def grad_cam_plus_plus(
     target : str or int
         The class, by name or index. Default: the likeliest.
     layer : str
-        A layer whose output is an image with no number below 0. Default: the last convolution, after its ReLU.
+        A layer whose output is an image with no number below 0. Default: the last ReLU's.
     also : sequence of str or int
         Further classes, to be shown beside the first, on the same scale.
 

@@ -71,7 +71,7 @@ def sanity(
         Methods that draw maps, with the settings of the quick report. Default: saliency, gradient-x-input, grad-cam,
         guided-backprop and guided-grad-cam, of those that there are.
     steps : int
-        In how many steps the layers are randomised, each about as many layers. Default: one layer at a time.
+        In how many steps, at most, the layers are randomised, each about as many layers. Default: one layer at a time.
     randomise : {"initialisation", "permutation"}
         What weights and biases become: new ones, as before a training (He et al. 2015); or the trained ones of the same layer, shuffled.
     seed : int
@@ -89,7 +89,7 @@ def sanity(
     Raises
     ------
     MinicnnError
-        If the network has no parameters, or fewer layers with parameters than `steps`, or the photo is too small to compare structures.
+        If the network has no parameters, or the photo is too small to compare structures.
     """
     check_size(*image.shape[1:3])
     names = list(methods or USUAL)
@@ -133,9 +133,9 @@ RANDOMISE: dict[Randomise, Callable[[Parameters, np.random.Generator], Parameter
 def _cascade(network: Network, steps: int | None, randomise: Randomise, seed: int) -> Iterator[tuple[str, Network]]:
     """Yield ("trained", network), then at each step the lowest layer whose parameters are random by now, and the network."""
     parameters = network.parameters
-    steps = len(parameters) if steps is None else steps
-    if not 1 <= steps <= len(parameters):
-        raise MinicnnError(f"steps is {steps}; expected at most {len(parameters)}, the number of layers with parameters, which must not be 0")
+    if not parameters:
+        raise MinicnnError("the network has no parameters that could be made random; expected at least one convolution or dense layer")
+    steps = min(steps or len(parameters), len(parameters))
     generator = np.random.default_rng(seed)
     yield "trained", network
     for group in np.array_split(list(reversed(parameters)), steps):

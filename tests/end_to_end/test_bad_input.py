@@ -88,7 +88,6 @@ def test_photos(photos, tmp_path, photo, message):
         (["report", "--seed", "-1"], "--seed"),
         (["compare", "--methods", "saliency,magic"], r"methods is \('saliency', 'magic'\); expected some of saliency, smoothgrad, .*grad-cam"),
         (["compare", "."], "there is no photo in .*; expected at least one"),
-        (["sanity", "--steps", "99"], "steps is 99; expected at most 14"),
         (["sanity", "--out", "a.gif"], "expected a name ending in .png, .npz, .csv, .json"),
         (["segment", "--method", "filters"], "'filters' is not one of 'saliency'"),
         (["predict", "--size", "\u00b2"], "is no size"),

@@ -3,7 +3,7 @@ import pytest
 from PIL import Image
 
 from minicnn.errors import ImageError
-from minicnn.images import PREPROCESSING, fit, load
+from minicnn.images import PREPROCESSING, Preprocessing, fit, load
 
 
 @pytest.fixture
@@ -158,3 +158,36 @@ def test_preprocessing_by_hand():
 def test_unprepared_ranges_are_errors(name, scale, generator):
     with pytest.raises(ImageError, match="does not look prepared"):
         PREPROCESSING[name].check_range(scale * generator.random((1, 6, 7, 3)).astype(np.float32))
+
+
+GREY = Preprocessing("grey", 1 / 255, (0.45,), (0.25,))
+
+
+def test_grey_by_hand():
+    pixels = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [7, 7, 7]]], np.uint8)
+    x = GREY.apply(pixels)
+    assert x.shape == (1, 4, 1) and x.dtype == np.float32
+    assert x[0, :, 0] == pytest.approx([(level / 255 - 0.45) / 0.25 for level in (76, 150, 29, 7)], abs=1e-6)
+    assert np.array_equal(GREY.undo(x)[0], np.repeat([[76], [150], [29], [7]], 3, axis=1))
+
+
+def test_grey_is_what_pillow_calls_grey(panda):
+    image = load(panda).resize((50, 40))
+    assert np.abs(GREY.undo(GREY.apply(np.asarray(image)))[..., 0] - np.asarray(image.convert("L"), float)).max() <= 1
+
+
+def test_every_grey_level_there_and_back():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    x = GREY.apply(levels)
+    GREY.check_range(x)
+    assert np.array_equal(GREY.undo(x), levels)
+    assert np.array_equal(GREY.apply(GREY.undo(x)), x)
+    black, white = GREY.limits
+    assert (black, white) == (x.min(), x.max()) and black.shape == (1,)
+
+
+def test_a_network_that_wants_0_to_1_gets_it(generator):
+    plain = Preprocessing(scale=1 / 255)
+    plain.check_range(plain.apply(generator.integers(0, 256, (4, 5, 3), dtype=np.uint8)))
+    with pytest.raises(ImageError, match="does not look prepared"):
+        plain.check_range(generator.random((4, 5, 3)).astype(np.float32) * 255)

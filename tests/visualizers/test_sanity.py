@@ -5,6 +5,7 @@ import pytest
 
 import minicnn
 from minicnn.errors import MinicnnError, ShapeError
+from minicnn.layers import GlobalAveragePool2D
 from minicnn.objectives import class_score
 from minicnn.render import Signed
 from minicnn.visualizers import REGISTRY
@@ -42,9 +43,9 @@ def test_several_layers_in_a_step(small_model):
     assert (name, last) == ("conv2", "conv1")
     assert half.parameters["conv1"]["weight"] is first.parameters["conv1"]["weight"]
     assert half.parameters["fc"]["weight"] is not first.parameters["fc"]["weight"]
-    for wrong in (4, 0):
-        with pytest.raises(MinicnnError, match="steps is"):
-            list(_cascade(small_model.network, wrong, "initialisation", 0))
+    assert [name for name, _ in _cascade(small_model.network, 99, "initialisation", 0)] == ["trained", "fc", "conv2", "conv1"]
+    with pytest.raises(MinicnnError, match="no parameters"):
+        list(_cascade(minicnn.Network({"gap": GlobalAveragePool2D()}), None, "initialisation", 0))
 
 
 def test_maps_are_those_of_the_methods(small_model, x):

@@ -1,0 +1,164 @@
+"""Models from files and to files: bit for bit, and one clear error for whatever is wrong."""
+
+import h5py
+import numpy as np
+import pytest
+from own_networks import FIXED, GREY, NORMALISED, TEXTS
+
+import minicnn
+from minicnn.descriptions import read_description
+from minicnn.errors import (
+    DescriptionError,
+    MinicnnError,
+    OutputError,
+    UnknownNameError,
+    WeightFileError,
+)
+from minicnn.layers import BatchNorm
+from minicnn.model_files import describe
+
+
+def random_model(text):
+    """A model of a description with random arrays, statistics included."""
+    description = read_description(text, "text")
+    generator = np.random.default_rng(1)
+    arrays = {
+        layer: {key: (generator.random(array.shape) + 0.1).astype(np.float32) for key, array in arrays.items()}
+        for layer, arrays in description.network.arrays.items()
+    }
+    size = description.input_shape[:2]
+    return minicnn.Model(description.network.with_parameters(arrays), description.name, description.preprocessing, description.classes, size)
+
+
+def same_arrays(one, other):
+    return all(
+        np.array_equal(array, other.arrays[layer][key]) and array.dtype == other.arrays[layer][key].dtype
+        for layer, arrays in one.arrays.items()
+        for key, array in arrays.items()
+    ) and list(one.arrays) == list(other.arrays)
+
+
+@pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
+def test_there_and_back_bit_for_bit(text, tmp_path, panda):
+    model = random_model(text)
+    minicnn.save(model, tmp_path / "model.h5", texts={"source": "somebody", "trained": "not at all"})
+    again = minicnn.load(tmp_path / "model.h5", fold=False)
+    assert same_arrays(model.network, again.network)
+    assert (again.name, again.preprocessing, again.classes.names) == (model.name, model.preprocessing, model.classes.names)
+    assert again.prepare(panda).shape == model.prepare(panda).shape
+    assert np.array_equal(again.network(again.prepare(panda)), model.network(model.prepare(panda)))
+    assert again.credit == "somebody" and again.origin.texts["trained"] == "not at all"
+    minicnn.save(again, tmp_path / "again.h5")
+    assert minicnn.load(tmp_path / "again.h5").origin.texts == again.origin.texts
+
+
+def test_a_description_with_weights(tmp_path):
+    model = random_model(FIXED)
+    (tmp_path / "my.toml").write_text(FIXED)
+    minicnn.save(model, tmp_path / "weights.h5")
+    loaded = minicnn.load(tmp_path / "my.toml", tmp_path / "weights.h5")
+    assert same_arrays(model.network, loaded.network)
+    assert loaded.weights_sha256 == minicnn.load(str(tmp_path / "weights.h5")).weights_sha256
+    assert minicnn.load(tmp_path / "my.toml", weights=tmp_path / "weights.h5").origin.description == tmp_path / "my.toml"
+
+
+def test_a_registered_architecture(tmp_path, generator):
+    network = minicnn.he_initialised(describe("minivgg").network)
+    model = minicnn.Model(network, "minivgg", minicnn.PREPROCESSING["cifar10"], describe("minivgg").classes, 32)
+    minicnn.save(model, tmp_path / "trained.h5")
+    by_name, by_file = minicnn.load("minivgg", tmp_path / "trained.h5"), minicnn.load(tmp_path / "trained.h5")
+    assert same_arrays(by_name.network, by_file.network)
+    x = generator.standard_normal((2, 32, 40, 3)).astype(np.float32)
+    assert by_name.network(x) == pytest.approx(network(x), abs=1e-4)
+    assert not any(isinstance(layer, BatchNorm) for layer in by_name.network.layers.values())
+    assert by_name.class_index("frog") == 6 and by_name.input_size == 32
+
+
+def test_the_shipped_model_again(model, tmp_path, panda):
+    minicnn.save(model, tmp_path / "copy.h5", half=True)
+    copy = minicnn.load(tmp_path / "copy.h5")
+    assert same_arrays(copy.network, model.network)  # whose file has 16 bits, too
+    assert copy.credit == model.credit and copy.class_index("n02510455") == 388
+    assert copy.predict(panda, top=1) == model.predict(panda, top=1)
+    assert (tmp_path / "copy.h5").stat().st_size < 1.01 * model.origin.weights.stat().st_size
+
+
+def test_folding_computes_the_same(tmp_path, panda):
+    model = random_model(NORMALISED)
+    minicnn.save(model, tmp_path / "model.h5")
+    folded, unfolded = minicnn.load(tmp_path / "model.h5"), minicnn.load(tmp_path / "model.h5", fold=False)
+    assert list(folded.network.layers) == [name for name in unfolded.network.layers if not name.startswith("norm")]
+    x = model.prepare(panda)
+    assert folded.network(x) == pytest.approx(unfolded.network(x), rel=1e-4)
+    minicnn.save(folded, tmp_path / "folded.h5")
+    assert same_arrays(minicnn.load(tmp_path / "folded.h5").network, folded.network)
+
+
+def test_the_file_is_a_keras_file(tmp_path):
+    minicnn.save(random_model(NORMALISED), tmp_path / "model.h5")
+    with h5py.File(tmp_path / "model.h5") as file:
+        assert list(file.attrs["layer_names"]) == ["conv1", "norm1", "conv2", "norm2", "fc"]
+        assert list(file["conv1"].attrs["weight_names"]) == ["kernel:0", "bias:0"]
+        assert list(file["norm1"].attrs["weight_names"]) == ["gamma:0", "beta:0", "moving_mean:0", "moving_variance:0"]
+        assert file["norm2/moving_variance:0"].shape == (8,)
+        assert read_description(file.attrs["description"], "x").name == "normalised"
+
+
+def test_half_stores_the_weights_alone_with_16_bits(tmp_path):
+    model = random_model(NORMALISED)
+    minicnn.save(model, tmp_path / "half.h5", half=True)
+    with h5py.File(tmp_path / "half.h5") as file:
+        assert file["conv1/kernel:0"].dtype == np.float16 and file["conv1/bias:0"].dtype == np.float32
+        assert file["norm1/moving_variance:0"].dtype == np.float32
+    again = minicnn.load(tmp_path / "half.h5", fold=False)
+    weight = again.network.layers["conv2"].weight
+    assert weight.dtype == np.float32
+    assert np.array_equal(weight, model.network.layers["conv2"].weight.astype(np.float16).astype(np.float32))
+    large = model.network.with_parameters({"fc": {"weight": np.full((8, 4), 1e5, np.float32)}})
+    with pytest.raises(MinicnnError, match="fc: weight holds numbers up to 1e.05, too large for 16 bits"):
+        minicnn.save(model.with_network(large), tmp_path / "large.h5", half=True)
+
+
+def test_errors_of_saving(tmp_path):
+    model = random_model(GREY)
+    with pytest.raises(MinicnnError, match="first: weight holds NaN.*without weights cannot be saved"):
+        minicnn.save(model.with_network(read_description(GREY, "x").network), tmp_path / "a.h5")
+    minicnn.save(model, tmp_path / "a.h5")
+    with pytest.raises(OutputError, match="exists"):
+        minicnn.save(model, tmp_path / "a.h5")
+    minicnn.save(model, tmp_path / "a.h5", overwrite=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.h5"]
+
+
+def test_errors_of_loading(tmp_path):
+    (tmp_path / "my.toml").write_text(GREY)
+    minicnn.save(random_model(GREY), tmp_path / "grey.h5")
+    minicnn.save(random_model(FIXED), tmp_path / "fixed.h5")
+    with pytest.raises(WeightFileError, match="describes a network and holds no weights; give a file"):
+        minicnn.load(tmp_path / "my.toml")
+    with pytest.raises(WeightFileError, match="belongs to another network"):
+        minicnn.load(tmp_path / "my.toml", tmp_path / "fixed.h5")
+    with pytest.raises(WeightFileError, match="has weights of its own; leave out"):
+        minicnn.load(tmp_path / "grey.h5", tmp_path / "fixed.h5")
+    with pytest.raises(UnknownNameError, match="no model 'vgg17' .did you mean 'vgg1.*or give the path of a description"):
+        minicnn.load("vgg17")
+    with pytest.raises(WeightFileError, match="there is no file"):
+        minicnn.load(tmp_path / "missing.h5")
+    with pytest.raises(DescriptionError, match="there is no file"):
+        minicnn.load(tmp_path / "missing.toml", tmp_path / "grey.h5")
+    (tmp_path / "folder.toml").mkdir()
+    with pytest.raises(DescriptionError, match="is no ordinary file"):
+        minicnn.load(tmp_path / "folder.toml")
+    (tmp_path / "latin.toml").write_bytes("name = 'Löwe'".encode("latin-1"))
+    with pytest.raises(DescriptionError, match="no text in UTF-8"):
+        minicnn.load(tmp_path / "latin.toml")
+    (tmp_path / "bom.toml").write_bytes(GREY.encode("utf-8-sig"))
+    assert describe(tmp_path / "bom.toml").name == "grey"
+    with h5py.File(tmp_path / "plain.h5", "w") as file:
+        file.attrs["layer_names"] = ["conv1"]
+    with pytest.raises(WeightFileError, match="does not say of which network: name the model"):
+        minicnn.load(tmp_path / "plain.h5")
+    with h5py.File(tmp_path / "grey.h5", "a") as file:
+        file.attrs["description"] = "layers = ["
+    with pytest.raises(DescriptionError, match="grey.h5 is no valid TOML"):
+        minicnn.load(tmp_path / "grey.h5")

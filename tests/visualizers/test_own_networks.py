@@ -1,0 +1,73 @@
+"""Every method on networks of one's own, read from a description and a file with random weights."""
+
+import numpy as np
+import pytest
+from own_networks import TEXTS
+
+import minicnn
+from minicnn.descriptions import read_description
+from minicnn.errors import MinicnnError
+from minicnn.visualizers import REGISTRY
+
+QUICK = {
+    "smoothgrad": {"samples": 3},
+    "occlusion": {"patch": 12},
+    "integrated-gradients": {"steps": 3},
+    "score-cam": {"channels": 5},
+    "receptive-field": {"unit": (3, 4)},
+    "class-model": {"steps": 3},
+    "filter-model": {"steps": 3, "channels": 2},
+    "max-activating": {"steps": 2, "channels": 2, "top": 2},
+    "invert": {"steps": 3},
+    "deep-dream": {"steps": 3},
+    "texture": {"steps": 3},
+    "style-transfer": {"steps": 3},
+    "compare": {"methods": ("saliency", "occlusion"), "steps": 2},
+    "sanity": {"methods": ("saliency", "grad-cam"), "steps": 2},
+}
+
+
+def saved(name, folder):
+    """Write a description, and a file with random weights for it; returns both paths."""
+    description = read_description(TEXTS[name], name)
+    generator = np.random.default_rng(5)
+    network = minicnn.he_initialised(description.network, seed=5)
+    network = network.with_parameters(  # as training leaves them: no bias is 0, no statistic that of the start
+        {
+            layer: {key: (array + 0.1 * generator.random(array.shape)).astype(np.float32) for key, array in arrays.items()}
+            for layer, arrays in network.arrays.items()
+        }
+    )
+    height, width, _ = description.input_shape
+    model = minicnn.Model(network, description.name, description.preprocessing, description.classes, (height, width))
+    text, weights = folder / f"{name}.toml", folder / f"{name}.h5"
+    text.write_text(TEXTS[name])
+    minicnn.save(model, weights)
+    return text, weights
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory):
+    paths = {name: saved(name, tmp_path_factory.mktemp(name)) for name in TEXTS}
+    return {name: minicnn.load(text, weights, fold=False) for name, (text, weights) in paths.items()}
+
+
+@pytest.mark.parametrize("network", TEXTS)
+@pytest.mark.parametrize("method", REGISTRY)
+def test_every_method(method, network, models, panda, tmp_path):
+    entry, model = REGISTRY[method], models[network]
+    if entry.lacks:
+        pytest.skip(entry.lacks)
+    photos = [panda] * sum(name in entry.parameters for name in ("image", "photos", "style"))
+    if method == "lrp" and network == "normalised":
+        with pytest.raises(MinicnnError, match="folded"):
+            entry.function(model, *photos)
+        return
+    result = entry.function(model, *photos, **QUICK.get(method, {}))
+    assert any(array.any() for array in result.arrays.values())
+    assert all(np.isfinite(array).all() for array in result.arrays.values())
+    result.save(tmp_path / "picture.png")
+    assert result.photo is None or result.photo.shape[2] == 3
+    again = minicnn.replay(tmp_path / "picture.png")
+    assert again.warnings == result.warnings  # nothing about other bits
+    assert all(np.array_equal(a, b) for a, b in zip(again.arrays.values(), result.arrays.values()))
