@@ -8,7 +8,8 @@ from minicnn.folding import folded
 from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.kernels import use_algorithm
-from minicnn.model import Model, load
+from minicnn.model import Model
+from minicnn.model_files import load, save
 from minicnn.network import Network, Trace
 from minicnn.probability import cross_entropy, softmax
 from minicnn.replay import replay
@@ -87,6 +88,7 @@ __all__ = [
     "rules",
     "saliency",
     "sanity",
+    "save",
     "score_cam",
     "segment",
     "shipped_photo",

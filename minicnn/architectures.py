@@ -7,6 +7,8 @@
     vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
     vgg19      the same with 16 convolutions                                                 143,667,240
     alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
+    minivgg    7 convolutions of 3x3 in 3 blocks, batch normalisation, global average            954,538
+               pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here
     =========  ============================================================================  =============
 alexnet is the one-column version that torchvision publishes, without local response normalisation.
 
@@ -19,15 +21,15 @@ B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-
-from minicnn.errors import UnknownNameError
+from minicnn.classes import ClassNames, cifar10, imagenet
+from minicnn.errors import UnknownNameError, did_you_mean
+from minicnn.initialise import unset
 from minicnn.layers import (
+    BatchNorm,
     Conv2D,
     Dense,
     Dropout,
@@ -50,7 +52,7 @@ class Architecture:
     ----------
     name : str
     build : function
-        From the input's size in pixels to the network, whose parameters have shapes but no values (they are NaN).
+        From the input's size in pixels and the number of classes to the network, whose arrays have shapes but no values (they are NaN).
     input_size : int
         Height and width of the images that the network was trained on.
     any_size : bool
@@ -63,28 +65,23 @@ class Architecture:
     """
 
     name: str
-    build: Callable[[int], Network]
+    build: Callable[[int, int], Network]
     input_size: int = 224
     any_size: bool = False
     preprocessing: str = "caffe"
-    classes: int = 1000
+    class_names: Callable[[], ClassNames] = imagenet
     shipped_weights: str | None = None
 
-    def network(self, input_size: int | None = None) -> Network:
-        """Build the network for images of the given size, by default its own."""
-        return self.build(input_size or self.input_size)
-
-
-def unset(*shape: int) -> np.ndarray:
-    """Return an array that has a shape but takes no memory; its values are NaN, so that nobody takes them for weights."""
-    return np.broadcast_to(np.float32(np.nan), shape)
+    def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
+        """Build the network for images of the given size and so many classes, by default its own."""
+        return self.build(input_size or self.input_size, classes or len(self.class_names()))
 
 
 def _dense(inputs: int, outputs: int) -> Dense:
     return Dense(unset(inputs, outputs), unset(outputs))
 
 
-def _dense_head(layers: dict[str, Layer], input_size: int) -> Network:
+def _dense_head(layers: dict[str, Layer], input_size: int, classes: int) -> Network:
     """Close a trunk with three dense layers, the first two with ReLU and dropout."""
     height, width, channels = list(Network(layers).shapes((input_size, input_size, 3)).values())[-1]
     layers["flatten"] = Flatten()
@@ -94,11 +91,11 @@ def _dense_head(layers: dict[str, Layer], input_size: int) -> Network:
     layers["fc7"] = _dense(4096, 4096)
     layers["relu7"] = ReLU()
     layers["drop7"] = Dropout(0.5)
-    layers["fc8"] = _dense(4096, 1000)
+    layers["fc8"] = _dense(4096, classes)
     return Network(layers)
 
 
-def _alexnet(input_size: int) -> Network:
+def _alexnet(input_size: int, classes: int) -> Network:
     """Filters, kernel size, stride, padding, and whether a pool follows."""
     layers: dict[str, Layer] = {}
     channels = 3
@@ -109,30 +106,41 @@ def _alexnet(input_size: int) -> Network:
         if pooled:
             layers[f"pool{i}"] = MaxPool2D(3, 2)
         channels = filters
-    return _dense_head(layers, input_size)
+    return _dense_head(layers, input_size, classes)
 
 
-def _vgg_trunk(convolutions: tuple[int, ...]) -> dict[str, Layer]:
-    """Blocks of 3x3 convolutions, each followed by a ReLU; at each block's end the image is halved."""
+def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalised: bool = False) -> dict[str, Layer]:
+    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalisation between them; each ends with a pool."""
     layers: dict[str, Layer] = {}
-    channels = 3
-    for block, (count, filters) in enumerate(zip(convolutions, VGG_CHANNELS), start=1):
+    inputs = 3
+    for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
         for i in range(1, count + 1):
-            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, channels, filters), unset(filters), padding=1)
+            layers[f"conv{block}_{i}"] = Conv2D(unset(3, 3, inputs, filters), unset(filters), padding=1)
+            if normalised:
+                layers[f"norm{block}_{i}"] = BatchNorm(*(unset(filters) for _ in range(4)))
             layers[f"relu{block}_{i}"] = ReLU()
-            channels = filters
+            inputs = filters
         layers[f"pool{block}"] = MaxPool2D(2)
     return layers
 
 
-def _vgg(input_size: int, convolutions: tuple[int, ...]) -> Network:
-    return _dense_head(_vgg_trunk(convolutions), input_size)
+def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...]) -> Network:
+    return _dense_head(_vgg_trunk(convolutions), input_size, classes)
 
 
-def _vgg_gap(input_size: int, convolutions: tuple[int, ...]) -> Network:
-    layers = _vgg_trunk(convolutions)
+def _vgg_gap(
+    input_size: int, classes: int, convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalised: bool = False
+) -> Network:
+    layers = _vgg_trunk(convolutions, channels, normalised)
     layers["gap"] = GlobalAveragePool2D()
-    layers["fc"] = _dense(VGG_CHANNELS[-1], 1000)
+    layers["fc"] = _dense(channels[-1], classes)
+    return Network(layers)
+
+
+def _minivgg(input_size: int, classes: int) -> Network:
+    """A small `_vgg_gap` whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
+    layers = dict(_vgg_gap(input_size, classes, (2, 2, 3), (32, 96, 192), normalised=True).layers)
+    del layers["pool3"]
     return Network(layers)
 
 
@@ -145,6 +153,14 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
         Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
         Architecture("alexnet", _alexnet, preprocessing="torch"),
+        Architecture(
+            "minivgg",
+            _minivgg,
+            input_size=32,
+            any_size=True,
+            preprocessing="cifar10",
+            class_names=cifar10,
+        ),
     )
 }
 
@@ -158,7 +174,5 @@ def find_architecture(name: str) -> Architecture:
         With the nearest name and the list of all.
     """
     if name not in ARCHITECTURES:
-        near = difflib.get_close_matches(str(name), ARCHITECTURES, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownNameError(f"there is no model {name!r}{hint}; the models are {', '.join(ARCHITECTURES)}")
+        raise UnknownNameError(f"there is no model {name!r}{did_you_mean(name, ARCHITECTURES)}; the models are {', '.join(ARCHITECTURES)}")
     return ARCHITECTURES[name]

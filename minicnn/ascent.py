@@ -41,19 +41,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from minicnn.frequency import filtered
 from minicnn.network import Network
 from minicnn.objectives import Objective
-from minicnn.optimisers import Optimiser, steepest
+from minicnn.optimisers import Memory, Optimiser, steepest
 from minicnn.regularisers import Regulariser
 from minicnn.resampling import resized
 from minicnn.transforms import random_transform
 
-#: Rows: red, green, blue; columns: about brightness, blue to yellow, green to magenta.
+#: Rows: see `ROWS`; columns: about brightness, blue to yellow, green to magenta.
+ROWS = ("red", "green", "blue")
 COLOUR_ROOT = np.array([[0.26, 0.09, 0.02], [0.27, 0.00, -0.05], [0.27, -0.09, 0.03]])
 
 #: Each scale's side as a share of the next larger one's, by default; and the smallest side there is.
@@ -124,7 +124,7 @@ class Climb:
         The images, on the scale of the last step.
     scores : list of array (N,)
         The objective before each step so far.
-    memory : object
+    memory : tuple
         What the optimiser remembers.
     moved : array (N,) of bool, or None
         For which images there has been a gradient to follow; None before the first step.
@@ -132,7 +132,7 @@ class Climb:
 
     x: np.ndarray
     scores: list[np.ndarray]
-    memory: Any = None
+    memory: Memory = ()
     moved: np.ndarray | None = None
 
 
@@ -219,12 +219,15 @@ def damped(gradient: np.ndarray, exponent: float) -> np.ndarray:
     return filtered(gradient, lambda frequency: np.maximum(frequency, LOWEST_FREQUENCY) ** -exponent)
 
 
-def natural_colours(reverse: bool) -> np.ndarray:
-    """Return a symmetric square root of the covariance of red, green and blue in photos, (3, 3); its largest stretch is 1.
+def natural_colours(names: Sequence[str]) -> np.ndarray | None:
+    """Return a symmetric square root of the covariance of colours in photos, (3, 3); its largest stretch is 1.
 
-    With `reverse` the order is blue, green, red. Along its axes: brightness 1, blue against red 0.27, green against magenta 0.13.
+    `names` are red, green and blue in the wanted order; of grey alone there is nothing to mix. Along the root's axes: brightness 1, blue
+    against red 0.27, green against magenta 0.13.
     """
-    axes, spreads, _ = np.linalg.svd(COLOUR_ROOT[::-1] if reverse else COLOUR_ROOT)
+    if len(names) == 1:
+        return None
+    axes, spreads, _ = np.linalg.svd(COLOUR_ROOT[[ROWS.index(name) for name in names]])
     return axes * (spreads / spreads[0]) @ axes.T
 
 

@@ -14,8 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.architectures import unset
-from minicnn.initialise import he_initialised
+from minicnn.initialise import he_initialised, unset
 from minicnn.kernels import thread_count
 from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from minicnn.network import Network

@@ -80,5 +80,11 @@ def imagenet() -> ClassNames:
     return ClassNames([name for _, name in ordered], [identifier for identifier, _ in ordered])
 
 
+@cache
+def cifar10() -> ClassNames:
+    """Return the 10 classes of CIFAR-10."""
+    return ClassNames(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
+
+
 def _spaced(name: str) -> str:
     return " ".join(name.replace("_", " ").split())

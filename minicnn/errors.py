@@ -4,6 +4,9 @@ Every message names what was found, what was expected and what to do next. The c
 with code 2. All are ``ValueError``s, so that code which knows nothing of minicnn can catch them too.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class MinicnnError(ValueError):
     """The base of all errors below."""
@@ -21,8 +24,16 @@ class ImageError(MinicnnError):
     """A photo that cannot be read, or an array that is no picture."""
 
 
+class DatasetError(MinicnnError):
+    """Photos and labels for training that cannot be read, or do not fit together."""
+
+
 class WeightFileError(MinicnnError):
     """A weight file that cannot be read or does not belong to the network."""
+
+
+class DescriptionError(MinicnnError):
+    """A description of a network that makes no sense, or a network that cannot be described."""
 
 
 class OutputError(MinicnnError):
@@ -31,3 +42,9 @@ class OutputError(MinicnnError):
 
 class DownloadError(MinicnnError):
     """A file that cannot be fetched, or that is not the one that was published."""
+
+
+def did_you_mean(name: str, names: Iterable[str]) -> str:
+    """Return " (did you mean 'conv1'?)" with the nearest of some names, or nothing if none is near."""
+    near = difflib.get_close_matches(str(name), list(names), n=1)
+    return f" (did you mean {near[0]!r}?)" if near else ""

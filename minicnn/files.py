@@ -9,6 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from minicnn.errors import OutputError
 
@@ -44,15 +45,26 @@ def readable_name(path: str | os.PathLike) -> str:
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:
+    """Write a file whole or not at all; arguments and errors as for `staged_file`."""
+    with staged_file(path, overwrite) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def staged_file(path: str | os.PathLike, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Write a file beside its place first, then move it there, so that a broken attempt leaves nothing.
 
     Parameters
     ----------
     path : path
         Its folder must exist.
-    content : bytes
     overwrite : bool
         Whether a file that is there may be replaced.
+
+    Yields
+    ------
+    file
+        Open for writing; it moves when the block ends well.
 
     Raises
     ------
@@ -65,7 +77,7 @@ def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False)
         handle, beside = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(handle)
             os.chmod(beside, path.stat().st_mode if path.exists() else 0o666 & ~_umask())

@@ -1,13 +1,15 @@
 """Photos in, pictures out: the one border between pixels and arrays.
 
 On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is what a network was trained on: float32,
-(1, height, width, 3), its own order of colours, its own scale, the training set's mean colour taken off. A *preprocessing* says which:
+(1, height, width, channels), its own order of colours or only grey, its own scale, the training set's mean colour taken off. A *preprocessing*
+says which:
 
     =======  =======  =======  ==========================  ====================  =============================
     name     colours  scale    minus (R, G, B)             divided by (R, G, B)  used by
     =======  =======  =======  ==========================  ====================  =============================
     caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
     torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
+    cifar10  R, G, B  0-255    125.3, 123.0, 113.9         63.0, 62.1, 66.7      minivgg
     =======  =======  =======  ==========================  ====================  =============================
 """
 
@@ -19,6 +21,7 @@ import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -33,50 +36,66 @@ Photo = str | os.PathLike | Image.Image | np.ndarray
 CENTRE_SHARE = 224 / 256
 
 
+#: The colours of a network's input, in its order, by the name of the order.
+COLOURS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red"), "grey": ("grey",)}
+
+#: The share of red, green and blue in grey, as in television (ITU-R BT.601).
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+
+
 @dataclass(frozen=True)
 class Preprocessing:
     """How pixels become numbers for a network.
 
     Attributes
     ----------
-    reverse_colours : bool
-        Whether the network wants blue, green, red.
+    colours : {"rgb", "bgr", "grey"}
+        In which order the network wants them, or that it wants their brightness alone.
     scale : float
         What 0-255 is multiplied by first.
     mean, deviation : tuple of float
-        Then red, green and blue become (value - mean) / deviation.
+        Then red, green and blue, or grey, become (value - mean) / deviation. One number for each, or a single one for all.
     """
 
-    reverse_colours: bool
-    scale: float
-    mean: tuple[float, float, float]
-    deviation: tuple[float, float, float] = (1.0, 1.0, 1.0)
+    colours: Literal["rgb", "bgr", "grey"] = "rgb"
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the colours in the network's order."""
+        return COLOURS[self.colours]
 
     def apply(self, pixels: np.ndarray) -> np.ndarray:
-        """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units."""
-        x = (pixels.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation)
-        return np.ascontiguousarray(x[..., ::-1]) if self.reverse_colours else x
+        """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units, (..., 3) or for grey (..., 1)."""
+        colours = brightness(pixels)[..., None] if self.colours == "grey" else pixels
+        return self.in_rgb((colours.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation))
 
     def undo(self, x: np.ndarray) -> np.ndarray:
-        """Turn numbers in the network's units, (..., 3), back into RGB pixels, uint8; what lies out of range is clipped."""
-        x = x[..., ::-1] if self.reverse_colours else x
-        pixels = (x * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
-        return np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        """Turn numbers in the network's units back into RGB pixels, uint8 (..., 3); what lies out of range is clipped."""
+        pixels = (self.in_rgb(x) * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
+        pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        return pixels.repeat(3, axis=-1) if self.colours == "grey" else pixels
+
+    def in_rgb(self, x: np.ndarray) -> np.ndarray:
+        """Turn the network's order of colours, the last axis, into red, green, blue, or back; grey stays grey."""
+        return np.ascontiguousarray(x[..., ::-1]) if self.colours == "bgr" else x
 
     @property
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
-        """Black and white in the network's units and order, each (3,)."""
+        """Black and white in the network's units and order, each (channels,)."""
         return self.apply(np.zeros(3)), self.apply(np.full(3, 255.0))
 
     def check_range(self, x: np.ndarray) -> None:
         """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
 
         Some room is left on both sides, so that noise or an optimisation may leave the range of photos. A plain photo of nearly the mean
-        colour is near 0 everywhere, so pixels in 0-1 are recognised by the brightest ones.
+        colour is near 0 everywhere, so pixels in 0-1 are recognised by the brightest ones; where 1 is about white for the network, too, they pass.
         """
         black, white = self.limits
         low, high = black.min(), white.max()
-        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1))
+        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1 < 0.99 * high))
         if unprepared or np.abs(x).max() > 10 * (high - low):
             raise ImageError(
                 f"the array does not look prepared: its values run from {x.min():.4g} to {x.max():.4g}, those of photos between "
@@ -85,11 +104,15 @@ class Preprocessing:
 
 
 PREPROCESSING: dict[str, Preprocessing] = {
-    "caffe": Preprocessing(reverse_colours=True, scale=1.0, mean=(123.68, 116.779, 103.939)),
-    "torch": Preprocessing(
-        reverse_colours=False, scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)
-    ),
+    "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
+    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)),
+    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), deviation=(63.0, 62.1, 66.7)),
 }
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    """Turn RGB pixels (..., 3) into grey (...), in whole levels of 255."""
+    return np.rint(pixels @ LUMINANCE)
 
 
 def load(photo: Photo) -> Image.Image:

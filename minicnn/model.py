@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
@@ -13,28 +13,44 @@ import numpy as np
 import psutil
 
 from minicnn import images
-from minicnn.architectures import Architecture, find_architecture
-from minicnn.classes import ClassNames, imagenet
+from minicnn.classes import ClassNames
 from minicnn.errors import (
     ImageError,
     MinicnnError,
     ShapeError,
     UnknownNameError,
-    WeightFileError,
 )
 from minicnn.files import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.network import Network
 from minicnn.probability import softmax
-from minicnn.published import PUBLISHED, cached_file, published_credit
-from minicnn.resources import shipped_file
-from minicnn.weightfiles import read_keras
 
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
 
 #: No photo is larger than this, in pixels a side.
 MOST_PIXELS = 1_000_000
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The files that a model was read from.
+
+    Attributes
+    ----------
+    weights : Path
+    description : Path or None
+        The description, or the model file itself; None for a registered architecture.
+    fold : bool
+        Whether batch normalisation was merged into the layers below.
+    texts : dict of str to str
+        What the weight file says about itself.
+    """
+
+    weights: Path
+    description: Path | None = None
+    fold: bool = True
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model:
@@ -49,12 +65,10 @@ class Model:
         Without it (a bare network) the model takes prepared arrays only.
     classes : sequence of str, optional
         One name for each logit.
-    input_size : int
-        Height and width of a prepared photo, in pixels, unless another size is asked for.
-    weights_path : path, optional
-        The file that the weights were read from.
-    credit : str, optional
-        Whom to name for the weights.
+    input_size : int or (height, width)
+        Of a prepared photo, in pixels, unless another size is asked for.
+    origin : Origin, optional
+        The files that it was read from.
     """
 
     def __init__(
@@ -63,17 +77,15 @@ class Model:
         name: str = "network",
         preprocessing: images.Preprocessing | None = None,
         classes: Sequence[str] | None = None,
-        input_size: int = 224,
-        weights_path: Path | None = None,
-        credit: str | None = None,
+        input_size: int | tuple[int, int] = 224,
+        origin: Origin | None = None,
     ):
         self.network = network
         self.name = name
         self.preprocessing = preprocessing
         self.classes = classes if classes is None or isinstance(classes, ClassNames) else ClassNames(classes)
         self.input_size = input_size
-        self.weights_path = weights_path
-        self.credit = credit
+        self.origin = origin
 
     @classmethod
     def of(cls, model: Model | Network) -> Model:
@@ -89,7 +101,12 @@ class Model:
     @cached_property
     def weights_sha256(self) -> str | None:
         """The SHA-256 of the weight file in hexadecimal, or None if the weights come from no file."""
-        return None if self.weights_path is None else file_sha256(self.weights_path)
+        return None if self.origin is None else file_sha256(self.origin.weights)
+
+    @property
+    def credit(self) -> str | None:
+        """Whom to name for the weights, if their file says so."""
+        return None if self.origin is None else self.origin.texts.get("source")
 
     @cached_property
     def trunk(self) -> Model:
@@ -101,7 +118,7 @@ class Model:
 
     def up_to(self, layers: Collection[str]) -> Model:
         """Return the part of the model that computes the named layers; it has no classes."""
-        return Model(self.network.up_to(layers), self.name, self.preprocessing, None, self.input_size, self.weights_path, self.credit)
+        return Model(self.network.up_to(layers), self.name, self.preprocessing, None, self.input_size, self.origin)
 
     def prepare(
         self,
@@ -125,7 +142,7 @@ class Model:
 
         Returns
         -------
-        array (1, height, width, 3), float32
+        array (1, height, width, channels), float32
             In the units and colour order of the model's preprocessing.
 
         Raises
@@ -145,7 +162,7 @@ class Model:
         image = images.load(photo)
         if whole and not isinstance(size, tuple):
             height, width = images.whole_size(image, height)
-        self.check_memory(height, width)
+        self.check_memory(height, width, self.channels)
         image = images.fit(image, height, width, 1.0 if whole else images.CENTRE_SHARE)
         return self.preprocessing.apply(np.asarray(image))[None]
 
@@ -157,15 +174,25 @@ class Model:
         size : int or (height, width), optional
             By default the size that the network was trained on.
         """
-        height, width = as_pair(self.input_size if size is None else size, "size", 1)
+        shape = self.input_shape(size)
+        self.check_memory(*shape)
+        return np.zeros((1, *shape), np.float32)
+
+    def input_shape(self, size: int | tuple[int, int] | None = None) -> tuple[int, int, int]:
+        """Tell the shape (height, width, channels) of an image of the given size, by default that which the network was trained on."""
+        return (*as_pair(self.input_size if size is None else size, "size", 1), self.channels)
+
+    @cached_property
+    def channels(self) -> int:
+        """The number of the input's channels: those of the preprocessing, or else of the first convolution, or else 3."""
+        if self.preprocessing is not None:
+            return len(self.preprocessing.names)
         kernels = (arrays["weight"] for arrays in self.network.parameters.values() if arrays["weight"].ndim == 4)
         first = next(kernels, None)
-        channels = 3 if first is None else first.shape[2]
-        self.check_memory(height, width, channels)
-        return np.zeros((1, height, width, channels), np.float32)
+        return 3 if first is None else first.shape[2]
 
     def deprocess(self, x: np.ndarray) -> np.ndarray:
-        """Turn a prepared array (..., 3) back into RGB pixels, uint8.
+        """Turn a prepared array (..., channels) back into RGB pixels, uint8.
 
         Raises
         ------
@@ -178,14 +205,11 @@ class Model:
 
     def colour_name(self, channel: int) -> str:
         """Name a channel of the network's input: its number and, if the model knows colours, its colour, as in "0 (blue)"."""
-        if self.preprocessing is None:
-            return str(channel)
-        colours = ("blue", "green", "red") if self.preprocessing.reverse_colours else ("red", "green", "blue")
-        return f"{channel} ({colours[channel]})"
+        return str(channel) if self.preprocessing is None else f"{channel} ({self.preprocessing.names[channel]})"
 
     def in_rgb(self, array: np.ndarray) -> np.ndarray:
-        """Return an array whose last axis is the network's colours in the order red, green, blue; a bare network's order is kept."""
-        return array[..., ::-1] if self.preprocessing is not None and self.preprocessing.reverse_colours else array
+        """Return an array whose last axis is the network's colours in the order red, green, blue; grey and a bare network's order are kept."""
+        return array if self.preprocessing is None else self.preprocessing.in_rgb(array)
 
     def predict(
         self,
@@ -218,7 +242,7 @@ class Model:
         return self.ranked(self.probabilities(self.prepare(photo, size, prepared)), top)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
-        """Compute the probability of every class for one prepared image (1, H, W, 3); returns an array (classes,)."""
+        """Compute the probability of every class for one prepared image (1, H, W, C); returns an array (classes,)."""
         self.check_classifier(x.shape)
         probabilities = softmax(self.network(x))[0]
         if self.classes is not None and len(self.classes) != len(probabilities):
@@ -265,7 +289,7 @@ class Model:
                 "use one with top, or vgg16-gap"
             )
 
-    def check_memory(self, height: int, width: int, channels: int = 3, batch: int = 1) -> None:
+    def check_memory(self, height: int, width: int, channels: int, batch: int = 1) -> None:
         """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""
         if max(height, width) > MOST_PIXELS:
             raise ShapeError(f"images of {height} x {width} are beyond reason; expected at most {MOST_PIXELS:,} pixels a side")
@@ -288,59 +312,3 @@ class Model:
         if self.preprocessing is not None:
             self.preprocessing.check_range(x)
         return x
-
-
-def load(name: str = "vgg16-gap", weights: str | os.PathLike | None = None) -> Model:
-    """Load a pretrained model.
-
-    Parameters
-    ----------
-    name : str
-        One of `minicnn.ARCHITECTURES`: vgg16-gap ships with its weights; those of vgg16 and vgg19 can be downloaded once ("minicnn weights
-        download vgg16"), and are found from then on.
-    weights : path or str, optional
-        The name of a downloaded file, such as "vgg16-notop", or a Keras HDF5 file, with or without top; see `minicnn.weightfiles.keras` for the layouts. Without top the network ends with
-        its last pooling layer and has no classes.
-
-    Returns
-    -------
-    Model
-
-    Raises
-    ------
-    UnknownNameError
-        If there is no such model.
-    WeightFileError
-        If the weights are missing, damaged, or of another network.
-    """
-    architecture = find_architecture(name)
-    path = _weights_path(architecture, weights)
-    network = architecture.network()
-    expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.parameters.items()}
-    parameters, attributes = read_keras(path, expected)
-    classes = imagenet()
-    if set(parameters) != set(expected):
-        network, classes = Model(network).trunk.network, None
-    preprocessing = attributes.get("preprocessing", architecture.preprocessing)
-    if preprocessing not in images.PREPROCESSING:
-        raise WeightFileError(f"{path} asks for preprocessing {preprocessing!r}; expected one of {', '.join(images.PREPROCESSING)}")
-    return Model(
-        network.with_parameters(parameters),
-        name=name,
-        preprocessing=images.PREPROCESSING[preprocessing],
-        classes=classes,
-        input_size=architecture.input_size,
-        weights_path=path,
-        credit=attributes.get("source") or published_credit(path),
-    )
-
-
-def _weights_path(architecture: Architecture, weights: str | os.PathLike | None) -> Path:
-    """Choose the file: the given one, which may be the name of a downloaded one; the shipped one; or the downloaded one of the same name."""
-    if weights is not None:
-        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
-    if architecture.shipped_weights is not None:
-        return shipped_file(architecture.shipped_weights)
-    if architecture.name in PUBLISHED:
-        return cached_file(PUBLISHED[architecture.name])
-    raise WeightFileError(f"{architecture.name} does not ship with weights; give a weight file (--weights FILE, weights=), or use vgg16-gap")

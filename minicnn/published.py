@@ -10,14 +10,13 @@ Keras publishes MD5 hashes of its files and no others. That is enough to notice 
 
 from __future__ import annotations
 
-import difflib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
 import platformdirs
 
-from minicnn.errors import UnknownNameError, WeightFileError
+from minicnn.errors import UnknownNameError, WeightFileError, did_you_mean
 
 #: The environment variable that names another folder for downloaded files.
 CACHE_VARIABLE = "MINICNN_CACHE"
@@ -95,9 +94,7 @@ def find_published(name: str) -> PublishedFile:
         With the nearest name and the list of all.
     """
     if name not in PUBLISHED:
-        near = difflib.get_close_matches(name, PUBLISHED, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise UnknownNameError(f"there is no file {name!r} to download{hint}; there are {', '.join(PUBLISHED)}")
+        raise UnknownNameError(f"there is no file {name!r} to download{did_you_mean(name, PUBLISHED)}; there are {', '.join(PUBLISHED)}")
     return PUBLISHED[name]
 
 
@@ -135,7 +132,7 @@ def cached_file(published: PublishedFile) -> Path:
     return path
 
 
-def published_credit(path: Path) -> str | None:
-    """Whom to name for a weight file that says nothing about itself, if by its name and size it is a published one."""
+def published_texts(path: Path) -> dict[str, str]:
+    """Return what to say of a weight file that says nothing about itself: "source", whom to name, if by name and size it is a published one."""
     size = path.stat().st_size
-    return next((published.credit for published in PUBLISHED.values() if (published.file_name, published.size) == (path.name, size)), None)
+    return {"source": file.credit for file in PUBLISHED.values() if (file.file_name, file.size) == (path.name, size)}

@@ -19,7 +19,8 @@ from PIL import Image
 from minicnn.errors import ImageError, MinicnnError, WeightFileError
 from minicnn.files import file_sha256
 from minicnn.kernels import use_algorithm
-from minicnn.model import Model, load
+from minicnn.model import Model
+from minicnn.model_files import load
 from minicnn.results import INPUT_TEXT, SOURCE_TEXT, Result
 from minicnn.visualizers import REGISTRY, Visualizer
 
@@ -35,7 +36,7 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
     path : path
         A picture that a result saved.
     weights : path, optional
-        The weight file, if the model does not ship with its weights.
+        The weight file, if the model does not ship with its weights; of a model from files of one's own, if it has moved.
 
     Returns
     -------
@@ -73,7 +74,7 @@ def _call(
     visualizer, settings = REGISTRY[source["method"]], dict(source["settings"])
     if source["weights_sha256"] is None:
         raise MinicnnError(f"{path} was made with a network that came from no weight file, so it can be made again in Python only")
-    model = load(source["model"], weights)
+    model = _model(source, weights, path)
     if model.weights_sha256 != source["weights_sha256"]:
         raise WeightFileError(f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}")
     unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photo_parameters})
@@ -93,6 +94,16 @@ def _call(
     return visualizer, arguments
 
 
+def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: str | os.PathLike) -> Model:
+    """Load the model that made a picture: a registered one, or from the files that are recorded."""
+    files = source.get("model_files", [])
+    if not files:
+        return load(source["model"], weights, source["fold"])
+    if weights is not None:  # in place of those that are recorded last
+        return load(*_found_again(files[:-1], path), weights, fold=source["fold"])
+    return load(*_found_again(files, path), fold=source["fold"])
+
+
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
     """Turn what a picture holds of a photo into the network's input again."""
     return model.preprocessing.apply(photo)[None] if photo.dtype == np.uint8 and photo.ndim == 3 else photo
@@ -101,7 +112,7 @@ def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
 def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathLike) -> list[str]:
     """Return the paths of the files that a picture was made from, all there and unchanged."""
     if any(file["path"] is None for file in files):
-        raise MinicnnError(f"{path} was made from photos that came from no file, so it can be made again in Python only")
+        raise MinicnnError(f"{path} was made from something that came from no file, so it can be made again in Python only")
     missing = [file["path"] for file in files if not os.path.isfile(file["path"])]
     changed = [file["path"] for file in files if file["path"] not in missing and file_sha256(file["path"]) != file["sha256"]]
     if missing or changed:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
+from minicnn.errors import ShapeError
 from minicnn.geometry import ReceptiveField
 from minicnn.layers.base import Shape
 from minicnn.network import Network
@@ -32,20 +34,22 @@ class LayerSummary:
     receptive_field: ReceptiveField | None
 
 
-def summarise(network: Network, input_shape: Shape) -> list[LayerSummary]:
-    """Count what each layer of a network does to one image (height, width, channels).
+def summarise(network: Network, input_shape: Shape) -> Iterator[LayerSummary]:
+    """Count what each layer of a network does to one image (height, width, channels), layer by layer.
 
     Raises
     ------
     ShapeError
-        If a layer cannot take its input; the message names the layer.
+        At the first layer that cannot take its input; the message names the layer.
     """
-    shapes = network.shapes(input_shape)
     fields = network.receptive_fields()
-    rows = []
     shape = tuple(input_shape)
     for name, layer in network.layers.items():
+        try:
+            output_shape = layer.output_shape(shape)
+        except ShapeError as error:
+            reaches = " x ".join(map(str, shape))
+            raise ShapeError(f"{name} does not fit what reaches it, {reaches}: {error}") from None
         count = sum(array.size for array in layer.parameters.values())
-        rows.append(LayerSummary(name, shapes[name], count, layer.multiply_accumulates(shape), fields[name]))
-        shape = shapes[name]
-    return rows
+        yield LayerSummary(name, output_shape, count, layer.multiply_accumulates(shape), fields[name])
+        shape = output_shape

@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import numpy as np
 
-import minicnn.model
 from minicnn.architectures import ARCHITECTURES, find_architecture
 from minicnn.cli.options import (
     PhotoType,
@@ -24,10 +23,14 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.cli.weights import weights as weights_group
-from minicnn.errors import MinicnnError
+from minicnn.descriptions import MisfitError
+from minicnn.errors import MinicnnError, ShapeError
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.gradcheck import Check, check_network
 from minicnn.initialise import he_initialised
+from minicnn.layers.base import Shape
+from minicnn.model import Model
+from minicnn.model_files import DESCRIPTION_SUFFIX, describe, load
 from minicnn.network import Network
 from minicnn.results import check_names
 from minicnn.summary import summarise
@@ -58,7 +61,7 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, st
     """
     from minicnn.report import choose_methods, write_report
 
-    loaded = minicnn.model.load(model, weights)
+    loaded = load(model, weights)
     with part_bars(len(choose_methods(only, skip, style is not None)) + 1) as progress:
         page, times = write_report(
             loaded,
@@ -88,7 +91,7 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, st
 @algorithm_option
 def predict(photo, top, as_json, model, weights, size):
     """Name what is on a photo."""
-    loaded = minicnn.model.load(model, weights)
+    loaded = load(model, weights)
     ranking = loaded.predict(photo, top, size)
     if as_json:
         answers = [{"class": name, "probability": probability} for name, probability in ranking]
@@ -121,10 +124,21 @@ def replay(picture, weights, out, overwrite):
 @click.argument("model", default="vgg16-gap")
 @size_option
 def summary(model, size):
-    """Print a network's layers in numbers."""
-    architecture = find_architecture(model)
-    height, width = as_pair(size or architecture.input_size, "size", 1)
-    rows = summarise(architecture.network(), (height, width, 3))
+    """Print a network's layers in numbers.
+
+    MODEL is a name, a description (.toml) or a model file (.h5). If a layer does not fit what reaches it, the table ends there.
+    """
+    try:
+        description = describe(model)
+        network, shape, misfit = description.network, description.input_shape, None
+    except MisfitError as error:
+        network, shape, misfit = error.below, error.input_shape, error
+    height, width = as_pair(size or shape[:2], "size", 1)
+    rows = []
+    try:
+        rows.extend(summarise(network, (height, width, shape[2])))  # those that come before an error stay
+    except ShapeError as error:
+        misfit = error
     print_table(
         ["layer", "output", "parameters", "MACs", "receptive field", "jump", "padding"],
         [
@@ -133,6 +147,8 @@ def summary(model, size):
             for row in rows
         ],
     )
+    if misfit is not None:
+        raise misfit
     parameters, operations = sum(row.parameters for row in rows), sum(row.multiply_accumulates for row in rows)
     click.echo(f"{parameters:,} parameters; {operations:,} multiply-accumulates (MACs) for an image of {height} x {width} pixels")
     click.echo("Receptive field, jump and padding in pixels of the image; 'all' where each output sees the whole image.")
@@ -154,9 +170,9 @@ def gradcheck(model, weights, size, seed):
 
     The image is random. A model without weights of its own gets random ones.
     """
-    network, size = _network_to_check(model, weights, size, seed)
-    minicnn.model.Model.of(network).check_memory(size, size, batch=4)  # float64, at two points
-    x = 50 * np.random.default_rng(seed).standard_normal((1, size, size, 3))
+    network, shape = _network_to_check(model, weights, size, seed)
+    Model.of(network).check_memory(*shape, batch=4)  # float64, at two points
+    x = 50 * np.random.default_rng(seed).standard_normal((1, *shape))
     rows, wrong = [], False
     with progress_bar("gradcheck") as progress:
         for i, (name, checks) in enumerate(check_network(network, x, seed)):
@@ -226,14 +242,19 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
 TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, gradcheck, bench, weights_group)}
 
 
-def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, int]:
-    """Load the model's weights if there are any, else make random ones for a network of the wanted size."""
-    architecture = find_architecture(model)
-    if weights is None and architecture.shipped_weights is None:
-        size = size or CHECK_SIZE
-        return he_initialised(architecture.network(size), seed), size
-    loaded = minicnn.model.load(model, weights)
-    return loaded.network, size or (CHECK_SIZE if architecture.any_size else loaded.input_size)
+def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:
+    """Load the model's weights if there are any, else make random ones; and choose the shape of the test image."""
+    description, architecture = describe(model), ARCHITECTURES.get(model)
+    shape = (size, size, description.input_shape[2]) if size else description.input_shape
+    if architecture is None:
+        random = weights is None and Path(model).suffix.lower() == DESCRIPTION_SUFFIX
+    else:
+        random = weights is None and architecture.shipped_weights is None
+        if size is None and (random or architecture.any_size):
+            shape = (CHECK_SIZE, CHECK_SIZE, 3)
+    if not random:
+        return load(model, weights, fold=False).network, shape
+    return he_initialised(description.network if architecture is None else architecture.network(shape[0]), seed), shape
 
 
 def _field_cells(field: ReceptiveField | None) -> list[str]:

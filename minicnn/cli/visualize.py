@@ -11,7 +11,6 @@ from pathlib import Path
 import click
 from docstring_parser import parse
 
-import minicnn.model
 from minicnn.cli.options import (
     IntegersType,
     NamesType,
@@ -26,6 +25,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.model_files import load
 from minicnn.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
 from minicnn.visualizers.options import (
@@ -67,7 +67,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
             check_names([image], overwrite, IMAGE_SUFFIXES)
         if image in out:
             raise click.UsageError(f"--out and --image both name {image}; give each file a name of its own")
-        loaded = minicnn.model.load(model, weights)
+        loaded = load(model, weights)
         if visualizer.takes_photo:
             options |= {visualizer.photo_name: photo, "size": size}
         if "progress" not in visualizer.parameters:
@@ -108,7 +108,7 @@ def _subject(photo: Path | None, model: str, options: dict[str, object]) -> str:
     """Name what the picture is about, for the default file name: the photo, or else the class, or else the model and the layer."""
     if photo is not None:
         return Path(os.path.abspath(photo)).stem  # of a folder such as "." or ".." too
-    about = options.get("target") or "-".join(filter(None, [model, options.get("layer")]))
+    about = options.get("target") or "-".join(filter(None, [Path(model).stem, options.get("layer")]))
     return re.sub(r"[^\w.-]+", "-", str(about))
 
 

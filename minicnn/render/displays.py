@@ -65,7 +65,7 @@ class Map:
 class Signed:
     """Signed numbers for each pixel, (H, W), with limits of equal size on both sides of 0, which is grey.
 
-    Of several channels, (H, W, C), three are shown as red, green and blue around a middle grey, others one by one.
+    Of several channels, (H, W, C), three are shown as red, green and blue around a middle grey, others one by one; a single one as (H, W).
     """
 
     unit: str = ""
@@ -73,6 +73,8 @@ class Signed:
 
     def panels(self, values, caption, photo):
         limit = largest_shown(np.abs(values)) if self.limit is None else self.limit
+        if values.ndim == 3 and values.shape[2] == 1:
+            values = values[..., 0]
         if values.ndim == 3 and values.shape[2] != 3:
             each = Signed(self.unit, limit)
             return [panel for i in range(values.shape[2]) for panel in each.panels(values[..., i], f"{caption}, channel {i}", photo)]

@@ -36,7 +36,7 @@ PAPER, INK, MARK = (255, 255, 255), (40, 44, 48), (200, 60, 0)
 class Tiles:
     """Pictures (N, H, W) of numbers, or (N, H, W, 3) of signed colours, in rows, with one scale for all.
 
-    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own. There may be rows of pictures, (rows, N, H, W, C).
+    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own; a single one is as (N, H, W). There may be rows of pictures, (rows, N, H, W, C).
 
     Attributes
     ----------
@@ -57,6 +57,8 @@ class Tiles:
     def panels(self, values, caption, photo):
         if values.ndim == 5:
             return self.panels(values.reshape(-1, *values.shape[2:]), caption, photo)
+        if values.ndim == 4 and values.shape[3] == 1:
+            values = values[..., 0]
         if values.ndim == 4 and values.shape[3] != 3:
             labels = [f"{label} ch {channel}" for label in self.labels for channel in range(values.shape[3])]
             each = dataclasses.replace(self, labels=labels, marked=(), signed=True)

@@ -177,7 +177,7 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
 def _whole_size(model: Model, photo: Photo, x: np.ndarray, to_the_classes: bool) -> int | tuple[int, int]:
     """Choose the size for a method that works on the whole photo: the page's longer side; all of the page's if the classes need that."""
     longer = max(x.shape[1:3])
-    fits = takes(model.network, (*images.whole_size(images.load(photo), longer), 3))
+    fits = takes(model.network, (*images.whole_size(images.load(photo), longer), x.shape[3]))
     return longer if fits or not to_the_classes else x.shape[1:3]
 
 

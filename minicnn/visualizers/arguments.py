@@ -33,7 +33,7 @@ def prepare_photo(entry: Visualizer, model: Model, arguments: dict[str, Any], na
     if photo is None and arguments.get("target", "") is None:
         raise MinicnnError(f"{entry.name} needs a class to show (target) if there is no photo; give its name or index")
     if entry.whole is not None and size is None and not prepared:
-        size = entry.whole if takes(model.network, (entry.whole, entry.whole, 3)) else as_pair(model.input_size, "size", 1)
+        size = entry.whole if takes(model.network, model.input_shape(entry.whole)) else as_pair(model.input_size, "size", 1)
     if name != "image" and isinstance(size, (tuple, list)):
         size = max(size)  # that size is the image's; another photo has its own proportions
     arguments[name] = model.blank(size) if photo is None else model.prepare(photo, size, prepared, whole=entry.whole is not None)
@@ -76,7 +76,7 @@ def find_target(model: Model, arguments: dict[str, Any]) -> str | None:
 
 
 def resolve_target(model: Model, x: np.ndarray, target: str | int | None) -> int:
-    """Return the index of a class, by default of the likeliest one for a prepared photo (1, H, W, 3)."""
+    """Return the index of a class, by default of the likeliest one for a prepared photo (1, H, W, C)."""
     model.check_classifier(x.shape)
     return int(model.network(x)[0].argmax()) if target is None else model.class_index(target)
 

@@ -140,13 +140,13 @@ def filter_model(
     _check(given, variants, scales)
     check_limits({"scales": (scales or 1, 8), "jitter": (jitter, 10_000)})
     check_limits({"diversity": (diversity, 1000), "step_size": (step_size, 255), "scale": (scale, 1), "rotate": (rotate, 180), "noise": (noise, 255)})
-    network = model.network.up_to([layer])
-    colours = image.shape[3]
-    side = _side(model, network, layer, colours) if side is None else side
-    shape = network.shapes((side, side, colours))[layer]
+    part = model.up_to([layer])
+    network, colours = part.network, image.shape[3]
+    size = _size(model, network, layer, colours) if side is None else (side, side)
+    shape = network.shapes((*size, colours))[layer]
     if scales is None:
-        scales = 2 if unit is None and takes(network, (*scale_size((side, side), 2, 0.0), colours)) else 1
-    model.check_memory(side, side, colours, batch_size if variants == 1 else variants)
+        scales = 2 if unit is None and takes(network, (*scale_size(size, 2, 0.0), colours)) else 1
+    part.check_memory(*size, colours, batch_size if variants == 1 else variants)
     labels, wanted = _wanted(given, shape, layer, model, image, channels, variants)
     recipe = recipe_in_levels(
         model,
@@ -161,20 +161,16 @@ def filter_model(
         scale=scale,
         rotate=rotate,
     )
-    blank = np.zeros((variants, side, side, colours), image.dtype)
-    start = with_noise(model, blank, noise, seed)
+    start = with_noise(model, np.zeros((variants, *size, colours), image.dtype), noise, seed)
     at_once = batch_size if variants == 1 else 1
-    total = recipe.steps * -(-len(wanted) // at_once)
+    groups = [np.array(wanted[first : first + at_once]) for first in range(0, len(wanted), at_once)]
     films, climbs = [], []
-    for first in range(0, len(wanted), at_once):
-        chosen = wanted[first : first + at_once]
-        before = len(films) * steps
-        film = Film(model, steps, (side, side), progress and (lambda done, _, before=before: progress(before + done, total)))
-        begin = np.repeat(start, len(chosen), axis=0)
-        objective = _objective(layer, unit, np.array(chosen), network, begin, variants, diversity)
-        climbs.append(ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, (side, side), seed, film))
-        films.append(film)
-    return _result(model, layer, labels, climbs, films, {"side": side, "scales": scales})
+    for i, vectors in enumerate(groups):
+        films.append(Film(model, steps, size, progress and (lambda done, _, i=i: progress(i * steps + done, len(groups) * steps))))
+        begin = np.repeat(start, len(vectors), axis=0)
+        objective = _objective(layer, unit, vectors, network, begin, variants, diversity)
+        climbs.append(ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, size, seed, films[-1]))
+    return _result(model, layer, labels, climbs, films, {"side": size[0] if size[0] == size[1] else None, "scales": scales})
 
 
 def _check(given: dict, variants: int, scales: int | None) -> None:
@@ -187,12 +183,12 @@ def _check(given: dict, variants: int, scales: int | None) -> None:
         raise MinicnnError("variants are different pictures of one thing; say which: one channel, unit or direction")
 
 
-def _side(model: Model, network: Network, layer: str, colours: int) -> int:
-    """Choose the pictures' side."""
+def _size(model: Model, network: Network, layer: str, colours: int) -> tuple[int, int]:
+    """Choose the pictures' height and width: equal, unless the network takes no such pictures."""
     field = network.receptive_fields()[layer]
     seen = LARGEST_SIDE if field is None else max(field.size)
     side = min(max(seen, SMALLEST_SIDE), LARGEST_SIDE)
-    return side if takes(network, (side, side, colours)) else model.input_size
+    return (side, side) if takes(network, (side, side, colours)) else model.input_shape()[:2]
 
 
 def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image: np.ndarray, channels: int, variants: int):

@@ -63,16 +63,17 @@ def filters(
         raise UnknownNameError(f"{layer} has no filters; expected one of the convolutions {names}")
     weight = np.moveaxis(found.weight, 3, 0)[:first]
     inputs, count = found.weight.shape[2:]
-    in_colour = layer == model.network.first_convolution and inputs == 3 and channel is None
+    of_input = layer == model.network.first_convolution
     if channel is not None and channel >= inputs:
         raise MinicnnError(f"channel is {channel}; expected 0 to {inputs - 1}, as {layer} has {inputs} input channels")
-    if in_colour:
+    if inputs == 1:
+        channel = 0
+    if of_input and inputs == 3 and channel is None:
         shown, what = model.in_rgb(weight), "in colour"
     elif channel is None:
         shown, what = weight.mean(axis=3, dtype=np.float64).astype(weight.dtype), f"mean over {inputs} input channels"
     else:
-        first = layer == model.network.first_convolution and inputs == 3
-        shown, what = weight[..., channel], f"input channel {model.colour_name(channel) if first else channel}"
+        shown, what = weight[..., channel], f"input channel {model.colour_name(channel) if of_input else channel}"
     indices = np.arange(len(shown))
     which = f"all {count}" if len(shown) == count else f"the first {len(shown)} of {count}"
     title = f"{model.name}: {which} filters of {layer}, {what}"

@@ -8,6 +8,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.geometry import Window
+from minicnn.images import brightness
 from minicnn.layers import Conv2D, ReLU
 from minicnn.model import Model
 from minicnn.network import Network
@@ -33,9 +34,6 @@ EDGES = ("vertical", "horizontal", "sobel")
 #: Their outputs are shown up to half of what an edge between black and white gives a filter of ones; pictures from black to white.
 EDGE_LIMIT = 3 * 255 / 2
 GREY = Range(colours="gray", low=0.0, high=255.0)
-
-#: The share of red, green and blue in grey, as in television (ITU-R BT.601).
-LUMINANCE = (0.299, 0.587, 0.114)
 
 Filter = Literal["vertical", "horizontal", "sobel", "blur", "sharpen", "corner"]
 
@@ -139,7 +137,7 @@ def _grey(model: Model, image: np.ndarray) -> np.ndarray:
     """Return the photo in grey, (H, W), 0 to 255; of a bare network's input the mean over its channels."""
     if model.preprocessing is None:
         return image[0].mean(axis=2)
-    return np.rint(model.deprocess(image)[0] @ np.array(LUMINANCE)).astype(image.dtype)
+    return brightness(model.deprocess(image)[0]).astype(image.dtype)
 
 
 def _size_arithmetic(shape: tuple[int, int], window: Window) -> str:

@@ -154,7 +154,7 @@ def _patches(model: Model, photos: Photos, units: np.ndarray, field: ReceptiveFi
     """Cut out what the units can see, (channels, top, H, W, colours), with one photo in memory at a time."""
     size = photos.shape[:2] if field is None else field.size
     pixels = model.preprocessing is not None
-    patches = np.full((*units.shape[:2], *size, photos.shape[2]), GREY if pixels else 0, np.uint8 if pixels else np.float64)
+    patches = np.full((*units.shape[:2], *size, 3 if pixels else photos.shape[2]), GREY if pixels else 0, np.uint8 if pixels else np.float64)
     for photo in np.unique(units[..., 0]):
         x = photos[int(photo)]
         image = model.deprocess(x)[0] if pixels else x[0]

@@ -11,7 +11,6 @@ import numpy as np
 from minicnn import images
 from minicnn.errors import ImageError
 from minicnn.files import file_sha256, readable_name
-from minicnn.geometry import as_pair
 from minicnn.model import Model
 
 
@@ -83,7 +82,7 @@ class Photos:
         """The shape of a prepared photo, (height, width, channels); of several prepared arrays the first one's."""
         if self.prepared:
             return self[0].shape[1:]
-        return (*as_pair(self.model.input_size if self.size is None else self.size, "size", 1), 3)
+        return self.model.input_shape(self.size)
 
     def files(self) -> list[dict[str, str | None]]:
         """Tell the path and SHA-256 of every file that is a photo, to find it again; None for what came from no file."""

@@ -46,7 +46,7 @@ def level(model: Model) -> float:
 
 
 def colour_limits(model: Model) -> tuple[np.ndarray | float, np.ndarray | float]:
-    """Return black and white in the network's units, each (3,); for a bare network there are no limits."""
+    """Return black and white in the network's units, each (channels,); for a bare network there are no limits."""
     if model.preprocessing is None:
         return -np.inf, np.inf
     return model.preprocessing.limits
@@ -67,9 +67,8 @@ def recipe_in_levels(model: Model, *, step_size: float, colours: Colours = "free
     strengths = {name: settings.pop(name, 0.0) for name in REGULARISERS}
     strengths["total_variation"] *= level(model)
     low, high = colour_limits(model)
-    mixing = None
-    if colours == "natural" and model.preprocessing is not None:
-        mixing = natural_colours(reverse=model.preprocessing.reverse_colours)
+    known = colours == "natural" and model.preprocessing is not None
+    mixing = natural_colours(model.preprocessing.names) if known else None
     return Recipe(
         step_size=step_size * level(model),
         colours=mixing,

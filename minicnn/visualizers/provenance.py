@@ -49,11 +49,14 @@ def with_provenance(
         "settings": {**settings, **{name: file["path"] for name, file in files.items()}},
         "model": model.name,
         "weights_sha256": model.weights_sha256,
+        "fold": model.origin is None or model.origin.fold,
         "algorithm": current_algorithm(),
         "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
         "values_sha256": values_sha256(arrays),
     }
     source |= {"files": files} if files else {}
+    if model.origin is not None and model.origin.description is not None:
+        source["model_files"] = [file_identity(file) for file in dict.fromkeys((model.origin.description, model.origin.weights))]
     inputs = {name: arguments[name] for name in given}
     x = arguments.get("image")
     if x is not None:

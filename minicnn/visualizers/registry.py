@@ -8,9 +8,9 @@ The function's signature is its interface everywhere. Positional names come from
 
     ======  ==================================================================================
     model   a `Model`; a bare `Network` too, for images that are already prepared
-    image   a photo, or a prepared array with ``prepared=True``; inside: array (1, H, W, 3).
+    image   a photo, or a prepared array with ``prepared=True``; inside: array (1, H, W, C).
             If its default is None it may be left out, and is then a plain image of zeros.
-    style   a second photo, inside: array (1, H', W', 3)
+    style   a second photo, inside: array (1, H', W', C)
     photos  in place of `image`: one photo, a list of photos, or the path of a folder; inside:
             `Photos`, which prepares one at a time
     target  a class name or index, by default the likeliest class; inside: the index. With `photos`

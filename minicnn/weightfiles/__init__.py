@@ -1,5 +1,5 @@
 """Reading and writing weight files; the only place that knows h5py and other people's layouts."""
 
-from minicnn.weightfiles.keras import read_keras, write_keras
+from minicnn.weightfiles.keras import read_keras, read_texts, write_keras
 
-__all__ = ["read_keras", "write_keras"]
+__all__ = ["read_keras", "read_texts", "write_keras"]

@@ -13,9 +13,10 @@ as (inputs, outputs), which is what minicnn uses itself.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,7 +31,11 @@ Shape = tuple[int, ...]
 #: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
 CHECK_BLOCK = 1 << 16
 
-KINDS = {4: "convolution", 2: "dense layer"}
+KINDS = {4: "convolution", 2: "dense layer", 1: "batch normalisation"}
+
+#: What Keras calls a layer's arrays, in its order, by minicnn's names.
+NAMES = {"weight": "kernel", "bias": "bias"}
+NORM_NAMES = {"weight": "gamma", "bias": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
 
 @dataclass(frozen=True)
@@ -38,8 +43,7 @@ class StoredLayer:
     """A layer as it lies in the file, not yet read."""
 
     name: str
-    weight: h5py.Dataset
-    bias: h5py.Dataset
+    arrays: dict[str, h5py.Dataset]
 
 
 def read_keras(
@@ -52,12 +56,12 @@ def read_keras(
     path : path
         An HDF5 file in one of Keras' three layouts.
     expected : dict
-        {layer: {"weight": shape, "bias": shape}} of the network, in order.
+        {layer: {"weight": shape, "bias": shape}} of the network, in order; of batch normalisation also "mean" and "variance".
 
     Returns
     -------
     parameters : dict
-        {layer: {"weight": array, "bias": array}}, float32. A file "without top" has no dense layers; then they are missing here.
+        The same with arrays, float32. A file "without top" has no dense layers; then they are missing here.
     attributes : dict of str to str
         The texts that the file says about itself, such as `preprocessing`.
 
@@ -67,15 +71,30 @@ def read_keras(
         If the file is missing, damaged, of another format, of another network, or holds NaN.
     """
     path = Path(path)
+    with _opened(path) as file:
+        return _match_and_read(_find_layers(file, path), expected, path), _texts(file)
+
+
+def read_texts(path: str | os.PathLike) -> dict[str, str]:
+    """Read only the texts that a file says about itself; raises WeightFileError if it cannot be read."""
+    with _opened(Path(path)) as file:
+        return _texts(file)
+
+
+def _texts(file: h5py.File) -> dict[str, str]:
+    return {key: value for key, value in file.attrs.items() if isinstance(value, str)}
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[h5py.File]:
+    """Open a file to read; every way in which that, or the reading, fails becomes one clear error."""
     if path.is_dir():
         raise WeightFileError(f"{path} is a directory; expected a Keras HDF5 weight file")
     if not path.exists():
         raise WeightFileError(f"there is no file {path}; expected a Keras HDF5 weight file")
     try:
         with h5py.File(path, "r") as file:
-            stored = _find_layers(file, path)
-            attributes = {key: value for key, value in file.attrs.items() if isinstance(value, str)}
-            return _match_and_read(stored, expected, path), attributes
+            yield file
     except WeightFileError:
         raise
     except PermissionError:
@@ -92,7 +111,7 @@ def read_keras(
 
 def write_keras(
     path: str | os.PathLike,
-    parameters: Mapping[str, Mapping[str, np.ndarray]],
+    arrays: Mapping[str, Mapping[str, np.ndarray]],
     attributes: Mapping[str, str],
     overwrite: bool = False,
 ) -> None:
@@ -101,8 +120,8 @@ def write_keras(
     Parameters
     ----------
     path : path
-    parameters : dict
-        {layer: {"weight": array, "bias": array}}, in order; stored in the arrays' own type.
+    arrays : dict
+        {layer: {"weight": array, "bias": array}}, in order, of batch normalisation also "mean" and "variance"; stored in their own type.
     attributes : dict of str to str
         What the file says about itself.
     overwrite : bool
@@ -120,11 +139,13 @@ def write_keras(
         try:
             with h5py.File(beside, "w") as file:
                 file.attrs.update(attributes)
-                file.attrs["layer_names"] = list(parameters)
-                for layer, arrays in parameters.items():
+                file.attrs["layer_names"] = list(arrays)
+                for layer, by_name in arrays.items():
                     group = file.create_group(layer)
-                    group.attrs["weight_names"] = ["kernel:0", "bias:0"]
-                    group["kernel:0"], group["bias:0"] = arrays["weight"], arrays["bias"]
+                    names = {name: f"{NORM_NAMES[name] if 'mean' in by_name else NAMES[name]}:0" for name in by_name}
+                    group.attrs["weight_names"] = list(names.values())
+                    for name, array in by_name.items():
+                        group[names[name]] = array
             os.replace(beside, path)
         finally:
             beside.unlink(missing_ok=True)
@@ -155,10 +176,10 @@ def _find_layers(file: h5py.File, path: Path) -> list[StoredLayer]:
         datasets = [group[weight_name] for weight_name in weight_names]
         if not all(_lies_in(file, dataset) for dataset in datasets):
             raise WeightFileError(f"{path}: layer {name} does not consist of arrays in this file")
-        if [dataset.ndim for dataset in datasets] not in ([4, 1], [2, 1]):
+        if [dataset.ndim for dataset in datasets] not in ([4, 1], [2, 1], [1, 1, 1, 1]):
             shapes = ", ".join(str(dataset.shape) for dataset in datasets)
-            raise WeightFileError(f"{path}: layer {name} has arrays of shape {shapes}; expected a kernel and a bias")
-        layers.append(StoredLayer(name, *datasets))
+            raise WeightFileError(f"{path}: layer {name} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalisation")
+        layers.append(StoredLayer(name, dict(zip(NORM_NAMES if len(datasets) == 4 else NAMES, datasets))))
     return layers
 
 
@@ -171,7 +192,7 @@ def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str
     parameters = {}
     for ndim, kind in KINDS.items():
         wanted = {name: shapes for name, shapes in expected.items() if len(shapes["weight"]) == ndim}
-        found = [layer for layer in stored if layer.weight.ndim == ndim]
+        found = [layer for layer in stored if layer.arrays["weight"].ndim == ndim]
         without_top = kind == "dense layer" and not found and stored
         if len(found) != len(wanted) and not without_top:
             raise WeightFileError(
@@ -179,10 +200,7 @@ def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str
                 "Name the model that the file was made for"
             )
         for (name, shapes), layer in zip(wanted.items(), found):
-            parameters[name] = {
-                "weight": _read_array(layer.weight, shapes["weight"], path),
-                "bias": _read_array(layer.bias, shapes["bias"], path),
-            }
+            parameters[name] = {key: _read_array(layer.arrays[key], shape, path) for key, shape in shapes.items()}
     return parameters
 
 

@@ -85,7 +85,7 @@ def test_class_names(model, small_model):
 def test_weights_sha256(model):
     from hashlib import sha256
 
-    assert model.weights_sha256 == sha256(model.weights_path.read_bytes()).hexdigest()
+    assert model.weights_sha256 == sha256(model.origin.weights.read_bytes()).hexdigest()
     assert minicnn.Model(model.network).weights_sha256 is None
 
 

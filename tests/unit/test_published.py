@@ -37,9 +37,9 @@ def tiny(monkeypatch, tmp_path):
 
 def test_a_downloaded_file_is_found(tiny):
     model = minicnn.load("tiny")
-    assert model.weights_path == tiny / "tiny-weights.h5" and model.credit == "Ours" and len(model.classes) == 1000
+    assert model.origin.weights == tiny / "tiny-weights.h5" and model.credit == "Ours" and len(model.classes) == 1000
     bottom = minicnn.load("tiny", weights="tiny-notop")
-    assert list(bottom.network.layers) == ["conv"] and bottom.weights_path == tiny / "tiny-notop-weights.h5"
+    assert list(bottom.network.layers) == ["conv"] and bottom.origin.weights == tiny / "tiny-notop-weights.h5"
 
 
 def test_a_file_of_another_size_is_refused(tiny):
@@ -60,7 +60,7 @@ def test_a_file_that_the_user_names_goes_first(tiny, tmp_path):
     other = tmp_path / "other.h5"
     write_keras(other, tiny_network(0).parameters, {"source": "Others"})
     model = minicnn.load("tiny", other)
-    assert model.weights_path == other and model.credit == "Others"
+    assert model.origin.weights == other and model.credit == "Others"
 
 
 def test_the_cache_folder(monkeypatch):

@@ -1,9 +1,11 @@
 """VGG16 in numbers, against the published table."""
 
+import numpy as np
 import pytest
 
 from minicnn.architectures import find_architecture
 from minicnn.errors import ShapeError, UnknownNameError
+from minicnn.initialise import he_initialised
 from minicnn.summary import summarise
 
 # name: (H = W, channels, parameters, MACs in millions, receptive field, jump, padding)
@@ -71,7 +73,24 @@ def test_unweighted_networks_take_no_memory():
 
 
 def test_errors():
-    with pytest.raises(ShapeError, match="pool5: a window of 2 does not fit into 1 pixels"):
-        summarise(find_architecture("vgg16-gap").network(), (16, 224, 3))
+    with pytest.raises(ShapeError, match="pool5 does not fit what reaches it, 1 x 14 x 512: a window of 2 does not fit into 1 pixels"):
+        list(summarise(find_architecture("vgg16-gap").network(), (16, 224, 3)))
     with pytest.raises(UnknownNameError, match="vgg61.*did you mean 'vgg1.'.*vgg16-gap, vgg16, vgg19"):
         find_architecture("vgg61")
+
+
+@pytest.mark.parametrize(("classes", "parameters"), [(None, 954_538), (3, 953_187)])
+def test_minivgg(classes, parameters):
+    """3 x 3 x inputs x filters + filters each, twice the filters for batch normalisation, and 192 x classes + classes."""
+    network = find_architecture("minivgg").network(classes=classes)
+    rows = {row.name: row for row in summarise(network, (32, 32, 3))}
+    assert list(rows)[:7] == ["conv1_1", "norm1_1", "relu1_1", "conv1_2", "norm1_2", "relu1_2", "pool1"]
+    assert rows["fc"].output_shape == (classes or 10,)
+    assert rows["relu3_3"].output_shape == (8, 8, 192)
+    assert sum(row.parameters for row in rows.values()) == parameters
+
+
+def test_minivgg_with_random_weights():
+    network = he_initialised(find_architecture("minivgg").network(), seed=1)
+    logits = network(np.random.default_rng(0).standard_normal((2, 32, 40, 3), np.float32))
+    assert logits.shape == (2, 10) and np.isfinite(logits).all()

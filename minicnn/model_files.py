@@ -1,0 +1,214 @@
+"""Models from files, and to files.
+
+    =======================  ==========================================  ==============================================
+    what is loaded           says what the network is                    has the weights
+    =======================  ==========================================  ==============================================
+    a name, "vgg16-gap"      `minicnn.architectures`                     the package, a downloaded file, or one given beside it
+    a description, .toml     itself, see `minicnn.descriptions`          a weight file given beside it
+    a model file, .h5        the description in it                       itself
+    =======================  ==========================================  ==============================================
+
+A model file is a Keras HDF5 file, as `minicnn.weightfiles.keras` describes, whose root has the attribute `description`. Batch normalisation has
+the arrays gamma, beta, moving_mean and moving_variance.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+
+from minicnn.architectures import ARCHITECTURES, find_architecture
+from minicnn.descriptions import Description, read_description, write_description
+from minicnn.errors import (
+    DescriptionError,
+    MinicnnError,
+    UnknownNameError,
+    WeightFileError,
+)
+from minicnn.folding import folded
+from minicnn.images import PREPROCESSING
+from minicnn.model import Model, Origin
+from minicnn.network import Network
+from minicnn.published import PUBLISHED, cached_file, published_texts
+from minicnn.resources import shipped_file
+from minicnn.weightfiles import read_keras, read_texts, write_keras
+
+#: How the names of model files end, and of descriptions.
+MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
+
+#: No description is longer, in bytes.
+LONGEST_DESCRIPTION = 10_000_000
+
+#: The attribute that holds a model file's description.
+DESCRIPTION = "description"
+
+
+def describe(name: str | os.PathLike) -> Description:
+    """Tell what a model is, without its weights.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `minicnn.ARCHITECTURES`, a description (.toml) or a model file.
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such model.
+    DescriptionError, WeightFileError
+        If the file cannot be read, or its description makes no sense.
+    """
+    if name in ARCHITECTURES:
+        architecture = ARCHITECTURES[name]
+        shape = (architecture.input_size, architecture.input_size, 3)
+        return Description(architecture.name, architecture.network(), shape, PREPROCESSING[architecture.preprocessing], architecture.class_names())
+    path = Path(name)
+    if path.suffix.lower() == DESCRIPTION_SUFFIX:
+        return read_description(_read_text(path), str(path))
+    if path.suffix.lower() not in MODEL_SUFFIXES and not path.exists():
+        try:
+            find_architecture(name)
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a model file (.h5)") from None
+    texts = read_texts(path)
+    if DESCRIPTION not in texts:
+        raise WeightFileError(
+            f"{path} holds weights, but does not say of which network: name the model and give the file as its weights "
+            f'(--model vgg16 --weights {path.name}; load("vgg16", weights="{path.name}"))'
+        )
+    return read_description(texts[DESCRIPTION], str(path))
+
+
+def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | None = None, fold: bool = True) -> Model:
+    """Load a model with its weights.
+
+    Parameters
+    ----------
+    name : str or path
+        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
+        file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
+    weights : path or str, optional
+        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Or the
+        name of a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
+    fold : bool
+        Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such model.
+    DescriptionError
+        If a description makes no sense.
+    WeightFileError
+        If the weights are missing, damaged, or of another network.
+    """
+    description = describe(name)
+    path = _weights_path(name, weights)
+    network, classes = description.network, description.classes
+    expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.arrays.items()}
+    arrays, texts = read_keras(path, expected)
+    texts = {**published_texts(path), **texts}
+    if set(arrays) != set(expected):  # without top
+        network, classes = Model(network).trunk.network, None
+    network = network.with_parameters(arrays)
+    preprocessing = description.preprocessing
+    if "preprocessing" in texts:
+        if texts["preprocessing"] not in PREPROCESSING:
+            raise WeightFileError(f"{path} asks for preprocessing {texts['preprocessing']!r}; expected one of {', '.join(PREPROCESSING)}")
+        preprocessing = PREPROCESSING[texts["preprocessing"]]
+    height, width = description.input_shape[:2]
+    return Model(
+        folded(network) if fold else network,
+        description.name,
+        preprocessing,
+        classes,
+        input_size=height if height == width else (height, width),
+        origin=Origin(path, None if name in ARCHITECTURES else Path(name), fold, texts),
+    )
+
+
+def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None) -> None:
+    """Write a model file, which `load` reads with nothing else.
+
+    Parameters
+    ----------
+    model : Model
+    path : path
+    overwrite : bool
+        Whether a file that is there may be replaced.
+    half : bool
+        Whether to store weights (not biases and statistics) with 16 bits, about three digits, in half the space.
+    texts : dict of str to str, optional
+        What the file shall say about itself beside the description: "source" (whom to name), how it was trained, and so on. It also keeps what
+        the model's own weight file said.
+
+    Raises
+    ------
+    DescriptionError
+        If the network has layers that a description cannot hold.
+    MinicnnError
+        If there are weights that are not finite, or too large for 16 bits.
+    OutputError
+        If the file exists, or cannot be written.
+    """
+    network = model.network
+    description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
+    kept = {} if model.origin is None else {key: text for key, text in model.origin.texts.items() if key != "preprocessing"}
+    write_keras(path, _stored(network, half), {**kept, **(texts or {}), DESCRIPTION: description}, overwrite)
+
+
+def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
+    """Return the network's arrays as they are written."""
+    stored = {}
+    for layer, arrays in network.arrays.items():
+        stored[layer] = {}
+        for key, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise MinicnnError(f"{layer}: {key} holds NaN or infinite values; expected finite ones. A network without weights cannot be saved")
+            if half and array.ndim > 1:
+                if np.abs(array).max() > np.finfo(np.float16).max:
+                    raise MinicnnError(f"{layer}: {key} holds numbers up to {np.abs(array).max():.3g}, too large for 16 bits; save it with half=False")
+                array = array.astype(np.float16)
+            stored[layer][key] = array
+    return stored
+
+
+def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
+    """Find the file that has the weights."""
+    architecture = ARCHITECTURES.get(name)
+    if architecture is None and Path(name).suffix.lower() != DESCRIPTION_SUFFIX:
+        if weights is not None:
+            raise WeightFileError(f"{name} has weights of its own; leave out {weights}, or load that file with the description of its network")
+        return Path(name)
+    if weights is not None:
+        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
+    if architecture is None:
+        raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
+    if architecture.shipped_weights is not None:
+        return shipped_file(architecture.shipped_weights)
+    if name in PUBLISHED:
+        return cached_file(PUBLISHED[name])
+    raise WeightFileError(f"{name} does not ship with weights; give a file that has them (--weights FILE, weights=FILE), or use vgg16-gap")
+
+
+def _read_text(path: Path) -> str:
+    """Read a description's file; every way in which that fails becomes one clear error."""
+    if path.exists() and not path.is_file():
+        raise DescriptionError(f"{path} is no ordinary file; expected the description of a network")
+    try:
+        if path.stat().st_size > LONGEST_DESCRIPTION:
+            raise DescriptionError(f"{path} has {path.stat().st_size:,} bytes; expected a short text that describes a network")
+        return path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError:
+        raise DescriptionError(f"{path} is no text in UTF-8; expected the description of a network") from None
+    except FileNotFoundError:
+        raise DescriptionError(f"there is no file {path}; expected the description of a network") from None
+    except OSError as error:
+        raise DescriptionError(f"{path} cannot be read: {error.strerror or error}") from None
