@@ -15,13 +15,15 @@ from minicnn.errors import OutputError
 
 
 def check_place(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not writable."""
+    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not there or not writable."""
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
-    if path.parent.exists() and not os.access(path.parent, os.W_OK):
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
+    if not os.access(path.parent, os.W_OK):
         raise OutputError(f"cannot write {path}: {path.parent} is not writable; choose another place")
 
 
@@ -112,7 +114,7 @@ def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool =
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; expected a directory to write to")
-    for name in names:
+    for name in names if folder.exists() else ():
         check_place(folder / name, overwrite)
     with explain_failure(folder):
         made = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -15,7 +15,7 @@ the arrays gamma, beta, moving_mean and moving_variance.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +25,13 @@ from minicnn.descriptions import Description, read_description, write_descriptio
 from minicnn.errors import (
     DescriptionError,
     MinicnnError,
+    ShapeError,
     UnknownNameError,
     WeightFileError,
 )
 from minicnn.folding import folded
 from minicnn.images import PREPROCESSING
+from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
 from minicnn.network import Network
 from minicnn.published import PUBLISHED, cached_file, published_texts
@@ -132,6 +134,45 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         input_size=height if height == width else (height, width),
         origin=Origin(path, None if name in ARCHITECTURES else Path(name), fold, texts),
     )
+
+
+def untrained(name: str | os.PathLike, classes: Sequence[str], weights: str | os.PathLike | None = None, seed: int = 0) -> Model:
+    """Make a model that is to be trained.
+
+    Parameters
+    ----------
+    name : str or path
+        As for `load`; an architecture that is registered gets as many outputs as there are classes. From a model file the training goes on.
+    classes : sequence of str
+    weights : path, optional
+        To start from instead of random weights. Its last layer is left out if it has another number of outputs.
+    seed : int
+        For the random weights; see `minicnn.initialise`.
+
+    Returns
+    -------
+    Model
+        With batch normalisation where it was.
+
+    Raises
+    ------
+    MinicnnError
+        If the network has another number of outputs than there are classes, or knows no preprocessing; and as `load`.
+    """
+    description = describe(name)
+    network = description.network if name not in ARCHITECTURES else ARCHITECTURES[name].network(classes=len(classes))
+    last, shape = list(network.shapes(description.input_shape).items())[-1]
+    if shape != (len(classes),):
+        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
+    if description.preprocessing is None:
+        raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
+    network = he_initialised(network, seed)
+    if weights is not None or (name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX):
+        given = load(name, weights, fold=False).network.arrays
+        fitting = {layer: arrays for layer, arrays in given.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
+        network = network.with_parameters(fitting)
+    height, width = description.input_shape[:2]
+    return Model(network, description.name, description.preprocessing, classes, height if height == width else (height, width))
 
 
 def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None) -> None:

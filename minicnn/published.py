@@ -135,4 +135,7 @@ def cached_file(published: PublishedFile) -> Path:
 def published_texts(path: Path) -> dict[str, str]:
     """Return what to say of a weight file that says nothing about itself: "source", whom to name, if by name and size it is a published one."""
     size = path.stat().st_size
-    return {"source": file.credit for file in PUBLISHED.values() if (file.file_name, file.size) == (path.name, size)}
+    for file in PUBLISHED.values():
+        if (file.file_name, file.size) == (path.name, size):
+            return {"source": file.credit}
+    return {}

@@ -11,7 +11,7 @@ import click
 import numpy as np
 from tqdm import tqdm
 
-import minicnn.model
+from minicnn import training
 from minicnn.cli.options import (
     algorithm_option,
     model_option,
@@ -21,19 +21,19 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.errors import OutputError
 from minicnn.files import check_place, write_file
 from minicnn.geometry import as_pair
 from minicnn.model import Model
+from minicnn.model_files import MODEL_SUFFIXES, load, save, untrained
 from minicnn.tables import as_csv
 from minicnn.training import (
     Evaluation,
     PhotoTask,
     Settings,
     State,
-    evaluate,
     read_checkpoint,
     read_dataset,
-    train,
     write_checkpoint,
 )
 from minicnn.training.curves import curves_png
@@ -51,7 +51,7 @@ def _number(name: str, default: float, text: str):
     return click.option(name, type=type(default), default=default, show_default=True, help=text)
 
 
-@click.command("train")
+@click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The model file to write (.h5).")
 @click.option("--model", default="minivgg", show_default=True, help="A model's name, or a .toml file that names the layers.")
@@ -74,7 +74,7 @@ def _number(name: str, default: float, text: str):
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
 @algorithm_option
 @overwrite_option
-def train_command(data, out, model, weights, size, flip, crop, validation, resume, overwrite, **settings):
+def train(data, out, model, weights, size, flip, crop, validation, resume, overwrite, **settings):
     """Train a network on photos.
 
     DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv file with a photo's path and its
@@ -83,15 +83,17 @@ def train_command(data, out, model, weights, size, flip, crop, validation, resum
     validation accuracy.
     """
     settings = Settings(**settings)
+    if out.suffix.lower() not in MODEL_SUFFIXES:
+        raise OutputError(f"the model file is called {out}; expected a name that ends with {MODEL_SUFFIXES[0]}")
     names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
     for path in (out, names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
         check_place(path, overwrite)
     dataset = read_dataset(data)
-    trained = _untrained(model, weights, dataset.classes, settings.seed)
+    trained = untrained(model, dataset.classes, weights, settings.seed)
     height, width = as_pair(trained.input_size if size is None else size, "size", 1)
     parts = dataset.split(validation, settings.seed)
     task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop)
-    training = {
+    identity = {
         **dataclasses.asdict(settings),
         "photos": dataset.fingerprint(),
         "validation": validation,
@@ -100,26 +102,20 @@ def train_command(data, out, model, weights, size, flip, crop, validation, resum
         "crop": task.crop,
         "model": trained.name,
     }
-    state = read_checkpoint(names["checkpoint.npz"], trained.network, training) if resume else State(trained.network)
+    state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
     click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes")
-    state = _train(task, state, settings, names["checkpoint.npz"], training)
+    state = _train(task, state, settings, names["checkpoint.npz"], identity)
     text = as_csv(state.history)
     write_file(names["log.csv"], text.encode(), overwrite)
     write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite)
     network = state.result
-    kept = Model(network, trained.name, trained.preprocessing, dataset.classes, trained.input_size, credit=f"trained by minicnn on {data.name}")
-    minicnn.model.save(kept, out, overwrite)
+    save(trained.with_network(network), out, overwrite, texts={"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)})
     names["checkpoint.npz"].unlink(missing_ok=True)
     best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
     click.echo(f"The network{best}: {out}")
 
 
-def _untrained(model: str, weights: Path | None, classes: tuple[str, ...], seed: int) -> Model:
-    """Make the model to train, for so many classes."""
-    raise NotImplementedError
-
-
-def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, training: dict) -> State:
+def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, identity: dict) -> State:
     """Train with a progress bar, a line for each epoch, and checkpoints; after Ctrl-C write one and leave."""
     total = steps_per_epoch(task, settings) * settings.epochs
     now = state
@@ -132,12 +128,12 @@ def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, 
             progress(after.step, total)
             if new_epoch:
                 tqdm.write(_line(after.history[-1], settings.epochs))
-                write_checkpoint(checkpoint, after, training)
+                write_checkpoint(checkpoint, after, identity)
 
         try:
-            return train(task, state, settings, callback)
+            return training.train(task, state, settings, callback)
         except KeyboardInterrupt:
-            write_checkpoint(checkpoint, now, training)
+            write_checkpoint(checkpoint, now, identity)
             click.echo(f"\nstopped after step {now.step:,} of {total:,}; the same command with --resume goes on", err=True)
             click.get_current_context().exit(130)
 
@@ -150,7 +146,7 @@ def _line(entry: dict[str, float], epochs: int) -> str:
     return text
 
 
-@click.command("evaluate")
+@click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @model_option
 @weights_option
@@ -158,20 +154,20 @@ def _line(entry: dict[str, float], epochs: int) -> str:
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Photos at once; it bounds the memory.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @algorithm_option
-def evaluate_command(data, model, weights, size, batch_size, as_json):
+def evaluate(data, model, weights, size, batch_size, as_json):
     """Measure how often a network is right on photos whose classes are known.
 
     DATA is as for train. Its classes must be classes of the model, by name or number.
     """
-    loaded = minicnn.model.load(model, weights)
+    loaded = load(model, weights)
     dataset = read_dataset(data)
     labels = np.array([loaded.class_index(int(name) if name.isdecimal() else name) for name in dataset.classes])[dataset.labels]
     dataset = dataclasses.replace(dataset, labels=labels)
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
     task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))
-    loaded.check_classifier((1, height, width, 3))
-    loaded.check_memory(height, width, batch=batch_size)
-    found = evaluate(loaded.network, task, task.validation, batch_size)
+    loaded.check_classifier((1, *loaded.input_shape((height, width))))
+    loaded.check_memory(*loaded.input_shape((height, width)), batch=batch_size)
+    found = training.evaluate(loaded.network, task, task.validation, batch_size)
     if as_json:
         numbers = {"photos": len(dataset), "loss": found.loss, "accuracy": found.accuracy, "top5": found.top5}
         click.echo(json.dumps({"model": loaded.name, **numbers, "classes": _by_class(loaded, found)}, indent=2))

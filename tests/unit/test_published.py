@@ -16,9 +16,9 @@ from minicnn.published import PUBLISHED, PublishedFile, cache_folder, find_publi
 from minicnn.weightfiles.keras import write_keras
 
 
-def tiny_network(size):
+def tiny_network(size=224, classes=1000):
     convolution = Conv2D(np.ones((3, 3, 3, 4), np.float32), np.zeros(4, np.float32))
-    return minicnn.Network({"conv": convolution, "gap": GlobalAveragePool2D(), "fc": Dense(np.ones((4, 1000), np.float32), np.zeros(1000, np.float32))})
+    return minicnn.Network({"conv": convolution, "gap": GlobalAveragePool2D(), "fc": Dense(np.ones((4, classes), np.float32), np.zeros(classes, np.float32))})
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def tiny(monkeypatch, tmp_path):
     """An architecture with a published file in the cache, and one with its first layer only."""
     monkeypatch.setenv("MINICNN_CACHE", str(tmp_path))
     monkeypatch.setitem(ARCHITECTURES, "tiny", Architecture("tiny", tiny_network))
-    parameters = tiny_network(0).parameters
+    parameters = tiny_network().parameters
     for name, layers in (("tiny", ["conv", "fc"]), ("tiny-notop", ["conv"])):
         path = tmp_path / f"{name}-weights.h5"
         write_keras(path, {layer: parameters[layer] for layer in layers}, {})
@@ -58,7 +58,7 @@ def test_a_file_of_another_size_is_refused(tiny):
 
 def test_a_file_that_the_user_names_goes_first(tiny, tmp_path):
     other = tmp_path / "other.h5"
-    write_keras(other, tiny_network(0).parameters, {"source": "Others"})
+    write_keras(other, tiny_network().parameters, {"source": "Others"})
     model = minicnn.load("tiny", other)
     assert model.origin.weights == other and model.credit == "Others"
 
