@@ -222,7 +222,7 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
-    """Find the file that has the weights."""
+    """Find the file that has the weights: the given one, which may be the name of a downloaded one; the shipped or the downloaded one; or itself."""
     architecture = ARCHITECTURES.get(name)
     if architecture is None and Path(name).suffix.lower() != DESCRIPTION_SUFFIX:
         if weights is not None:
@@ -236,7 +236,7 @@ def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) ->
         return shipped_file(architecture.shipped_weights)
     if name in PUBLISHED:
         return cached_file(PUBLISHED[name])
-    raise WeightFileError(f"{name} does not ship with weights; give a file that has them (--weights FILE, weights=FILE), or use vgg16-gap")
+    raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")
 
 
 def _read_text(path: Path) -> str:
