@@ -3,7 +3,7 @@
     =======================  ==========================================  ==============================================
     what is loaded           says what the network is                    has the weights
     =======================  ==========================================  ==============================================
-    a name, "vgg16-gap"      `minicnn.architectures`                     the package, or a weight file given beside it
+    a name, "vgg16-gap"      `minicnn.architectures`                     the package, a downloaded file, or one given beside it
     a description, .toml     itself, see `minicnn.descriptions`          a weight file given beside it
     a model file, .h5        the description in it                       itself
     =======================  ==========================================  ==============================================
@@ -35,7 +35,7 @@ from minicnn.images import PREPROCESSING
 from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
 from minicnn.network import Network
-from minicnn.published import PUBLISHED, cached_file, published_credit
+from minicnn.published import PUBLISHED, cached_file, published_texts
 from minicnn.resources import shipped_file
 from minicnn.weightfiles import read_keras, read_texts, write_keras
 
@@ -91,12 +91,11 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     Parameters
     ----------
     name : str or path
-        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights; those of vgg16 and vgg19 can be downloaded once, "minicnn weights
-        download vgg16", and are found from then on; others need a file), a description (.toml), which needs a file,
-        too, or a model file, which needs nothing else.
-    weights : path, optional
-        A Keras HDF5 file, with or without top, the name of a downloaded one, such as "vgg16-notop", or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Without
-        top the network ends with its last pooling layer and has no classes.
+        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
+        file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
+    weights : path or str, optional
+        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Or the
+        name of a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
     fold : bool
         Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
 
@@ -118,7 +117,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     network, classes = description.network, description.classes
     expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.arrays.items()}
     arrays, texts = read_keras(path, expected)
-    texts = {"source": published_credit(path), **texts} if published_credit(path) else texts
+    texts = {**published_texts(path), **texts}
     if set(arrays) != set(expected):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
@@ -245,8 +244,8 @@ def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) ->
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
     if architecture.shipped_weights is not None:
         return shipped_file(architecture.shipped_weights)
-    if architecture.name in PUBLISHED:
-        return cached_file(PUBLISHED[architecture.name])
+    if name in PUBLISHED:
+        return cached_file(PUBLISHED[name])
     raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")
 
 

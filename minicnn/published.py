@@ -132,7 +132,10 @@ def cached_file(published: PublishedFile) -> Path:
     return path
 
 
-def published_credit(path: Path) -> str | None:
-    """Whom to name for a weight file that says nothing about itself, if by its name and size it is a published one."""
+def published_texts(path: Path) -> dict[str, str]:
+    """Return what to say of a weight file that says nothing about itself: "source", whom to name, if by name and size it is a published one."""
     size = path.stat().st_size
-    return next((published.credit for published in PUBLISHED.values() if (published.file_name, published.size) == (path.name, size)), None)
+    for file in PUBLISHED.values():
+        if (file.file_name, file.size) == (path.name, size):
+            return {"source": file.credit}
+    return {}

@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench; and the group weights."""
+"""The commands that are not visualizers, and have no module of their own."""
 
 from __future__ import annotations
 
@@ -240,9 +240,9 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, train, evaluate, gradcheck, bench, weights_group)}
-
-
+TOOLS: dict[str, click.Command] = {
+    command.name: command for command in (report, predict, replay, summary, weights_group, train, evaluate, gradcheck, bench)
+}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:
