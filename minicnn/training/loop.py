@@ -155,16 +155,21 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
     MinicnnError
         If the loss is no longer a number, as with too large a rate.
     """
-    batches = steps_per_epoch(task, settings)
-    while state.step < batches * settings.epochs and not _out_of_patience(state, settings):
-        epoch, i = divmod(state.step, batches)
-        order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(task.training)
-        positions = order[i * settings.batch_size : (i + 1) * settings.batch_size]
-        state = _step(task, state, settings, positions, state.step / (batches * settings.epochs))
-        if i + 1 == batches:
-            state = _end_of_epoch(task, state, settings, epoch + 1)
+    steps = steps_per_epoch(task, settings) * settings.epochs
+    while state.step < steps and not _out_of_patience(state, settings):
+        state = advanced(task, state, settings)
         callback(state)
     return state
+
+
+def advanced(task: Task, state: State, settings: Settings) -> State:
+    """Make the next step, and if it is the last of an epoch look at the validation photos; arguments and errors as for `train`."""
+    batches = steps_per_epoch(task, settings)
+    epoch, i = divmod(state.step, batches)
+    order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(task.training)
+    positions = order[i * settings.batch_size : (i + 1) * settings.batch_size]
+    state = _step(task, state, settings, positions, state.step / (batches * settings.epochs))
+    return _end_of_epoch(task, state, settings, epoch + 1) if i + 1 == batches else state
 
 
 def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, done: float) -> State:
