@@ -7,8 +7,8 @@
     vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
     vgg19      the same with 16 convolutions                                                 143,667,240
     alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
-    minivgg    6 convolutions of 3x3 in 3 blocks, batch normalisation, global average          1,149,770
-               pooling, one dense layer; small enough to be trained here
+    minivgg    7 convolutions of 3x3 in 3 blocks, batch normalisation, global average            954,538
+               pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here
     =========  ============================================================================  =============
 alexnet is the one-column version that torchvision publishes, without local response normalisation.
 
@@ -110,7 +110,7 @@ def _alexnet(input_size: int, classes: int) -> Network:
 
 
 def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalised: bool = False) -> dict[str, Layer]:
-    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalisation between them; each block halves the image."""
+    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalisation between them; each ends with a pool."""
     layers: dict[str, Layer] = {}
     inputs = 3
     for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
@@ -137,6 +137,13 @@ def _vgg_gap(
     return Network(layers)
 
 
+def _minivgg(input_size: int, classes: int) -> Network:
+    """A small `_vgg_gap` whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
+    layers = dict(_vgg_gap(input_size, classes, (2, 2, 3), (32, 96, 192), normalised=True).layers)
+    del layers["pool3"]
+    return Network(layers)
+
+
 ARCHITECTURES: dict[str, Architecture] = {
     architecture.name: architecture
     for architecture in (
@@ -148,7 +155,7 @@ ARCHITECTURES: dict[str, Architecture] = {
         Architecture("alexnet", _alexnet, preprocessing="torch"),
         Architecture(
             "minivgg",
-            partial(_vgg_gap, convolutions=(2, 2, 2), channels=(64, 128, 256), normalised=True),
+            _minivgg,
             input_size=32,
             any_size=True,
             preprocessing="cifar10",

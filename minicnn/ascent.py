@@ -41,14 +41,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from minicnn.frequency import filtered
 from minicnn.network import Network
 from minicnn.objectives import Objective
-from minicnn.optimisers import Optimiser, steepest
+from minicnn.optimisers import Memory, Optimiser, steepest
 from minicnn.regularisers import Regulariser
 from minicnn.resampling import resized
 from minicnn.transforms import random_transform
@@ -125,7 +124,7 @@ class Climb:
         The images, on the scale of the last step.
     scores : list of array (N,)
         The objective before each step so far.
-    memory : object
+    memory : tuple
         What the optimiser remembers.
     moved : array (N,) of bool, or None
         For which images there has been a gradient to follow; None before the first step.
@@ -133,7 +132,7 @@ class Climb:
 
     x: np.ndarray
     scores: list[np.ndarray]
-    memory: Any = None
+    memory: Memory = ()
     moved: np.ndarray | None = None
 
 

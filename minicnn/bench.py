@@ -6,6 +6,7 @@ with the ratio's spread over the rounds.
 
 from __future__ import annotations
 
+import dataclasses
 import platform
 import statistics
 import time
@@ -19,7 +20,8 @@ from minicnn.kernels import thread_count
 from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from minicnn.network import Network
 from minicnn.objectives import class_score
-from minicnn.probability import cross_entropy
+from minicnn.training import Settings, State
+from minicnn.training.loop import advanced
 
 #: Name of each workload, batch size, and whether it goes back to the input.
 WORKLOADS = (
@@ -88,32 +90,33 @@ def small_vgg() -> Network:
     return he_initialised(Network(layers))
 
 
-def training_batch() -> tuple[np.ndarray, np.ndarray]:
-    """Make 64 random images of 32 x 32 and their labels."""
-    generator = np.random.default_rng(0)
-    return generator.standard_normal((64, 32, 32, 3), np.float32), generator.integers(0, 10, 64)
+class RandomPhotos:
+    """64 random images of 32 x 32 and their labels, again and again; a `minicnn.training.Task`."""
+
+    training, validation = np.arange(64), np.arange(0)
+
+    def __init__(self):
+        generator = np.random.default_rng(0)
+        self.x, self.labels = generator.standard_normal((64, 32, 32, 3), np.float32), generator.integers(0, 10, 64)
+
+    def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return all of them."""
+        return self.x, self.labels
+
+    def training_batch(self, positions: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Return all of them."""
+        return self.x, self.labels
 
 
 def our_training_step() -> Callable[[], object]:
     """Return one step of gradient descent with momentum on the small VGG: forward, backward, update."""
-    x, labels = training_batch()
-    network = small_vgg()
-    momenta = {
-        layer: {name: np.zeros_like(array) for name, array in arrays.items()} for layer, arrays in network.parameters.items()
-    }
+    task, state = RandomPhotos(), State(small_vgg())
+    settings = Settings(10**6, 64, RATE, momentum=MOMENTUM, nesterov=False, weight_decay=0.0, schedule="constant", warm_up=0.0)
 
     def step() -> float:
-        nonlocal network
-        trace = network.trace(x)
-        loss, seed = cross_entropy(trace.result, labels)
-        gradients = network.parameter_gradients(trace, {trace.last: seed})
-        updated = {}
-        for layer, arrays in network.parameters.items():
-            for name in arrays:
-                momenta[layer][name] = np.float32(MOMENTUM) * momenta[layer][name] + gradients[layer][name]
-            updated[layer] = {name: array - np.float32(RATE) * momenta[layer][name] for name, array in arrays.items()}
-        network = network.with_parameters(updated)
-        return loss
+        nonlocal state
+        state = advanced(task, dataclasses.replace(state, history=()), settings)  # one batch is all, so each step ends an epoch
+        return state.history[-1]["loss"]
 
     return step
 

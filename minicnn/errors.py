@@ -24,6 +24,10 @@ class ImageError(MinicnnError):
     """A photo that cannot be read, or an array that is no picture."""
 
 
+class DatasetError(MinicnnError):
+    """Photos and labels for training that cannot be read, or do not fit together."""
+
+
 class WeightFileError(MinicnnError):
     """A weight file that cannot be read or does not belong to the network."""
 
@@ -34,6 +38,10 @@ class DescriptionError(MinicnnError):
 
 class OutputError(MinicnnError):
     """A file or folder that cannot be written."""
+
+
+class DownloadError(MinicnnError):
+    """A file that cannot be fetched, or that is not the one that was published."""
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

@@ -9,28 +9,36 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 from minicnn.errors import OutputError
 
 
 def check_place(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not writable."""
+    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not there or not writable."""
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
-    if path.parent.exists() and not os.access(path.parent, os.W_OK):
+    if not path.parent.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
+    if not os.access(path.parent, os.W_OK):
         raise OutputError(f"cannot write {path}: {path.parent} is not writable; choose another place")
 
 
 def file_sha256(path: str | os.PathLike) -> str:
     """Return the SHA-256 of a file in hexadecimal."""
-    digest = hashlib.sha256()
+    return file_hash(path, "sha256").hexdigest()
+
+
+def file_hash(path: str | os.PathLike, algorithm: str) -> hashlib._Hash:
+    """Return the hash of a file, to which more can be added; the algorithm is one that `hashlib` has."""
+    digest = hashlib.new(algorithm, usedforsecurity=False)
     with open(path, "rb") as file:
         while block := file.read(1 << 20):
             digest.update(block)
-    return digest.hexdigest()
+    return digest
 
 
 def readable_name(path: str | os.PathLike) -> str:
@@ -39,15 +47,26 @@ def readable_name(path: str | os.PathLike) -> str:
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:
+    """Write a file whole or not at all; arguments and errors as for `staged_file`."""
+    with staged_file(path, overwrite) as file:
+        file.write(content)
+
+
+@contextlib.contextmanager
+def staged_file(path: str | os.PathLike, overwrite: bool = False) -> Iterator[BinaryIO]:
     """Write a file beside its place first, then move it there, so that a broken attempt leaves nothing.
 
     Parameters
     ----------
     path : path
         Its folder must exist.
-    content : bytes
     overwrite : bool
         Whether a file that is there may be replaced.
+
+    Yields
+    ------
+    file
+        Open for writing; it moves when the block ends well.
 
     Raises
     ------
@@ -60,7 +79,7 @@ def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False)
         handle, beside = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                yield file
                 file.flush()
                 os.fsync(handle)
             os.chmod(beside, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
@@ -95,7 +114,7 @@ def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool =
     folder = Path(folder)
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; expected a directory to write to")
-    for name in names:
+    for name in names if folder.exists() else ():
         check_place(folder / name, overwrite)
     with explain_failure(folder):
         made = [path for path in (folder, *folder.parents) if not path.exists()]

@@ -3,7 +3,7 @@
     =======================  ==========================================  ==============================================
     what is loaded           says what the network is                    has the weights
     =======================  ==========================================  ==============================================
-    a name, "vgg16-gap"      `minicnn.architectures`                     the package, or a weight file given beside it
+    a name, "vgg16-gap"      `minicnn.architectures`                     the package, a downloaded file, or one given beside it
     a description, .toml     itself, see `minicnn.descriptions`          a weight file given beside it
     a model file, .h5        the description in it                       itself
     =======================  ==========================================  ==============================================
@@ -15,7 +15,7 @@ the arrays gamma, beta, moving_mean and moving_variance.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -25,18 +25,19 @@ from minicnn.descriptions import Description, read_description, write_descriptio
 from minicnn.errors import (
     DescriptionError,
     MinicnnError,
+    ShapeError,
     UnknownNameError,
     WeightFileError,
 )
 from minicnn.folding import folded
+from minicnn.geometry import as_pair
 from minicnn.images import PREPROCESSING
+from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
 from minicnn.network import Network
+from minicnn.published import PUBLISHED, cached_file, published_texts
 from minicnn.resources import shipped_file
 from minicnn.weightfiles import read_keras, read_texts, write_keras
-
-#: Where Keras publishes its weights of VGG16 and VGG19; a name for the reader of an error message, not fetched.
-KERAS_ADDRESS = "https://storage.googleapis.com/tensorflow/keras-applications/"
 
 #: How the names of model files end, and of descriptions.
 MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
@@ -90,11 +91,11 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     Parameters
     ----------
     name : str or path
-        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, the others need a file), a description (.toml), which needs a file,
-        too, or a model file, which needs nothing else.
-    weights : path, optional
-        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Without
-        top the network ends with its last pooling layer and has no classes.
+        One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
+        file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
+    weights : path or str, optional
+        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Or the
+        name of a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
     fold : bool
         Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
 
@@ -116,6 +117,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     network, classes = description.network, description.classes
     expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.arrays.items()}
     arrays, texts = read_keras(path, expected)
+    texts = {**published_texts(path), **texts}
     if set(arrays) != set(expected):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
@@ -133,6 +135,54 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         input_size=height if height == width else (height, width),
         origin=Origin(path, None if name in ARCHITECTURES else Path(name), fold, texts),
     )
+
+
+def untrained(
+    name: str | os.PathLike,
+    classes: Sequence[str],
+    weights: str | os.PathLike | None = None,
+    seed: int = 0,
+    size: int | tuple[int, int] | None = None,
+) -> Model:
+    """Make a model that is to be trained.
+
+    Parameters
+    ----------
+    name : str or path
+        As for `load`; an architecture that is registered gets as many outputs as there are classes. From a model file the training goes on.
+    classes : sequence of str
+    weights : path, optional
+        To start from instead of random weights. Its last layer is left out if it has another number of outputs.
+    seed : int
+        For the random weights; see `minicnn.initialise`.
+    size : int or (height, width), optional
+        Of the photos, in pixels, if not what the network is for by itself.
+
+    Returns
+    -------
+    Model
+        With batch normalisation where it was.
+
+    Raises
+    ------
+    MinicnnError
+        If the network has another number of outputs than there are classes, or knows no preprocessing; and as `load`.
+    """
+    description = describe(name)
+    height, width, channels = description.input_shape
+    height, width = (height, width) if size is None else as_pair(size, "size", 1)
+    network = description.network if name not in ARCHITECTURES else ARCHITECTURES[name].network(classes=len(classes))
+    last, shape = list(network.shapes((height, width, channels)).items())[-1]
+    if shape != (len(classes),):
+        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
+    if description.preprocessing is None:
+        raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
+    network = he_initialised(network, seed)
+    if weights is not None or (name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX):
+        given = load(name, weights, fold=False).network.arrays
+        fitting = {layer: arrays for layer, arrays in given.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
+        network = network.with_parameters(fitting)
+    return Model(network, description.name, description.preprocessing, classes, height if height == width else (height, width))
 
 
 def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None) -> None:
@@ -182,22 +232,21 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
-    """Find the file that has the weights."""
+    """Find the file that has the weights: the given one, which may be the name of a downloaded one; the shipped or the downloaded one; or itself."""
     architecture = ARCHITECTURES.get(name)
     if architecture is None and Path(name).suffix.lower() != DESCRIPTION_SUFFIX:
         if weights is not None:
             raise WeightFileError(f"{name} has weights of its own; leave out {weights}, or load that file with the description of its network")
         return Path(name)
     if weights is not None:
-        return Path(weights)
+        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
     if architecture is None:
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
-    if architecture.shipped_weights is None:
-        raise WeightFileError(
-            f"{name} does not ship with weights; give a Keras HDF5 file (those of VGG16 and VGG19 are under {KERAS_ADDRESS}), "
-            "or use vgg16-gap"
-        )
-    return shipped_file(architecture.shipped_weights)
+    if architecture.shipped_weights is not None:
+        return shipped_file(architecture.shipped_weights)
+    if name in PUBLISHED:
+        return cached_file(PUBLISHED[name])
+    raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")
 
 
 def _read_text(path: Path) -> str:

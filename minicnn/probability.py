@@ -34,28 +34,32 @@ def cross_entropy(logits: np.ndarray, labels: np.ndarray) -> tuple[float, np.nda
     Parameters
     ----------
     logits : array (N, classes)
-    labels : int array (N,)
-        The right class of each row.
+    labels : int array (N,), or array (N, classes)
+        The right class of each row; or the probability that each class should have (a teacher's, say).
 
     Returns
     -------
     loss : float
-        In nats, at least 0.
+        In nats, at least 0: the mean of -sum(label log(probability)).
     gradient : array (N, classes)
-        With respect to the logits: (softmax - one-hot) / N.
+        With respect to the logits: (softmax - labels) / N, where the label of a right class is one-hot.
 
     Raises
     ------
     ShapeError
-        If there is not one label in 0 ... classes - 1 for each row.
+        If there is neither one label in 0 ... classes - 1 nor a row of probabilities for each row.
     """
     labels = np.asarray(labels)
+    log_probabilities = log_softmax(logits)
+    if labels.shape == logits.shape and labels.dtype.kind == "f":
+        wanted = labels.astype(logits.dtype)
+        gradient = np.exp(log_probabilities) * wanted.sum(axis=1, keepdims=True) - wanted
+        return float(-(wanted * log_probabilities).sum(axis=1).mean()), gradient / logits.dtype.type(len(labels))
     if labels.shape != logits.shape[:1] or labels.dtype.kind not in "iu":
         raise ShapeError(f"got labels of shape {labels.shape} and type {labels.dtype}; expected {logits.shape[:1]} integers")
     if len(labels) and not 0 <= labels.min() <= labels.max() < logits.shape[1]:
         raise ShapeError(f"the labels run from {labels.min()} to {labels.max()}; expected 0 to {logits.shape[1] - 1}")
     rows = np.arange(len(labels))
-    log_probabilities = log_softmax(logits)
     gradient = np.exp(log_probabilities)
     gradient[rows, labels] -= 1
     return float(-log_probabilities[rows, labels].mean()), gradient / len(labels)

@@ -202,8 +202,6 @@ def check_names(paths: Sequence[Path], overwrite: bool, suffixes: Sequence[str] 
 
 def _check_name(path: Path, overwrite: bool, suffixes: Sequence[str]) -> None:
     _check_suffix(path, suffixes)
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
     check_place(path, overwrite)
 
 

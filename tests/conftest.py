@@ -4,6 +4,14 @@ import pytest
 import minicnn
 
 
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory):
+    """No test, and no command that it starts, sees what the user has downloaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MINICNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture
 def generator():
     return np.random.default_rng(7)

@@ -74,7 +74,7 @@ photos_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}p
 #: What --model takes.
 MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a description (.toml), with --weights, or a model file (.h5)."
 model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
-weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A Keras HDF5 weight file, or a model file of the same network, for models without their own.")
+weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A weight file, the name of a downloaded one, or a model file of the same network.")
 size_option = click.option(
     "--size", type=SizeType(), help="Pixels to scale the photo to: one number, or HEIGHTxWIDTH.  [default: the model's, or the method's]"
 )

@@ -1,4 +1,4 @@
-"""The commands that are not visualizers: report, predict, replay, summary, gradcheck, bench."""
+"""The commands that are not visualizers, and have no module of their own."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.cli.train import evaluate, train
+from minicnn.cli.weights import weights as weights_group
 from minicnn.descriptions import MisfitError
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.geometry import ReceptiveField, as_pair
@@ -238,7 +240,9 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {command.name: command for command in (report, predict, replay, summary, gradcheck, bench)}
+TOOLS: dict[str, click.Command] = {
+    command.name: command for command in (report, predict, replay, summary, weights_group, train, evaluate, gradcheck, bench)
+}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:

@@ -140,13 +140,13 @@ def filter_model(
     _check(given, variants, scales)
     check_limits({"scales": (scales or 1, 8), "jitter": (jitter, 10_000)})
     check_limits({"diversity": (diversity, 1000), "step_size": (step_size, 255), "scale": (scale, 1), "rotate": (rotate, 180), "noise": (noise, 255)})
-    network = model.network.up_to([layer])
-    colours = image.shape[3]
+    part = model.up_to([layer])
+    network, colours = part.network, image.shape[3]
     size = _size(model, network, layer, colours) if side is None else (side, side)
     shape = network.shapes((*size, colours))[layer]
     if scales is None:
         scales = 2 if unit is None and takes(network, (*scale_size(size, 2, 0.0), colours)) else 1
-    model.up_to([layer]).check_memory(*size, colours, batch_size if variants == 1 else variants)
+    part.check_memory(*size, colours, batch_size if variants == 1 else variants)
     labels, wanted = _wanted(given, shape, layer, model, image, channels, variants)
     recipe = recipe_in_levels(
         model,
@@ -161,19 +161,15 @@ def filter_model(
         scale=scale,
         rotate=rotate,
     )
-    blank = np.zeros((variants, *size, colours), image.dtype)
-    start = with_noise(model, blank, noise, seed)
+    start = with_noise(model, np.zeros((variants, *size, colours), image.dtype), noise, seed)
     at_once = batch_size if variants == 1 else 1
-    total = recipe.steps * -(-len(wanted) // at_once)
+    groups = [np.array(wanted[first : first + at_once]) for first in range(0, len(wanted), at_once)]
     films, climbs = [], []
-    for first in range(0, len(wanted), at_once):
-        chosen = wanted[first : first + at_once]
-        before = len(films) * steps
-        film = Film(model, steps, size, progress and (lambda done, _, before=before: progress(before + done, total)))
-        begin = np.repeat(start, len(chosen), axis=0)
-        objective = _objective(layer, unit, np.array(chosen), network, begin, variants, diversity)
-        climbs.append(ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, size, seed, film))
-        films.append(film)
+    for i, vectors in enumerate(groups):
+        films.append(Film(model, steps, size, progress and (lambda done, _, i=i: progress(i * steps + done, len(groups) * steps))))
+        begin = np.repeat(start, len(vectors), axis=0)
+        objective = _objective(layer, unit, vectors, network, begin, variants, diversity)
+        climbs.append(ascend(network, lambda size, objective=objective: objective, Climb(begin, []), recipe, size, seed, films[-1]))
     return _result(model, layer, labels, climbs, films, {"side": size[0] if size[0] == size[1] else None, "scales": scales})
 
 

@@ -11,7 +11,7 @@ from minicnn.layers import AveragePool2D, MaxPool2D
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import match
-from minicnn.optimisers import adam
+from minicnn.optimisers import adam_for_images
 from minicnn.results import Result
 from minicnn.visualizers.pictures import (
     Film,
@@ -95,7 +95,7 @@ def invert(
         steps=steps,
         step_size=step_size,
         last_step=0.1,
-        optimiser=adam,
+        optimiser=adam_for_images,
         spectrum=spectrum,
         colours="natural",
         total_variation=total_variation,

@@ -10,7 +10,7 @@ from minicnn.layers import AveragePool2D, MaxPool2D, ReLU
 from minicnn.model import Model
 from minicnn.network import Network
 from minicnn.objectives import Objective, gram_match, gram_matrix, weighted_mean
-from minicnn.optimisers import adam
+from minicnn.optimisers import adam_for_images
 from minicnn.render import Curve
 from minicnn.resampling import resized
 from minicnn.results import Result
@@ -127,7 +127,7 @@ def painting_recipe(model: Model, steps: int, step_size: float, scales: int, spe
         steps=steps,
         step_size=step_size,
         last_step=0.05,
-        optimiser=adam,
+        optimiser=adam_for_images,
         scales=scales,
         spectrum=spectrum,
         total_variation=total_variation,

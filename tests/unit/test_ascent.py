@@ -9,7 +9,7 @@ from minicnn import regularisers
 from minicnn.ascent import Climb, Recipe, ascend, damped, natural_colours
 from minicnn.frequency import gaussian_blur
 from minicnn.objectives import class_score, match
-from minicnn.optimisers import adam, steepest
+from minicnn.optimisers import adam, adam_for_images, steepest
 
 SIZE = (30, 46)
 
@@ -73,7 +73,7 @@ def test_colours_stay_in_range(small_model):
 def test_each_image_of_a_batch_climbs_by_itself(small_model):
     """Whatever the recipe, as they get the same random transformations."""
     start = np.random.default_rng(0).standard_normal((3, *SIZE, 3)).astype(np.float32)
-    recipe = dataclasses.replace(RECIPE, steps=4, scale=0.1, rotate=5.0, optimiser=adam)
+    recipe = dataclasses.replace(RECIPE, steps=4, scale=0.1, rotate=5.0, optimiser=adam_for_images)
     together = climb(small_model, recipe, Climb(start, []))
     for i in range(3):
         alone = climb(small_model, recipe, Climb(start[i : i + 1], []))
@@ -90,7 +90,7 @@ def test_growing_puts_back_the_photos_detail(small_model, generator):
 
 def test_adam_by_its_definition(generator):
     """Against the paper's algorithm, one number at a time."""
-    gradients, memory = generator.standard_normal((5, 2, 3)), None
+    gradients, memory = generator.standard_normal((5, 2, 3)), ()
     m, v = np.zeros((2, 3)), np.zeros((2, 3))
     for step, gradient in enumerate(gradients, 1):
         found, memory = adam(gradient, memory)
@@ -101,8 +101,8 @@ def test_adam_by_its_definition(generator):
             assert found[index] == pytest.approx(expected, rel=1e-5)
     for size in (1e-23, 1e-10, 1e10):  # each image by itself, and of any size
         mixed = np.float32(gradients[0]) * np.float32([[size], [1]])
-        assert adam(mixed, None)[0] == pytest.approx(np.sign(mixed), rel=1e-3)
-    assert not adam(np.zeros((1, 2)), None)[0].any() and not steepest(np.zeros((1, 2)), None)[0].any()
+        assert adam_for_images(mixed, ())[0] == pytest.approx(np.sign(mixed), rel=1e-3)
+    assert not adam_for_images(np.zeros((1, 2)), ())[0].any() and not steepest(np.zeros((1, 2)), ())[0].any()
 
 
 def test_adam_comes_to_the_top(small_model):
@@ -110,7 +110,7 @@ def test_adam_comes_to_the_top(small_model):
     network = small_model.network.astype(np.float64)
     wanted = network.trace(np.random.default_rng(5).standard_normal((1, *SIZE, 3))).outputs["conv2"]
     start = Climb(np.random.default_rng(6).standard_normal((1, *SIZE, 3)), [])
-    end = ascend(network, lambda size: match("conv2", wanted), start, Recipe(60, 0.05, optimiser=adam), SIZE, 0, lambda climb: None)
+    end = ascend(network, lambda size: match("conv2", wanted), start, Recipe(60, 0.05, optimiser=adam_for_images), SIZE, 0, lambda climb: None)
     assert end.scores[-1][0] > -0.1 > -0.3 > end.scores[0][0]
 
 

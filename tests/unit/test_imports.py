@@ -14,11 +14,11 @@ ROOT = Path(minicnn.__file__).parent
 # Each part may import the parts before it, never those after it.
 ORDER = [
     ["errors"],
-    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency", "resampling", "transforms", "optimisers", "tables"],
-    ["regularisers"],
+    ["geometry", "kernels", "files", "resources", "images", "render", "weightfiles", "frequency", "resampling", "transforms", "optimisers", "tables", "published", "transfer"],
+    ["regularisers", "download"],
     ["layers"],
     ["network"],
-    ["rules", "probability", "initialise", "layer_kinds", "summary", "classes", "terms", "incremental", "relevance", "folding"],
+    ["rules", "probability", "initialise", "layer_kinds", "summary", "classes", "terms", "incremental", "relevance", "folding", "training"],
     ["architectures", "descriptions", "objectives"],
     ["gradcheck", "model", "results", "bench", "ascent"],
     ["model_files"],

@@ -79,14 +79,14 @@ def test_errors():
         find_architecture("vgg61")
 
 
-@pytest.mark.parametrize(("classes", "parameters"), [(None, 1_149_770), (3, 1_147_971)])
+@pytest.mark.parametrize(("classes", "parameters"), [(None, 954_538), (3, 953_187)])
 def test_minivgg(classes, parameters):
-    """3 x 3 x inputs x filters + filters each, twice the filters for batch normalisation, and 256 x classes + classes."""
+    """3 x 3 x inputs x filters + filters each, twice the filters for batch normalisation, and 192 x classes + classes."""
     network = find_architecture("minivgg").network(classes=classes)
     rows = {row.name: row for row in summarise(network, (32, 32, 3))}
     assert list(rows)[:7] == ["conv1_1", "norm1_1", "relu1_1", "conv1_2", "norm1_2", "relu1_2", "pool1"]
     assert rows["fc"].output_shape == (classes or 10,)
-    assert rows["pool3"].output_shape == (4, 4, 256)
+    assert rows["relu3_3"].output_shape == (8, 8, 192)
     assert sum(row.parameters for row in rows.values()) == parameters
 
 

@@ -151,7 +151,7 @@ def test_targets_by_name_and_index(visualizer, run, small_model, panda):
         assert run(model=small_model.network, image=x, prepared=True, target=np.int64(2)).source["settings"]["target"] == 2
 
 
-@pytest.mark.filterwarnings("ignore:the score")
+@pytest.mark.filterwarnings("ignore:the score", "ignore:the probability")
 def test_a_guess_that_is_not_sure_says_so(visualizer, small_model, run):
     """Of a class that the network chose itself, not of one that was asked for."""
     if "target" in visualizer.parameters and visualizer.photo_name == "image":

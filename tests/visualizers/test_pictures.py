@@ -152,6 +152,8 @@ def test_filter_models_of_a_network_for_one_size(generator):
     result = minicnn.filter_model(model, layer="fc", channel=1, steps=2)
     assert result.values["input"].shape == (1, 100, 100, 1) and result.source["settings"]["scales"] == 1
     assert result.picture().dtype == np.uint8
+    early = minicnn.filter_model(model, layer="conv", channel=1, steps=2, side=24)
+    assert early.values["input"].shape == (1, 24, 24, 1)
 
 
 def test_inversion_comes_back_to_the_photo(model, panda):

@@ -1,12 +1,16 @@
 """Cutting out: seeds from a map, GrabCut on what has clear colours, and what happens without OpenCV."""
 
+import json
 import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import minicnn
 from minicnn.errors import MinicnnError
+from minicnn.images import PREPROCESSING
+from minicnn.layers import Conv2D, Dense, Flatten, ReLU
 from minicnn.report import write_report
 from minicnn.visualizers.segment import (
     BACKGROUND,
@@ -106,3 +110,16 @@ def test_colours_are_needed(opencv, generator):
     network = minicnn.Network({"conv": minicnn.layers.Conv2D(generator.standard_normal((3, 3, 1, 2)), np.zeros(2)), "gap": minicnn.layers.GlobalAveragePool2D()})
     with pytest.raises(MinicnnError, match="has 1 channels; expected 3"):
         minicnn.segment(network, generator.standard_normal((1, 12, 15, 1)), 0, prepared=True)
+
+
+def test_the_report_of_a_network_that_takes_one_size(opencv, tmp_path):
+    """A photo that is not square is cropped to it; the methods that need no classes still get all of the photo."""
+    layers = {"conv": Conv2D(np.zeros((3, 3, 3, 4), np.float32), np.zeros(4, np.float32), padding=1), "relu": ReLU(), "flatten": Flatten()}
+    network = minicnn.he_initialised(minicnn.Network({**layers, "fc": Dense(np.zeros((32 * 32 * 4, 3), np.float32), np.zeros(3, np.float32))}), seed=1)
+    model = minicnn.Model(network, "fixed", PREPROCESSING["torch"], ["ant", "bee", "crane"], input_size=32)
+    write_report(model, minicnn.shipped_photo("moose"), tmp_path, only=["segment", "deep-dream"], quick=True)
+    with Image.open(tmp_path / "segment.png") as picture:
+        assert json.loads(picture.text["minicnn"])["input"] == {"height": 32, "width": 32}
+    with Image.open(tmp_path / "deep-dream.png") as picture:
+        made = json.loads(picture.text["minicnn"])["input"]
+    assert max(made.values()) == 32 and min(made.values()) < 32

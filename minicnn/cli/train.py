@@ -1,0 +1,189 @@
+"""The commands that train a network on photos, and that ask how often it is right."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import get_args
+
+import click
+import numpy as np
+from tqdm import tqdm
+
+from minicnn import training
+from minicnn.cli.options import (
+    algorithm_option,
+    model_option,
+    overwrite_option,
+    print_table,
+    progress_bar,
+    size_option,
+    weights_option,
+)
+from minicnn.errors import OutputError
+from minicnn.files import check_place, write_file
+from minicnn.geometry import as_pair
+from minicnn.model import Model
+from minicnn.model_files import MODEL_SUFFIXES, load, save, untrained
+from minicnn.tables import as_csv
+from minicnn.training import (
+    Evaluation,
+    PhotoTask,
+    Settings,
+    State,
+    read_checkpoint,
+    read_dataset,
+    write_checkpoint,
+)
+from minicnn.training.curves import curves_png
+from minicnn.training.loop import OptimiserName, steps_per_epoch
+from minicnn.training.schedules import Schedule
+
+DEFAULTS = Settings()
+
+
+def _choice(name: str, kind, default: str, text: str):
+    return click.option(name, type=click.Choice(get_args(kind)), default=default, show_default=True, help=text)
+
+
+def _number(name: str, default: float, text: str):
+    return click.option(name, type=type(default), default=default, show_default=True, help=text)
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="The model file to write (.h5).")
+@click.option("--model", default="minivgg", show_default=True, help="A model's name, or a .toml file that names the layers.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A weight file to start from, instead of random weights.")
+@size_option
+@_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
+@_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
+@_choice("--optimiser", OptimiserName, DEFAULTS.optimiser, "How a gradient becomes a step.")
+@_number("--rate", DEFAULTS.rate, "The largest learning rate; for adam try 0.001.")
+@_number("--momentum", DEFAULTS.momentum, "Of sgd: the share of its velocity that it keeps.")
+@click.option("--nesterov/--no-nesterov", default=DEFAULTS.nesterov, show_default=True, help="Of sgd: whether it looks one step ahead.")
+@_number("--weight-decay", DEFAULTS.weight_decay, "How strongly weights are drawn to 0.")
+@_choice("--schedule", Schedule, DEFAULTS.schedule, "How the rate changes; step: a tenth after 50 % and 75 % of the training.")
+@_number("--warm-up", DEFAULTS.warm_up, "The share of the training in which the rate rises to its largest.")
+@click.option("--flip/--no-flip", default=True, show_default=True, help="Whether photos are flipped left to right at random.")
+@click.option("--crop", type=int, help="By how many pixels photos are shifted at random.  [default: an eighth of their side]")
+@click.option("--validation", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="The share of each class's photos that is set apart to validate with.")
+@_number("--patience", DEFAULTS.patience, "End after so many epochs in a row without a better one on the validation photos; 0 for never.")
+@_number("--seed", DEFAULTS.seed, "For the split, the first weights, order, flips, shifts and dropout: same seed, same network.")
+@click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
+@algorithm_option
+@overwrite_option
+def train(data, out, model, weights, size, flip, crop, validation, resume, overwrite, **settings):
+    """Train a network on photos.
+
+    DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv file with a photo's path and its
+    label in each row. Beside FILE.h5 it writes FILE-log.csv and FILE-curves.png, and after each epoch FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the
+    checkpoint, and with --resume the training goes on as if it had not been stopped. The network that is kept is that of the epoch with the highest
+    validation accuracy.
+    """
+    settings = Settings(**settings)
+    if out.suffix.lower() not in MODEL_SUFFIXES:
+        raise OutputError(f"the model file is called {out}; expected a name that ends with {MODEL_SUFFIXES[0]}")
+    names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
+    for path in (out, names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
+        check_place(path, overwrite)
+    dataset = read_dataset(data)
+    trained = untrained(model, dataset.classes, weights, settings.seed, size)
+    height, width, channels = trained.input_shape()
+    trained.check_memory(height, width, channels, settings.batch_size)
+    parts = dataset.split(validation, settings.seed)
+    task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop)
+    identity = {
+        **dataclasses.asdict(settings),
+        "photos": dataset.fingerprint(),
+        "validation": validation,
+        "size": [height, width],
+        "flip": task.flip,
+        "crop": task.crop,
+        "model": trained.name,
+    }
+    state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
+    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes")
+    state = _train(task, state, settings, names["checkpoint.npz"], identity)
+    text = as_csv(state.history)
+    write_file(names["log.csv"], text.encode(), overwrite)
+    write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite)
+    network = state.result
+    save(trained.with_network(network), out, overwrite, texts={"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)})
+    names["checkpoint.npz"].unlink(missing_ok=True)
+    best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
+    click.echo(f"The network{best}: {out}")
+
+
+def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, identity: dict) -> State:
+    """Train with a progress bar, a line for each epoch, and checkpoints; after Ctrl-C write one and leave."""
+    total = steps_per_epoch(task, settings) * settings.epochs
+    now = state
+    with progress_bar("training") as progress:
+
+        def callback(after: State) -> None:
+            nonlocal now
+            new_epoch = len(after.history) > len(now.history)
+            now = after
+            progress(after.step, total)
+            if new_epoch:
+                tqdm.write(_line(after.history[-1], settings.epochs))
+                write_checkpoint(checkpoint, after, identity)
+
+        try:
+            return training.train(task, state, settings, callback)
+        except KeyboardInterrupt:
+            write_checkpoint(checkpoint, now, identity)
+            click.echo(f"\nstopped after step {now.step:,} of {total:,}; the same command with --resume goes on", err=True)
+            click.get_current_context().exit(130)
+
+
+def _line(entry: dict[str, float], epochs: int) -> str:
+    """Write what an epoch came to."""
+    text = f"epoch {entry['epoch']}/{epochs}: loss {entry['loss']:.4f}, accuracy {entry['accuracy']:.2%}"
+    if "validation loss" in entry:
+        text += f"; validation: loss {entry['validation loss']:.4f}, accuracy {entry['validation accuracy']:.2%}"
+    return text
+
+
+@click.command()
+@click.argument("data", type=click.Path(path_type=Path))
+@model_option
+@weights_option
+@size_option
+@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Photos at once; it bounds the memory.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@algorithm_option
+def evaluate(data, model, weights, size, batch_size, as_json):
+    """Measure how often a network is right on photos whose classes are known.
+
+    DATA is as for train. Its classes must be classes of the model, by name or number.
+    """
+    loaded = load(model, weights)
+    dataset = read_dataset(data)
+    labels = np.array([loaded.class_index(int(name) if name.isdecimal() else name) for name in dataset.classes])[dataset.labels]
+    dataset = dataclasses.replace(dataset, labels=labels)
+    height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
+    task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))
+    loaded.check_classifier((1, *loaded.input_shape((height, width))))
+    loaded.check_memory(*loaded.input_shape((height, width)), batch=batch_size)
+    found = training.evaluate(loaded.network, task, task.validation, batch_size)
+    if as_json:
+        numbers = {"photos": len(dataset), "loss": found.loss, "accuracy": found.accuracy, "top5": found.top5}
+        click.echo(json.dumps({"model": loaded.name, **numbers, "classes": _by_class(loaded, found)}, indent=2))
+        return
+    print_table(["class", "photos", "right", "most often taken for"], [[str(cell) for cell in row.values()] for row in _by_class(loaded, found)])
+    top5 = f", among the first five {found.top5:.2%}" if len(found.confusion) > 5 else ""
+    click.echo(f"{len(dataset):,} photos: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
+
+
+def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:
+    """List each class that there are photos of: how many, how many right, and which other class they are taken for most often."""
+    rows = []
+    for label in np.flatnonzero(found.confusion.sum(axis=1)):
+        answers = found.confusion[label].copy()
+        right, answers[label] = int(answers[label]), 0
+        other = f"{model.class_name(int(answers.argmax()))} ({answers.max()})" if answers.any() else ""
+        rows.append({"class": model.class_name(int(label)), "photos": int(found.confusion[label].sum()), "right": right, "taken for": other})
+    return rows

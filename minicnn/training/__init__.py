@@ -1,0 +1,21 @@
+"""Training: data, augmentation, schedules, the loop, checkpoints, evaluation."""
+
+from minicnn.training.checkpoint import read_checkpoint, write_checkpoint
+from minicnn.training.datasets import Dataset, read_dataset
+from minicnn.training.evaluation import Evaluation, evaluate
+from minicnn.training.loop import Settings, State, train
+from minicnn.training.tasks import PhotoTask, Task
+
+__all__ = [
+    "Dataset",
+    "Evaluation",
+    "PhotoTask",
+    "Settings",
+    "State",
+    "Task",
+    "evaluate",
+    "read_checkpoint",
+    "read_dataset",
+    "train",
+    "write_checkpoint",
+]

@@ -1,0 +1,115 @@
+"""A training's state in a file, so that it can be stopped and go on.
+
+An .npz file: the arrays of the network, of the best one so far and of the optimiser's memory, and a text (JSON) with everything else. It also
+says of which training it is: settings, data, and network.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from minicnn.errors import DatasetError
+from minicnn.files import staged_file
+from minicnn.network import Network
+from minicnn.training.loop import State
+
+Arrays = Mapping[str, Mapping[str, np.ndarray]]
+
+
+def write_checkpoint(path: str | os.PathLike, state: State, training: Mapping[str, Any]) -> None:
+    """Write a state, in place of an earlier one.
+
+    Parameters
+    ----------
+    path : path
+    state : State
+    training : dict
+        What must be the same to go on; numbers and texts.
+    """
+    arrays = _named("network", state.network.arrays)
+    if state.best is not None:
+        arrays |= _named("best", state.best.arrays)
+    for layer, memories in state.memory.items():
+        arrays |= {f"memory/{layer}/{name}/{i}": np.asarray(part) for name, memory in memories.items() for i, part in enumerate(memory)}
+    rest = {"step": state.step, "sums": state.sums, "history": state.history, "best_epoch": state.best_epoch, "training": training}
+    with staged_file(path, overwrite=True) as file:
+        np.savez(file, state=np.array(json.dumps(rest)), **arrays)
+
+
+def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping[str, Any]) -> State:
+    """Read a state.
+
+    Parameters
+    ----------
+    path : path
+    network : Network
+        Of the same layers; its own numbers do not matter.
+    training : dict
+        As for `write_checkpoint`.
+
+    Returns
+    -------
+    State
+
+    Raises
+    ------
+    DatasetError
+        If there is no such file, or it is damaged, or of another training; the message says what differs.
+    """
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            rest = json.loads(str(file["state"]))
+            before = rest["training"]
+            differing = [f"{name} {before.get(name)} (now {training.get(name)})" for name in {**before, **training} if before.get(name) != training.get(name)]
+            if differing:
+                raise DatasetError(f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew without --resume")
+            arrays = {name: file[name] for name in file if name != "state"}
+        state = State(
+            _filled(network, "network", arrays),
+            _memories(network, arrays),
+            int(rest["step"]),
+            tuple(rest["sums"]),
+            tuple(rest["history"]),
+            _filled(network, "best", arrays) if rest["best_epoch"] else None,
+            int(rest["best_epoch"]),
+        )
+    except FileNotFoundError:
+        raise DatasetError(f"there is no checkpoint {path} to go on from; leave --resume out to begin") from None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote") from None
+    return state
+
+
+def _named(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    return {f"{prefix}/{layer}/{name}": array for layer, members in arrays.items() for name, array in members.items()}
+
+
+def _filled(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> Network:
+    """Return the network with arrays from the file, after a look at their shapes."""
+    found = {layer: {name: arrays[f"{prefix}/{layer}/{name}"] for name in members} for layer, members in network.arrays.items()}
+    for layer, members in network.arrays.items():
+        for name, array in members.items():
+            if found[layer][name].shape != array.shape or found[layer][name].dtype.kind != "f":
+                raise ValueError(f"{layer} {name} has shape {found[layer][name].shape}, expected {array.shape}")
+    return network.with_parameters(found)
+
+
+def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, tuple]]:
+    """Put the optimiser's memory together again; what was a number becomes one."""
+    memory: dict[str, dict[str, tuple]] = {}
+    for layer, members in network.parameters.items():
+        for name in members:
+            parts = []
+            while (part := arrays.get(f"memory/{layer}/{name}/{len(parts)}")) is not None:
+                parts.append(part if part.ndim else part.item())
+            if parts:
+                memory.setdefault(layer, {})[name] = tuple(parts)
+    return memory

@@ -1,0 +1,192 @@
+"""Photos with labels: where they come from, and how a few of them at a time become pixels.
+
+    =====================  ==========================================================================================
+    folder                 a folder for each class, which has its name, with photos in it
+    .npz                   ``images`` (N, H, W, 3) or (N, H, W), uint8; ``labels`` (N,), numbers or names; and perhaps ``classes``
+    .csv                   a photo's path, from the CSV file's folder, and its label in each row; a row "path,label" may come first
+    =====================  ==========================================================================================
+
+However many photos there are, only those of the batch at work are in memory: files are read when their turn comes, arrays are mapped.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from minicnn import images
+from minicnn.errors import DatasetError
+
+EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Photos with labels.
+
+    Attributes
+    ----------
+    photos : sequence of paths, or uint8 array (N, H, W, 3) or (N, H, W)
+    labels : int array (N,)
+        Positions in `classes`.
+    classes : tuple of str
+    """
+
+    photos: Sequence[Path] | np.ndarray
+    labels: np.ndarray
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def pixels(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        """Read some photos, each cut to its centre and scaled to (height, width); returns uint8 (n, height, width, 3), RGB."""
+        if isinstance(self.photos, np.ndarray) and self.photos.shape[1:3] == tuple(size):
+            found = np.asarray(self.photos[positions])
+            return found if found.ndim == 4 else np.repeat(found[..., None], 3, axis=3)
+        photos = (images.load(self.photos[int(i)]) for i in positions)
+        return np.stack([np.asarray(images.fit(photo, *size, share=1.0)) for photo in photos])
+
+    def split(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """Choose at random which photos to train on and which to validate with; returns the positions of both.
+
+        Of each class the given share is set apart, rounded, so that rare classes are in both.
+
+        Raises
+        ------
+        DatasetError
+            If none is left to train on.
+        """
+        generator = np.random.default_rng(seed)
+        apart = []
+        for label in range(len(self.classes)):
+            members = generator.permutation(np.flatnonzero(self.labels == label))
+            apart.append(members[: round(share * len(members))])
+        validation = np.sort(np.concatenate(apart))
+        training = np.setdiff1d(np.arange(len(self)), validation)
+        if len(training) == 0:
+            raise DatasetError(f"with a share of {share} for validation none of {len(self)} photos is left to train on; set fewer apart")
+        return training, validation
+
+    def fingerprint(self) -> str:
+        """Return a checksum over the labels, the classes and, of files, the names; to tell whether it is still the same data."""
+        digest = hashlib.sha256(np.ascontiguousarray(self.labels, np.int64).tobytes())
+        names = [path.name for path in self.photos] if not isinstance(self.photos, np.ndarray) else [str(self.photos.shape)]
+        digest.update("\0".join([*self.classes, *names]).encode())
+        return digest.hexdigest()
+
+
+def read_dataset(path: str | os.PathLike) -> Dataset:
+    """Find the photos and labels at a path.
+
+    Parameters
+    ----------
+    path : path
+        A folder of class folders, an .npz file or a .csv file; see above.
+
+    Returns
+    -------
+    Dataset
+
+    Raises
+    ------
+    DatasetError
+        If there is nothing of the kind, or it is damaged or does not fit together.
+    """
+    path = Path(path)
+    if path.is_dir():
+        return _from_folder(path)
+    if not path.exists():
+        raise DatasetError(f"there is no {path}; {EXPECTED}")
+    readers = {".npz": _from_npz, ".csv": _from_csv}
+    if path.suffix.lower() not in readers:
+        raise DatasetError(f"{path} is neither; {EXPECTED}")
+    try:
+        return readers[path.suffix.lower()](path)
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read ({error}); {EXPECTED}") from None
+
+
+def _from_folder(folder: Path) -> Dataset:
+    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    photos, labels = [], []
+    for label, name in enumerate(names):
+        files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
+        if not files:
+            raise DatasetError(f"the class folder {folder / name} is empty; put photos of the class there, or remove it")
+        photos += files
+        labels += [label] * len(files)
+    return _checked(photos, np.array(labels, np.int64), names, folder)
+
+
+def _from_csv(path: Path) -> Dataset:
+    with open(path, newline="", encoding="utf-8-sig") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if rows and [cell.strip().lower() for cell in rows[0]] == ["path", "label"]:
+        rows = rows[1:]
+    for number, row in enumerate(rows, 1):
+        if len(row) != 2:
+            raise DatasetError(f"row {number} of {path} has {len(row)} columns; expected two, the path of a photo and its label")
+    photos = [path.parent / row[0].strip() for row in rows]
+    missing = [str(photo) for photo in photos if not photo.is_file()]
+    if missing:
+        raise DatasetError(f"{path} names {len(missing)} files that are not there, such as {missing[0]}; paths count from the CSV file's folder")
+    return _checked(photos, *_numbered([row[1].strip() for row in rows]), path)
+
+
+def _from_npz(path: Path) -> Dataset:
+    with np.load(path, allow_pickle=False) as file:
+        if not {"images", "labels"} <= set(file):
+            raise DatasetError(f"{path} holds {', '.join(file) or 'nothing'}; expected images and labels")
+        labels = file["labels"]
+        classes = [str(name) for name in file["classes"]] if "classes" in file else None
+    photos = _mapped(path, "images")
+    if photos.dtype != np.uint8 or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
+        raise DatasetError(f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3) or (N, H, W), uint8")
+    if labels.ndim != 1 or len(labels) != len(photos) or labels.dtype.kind not in "iuUS":
+        raise DatasetError(f"{path} has labels of shape {labels.shape} and type {labels.dtype} for {len(photos)} images; expected one number or name each")
+    if labels.dtype.kind in "US":
+        if classes is not None:
+            raise DatasetError(f"{path} has names as labels and a list of classes; expected numbers, or no list")
+        return _checked(photos, *_numbered(labels.astype(str).tolist()), path)
+    classes = classes or [str(i) for i in range(int(labels.max(initial=-1)) + 1)]
+    return _checked(photos, labels.astype(np.int64), classes, path)
+
+
+def _mapped(path: Path, name: str) -> np.ndarray:
+    """Map an array of an .npz file into memory, so that only the parts that are used are read.
+
+    It is unpacked into a temporary file first, which goes when nobody uses the array any more.
+    """
+    file = tempfile.TemporaryFile()  # noqa: SIM115 - the array keeps it
+    with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
+        shutil.copyfileobj(member, file)
+    file.seek(0)
+    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(file)]
+    shape, fortran, dtype = read_header(file)
+    if dtype.hasobject:
+        raise ValueError(f"{name} holds Python objects")
+    return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order="F" if fortran else "C")
+
+
+def _numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
+    """Turn labels into numbers; classes are in alphabetical order, or if all are whole numbers in theirs."""
+    classes = sorted(set(names), key=int if all(name.isdecimal() for name in names) else str)
+    return np.array([classes.index(name) for name in names], np.int64), classes
+
+
+def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
+    if len(classes) < 2 or len(labels) < 2:
+        raise DatasetError(f"{path} has {len(labels)} photos of {len(classes)} classes; expected at least two of each. {EXPECTED.capitalize()}")
+    if labels.min() < 0 or labels.max() >= len(classes):
+        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1} for {len(classes)} classes")
+    return Dataset(photos, labels, tuple(classes))

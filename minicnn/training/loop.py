@@ -1,0 +1,251 @@
+r"""Stochastic gradient descent: the loop that trains a network.
+
+    for each batch:   x, labels  <-  the next photos, flipped and shifted at random
+                      loss       =   cross entropy of network(x) and labels  +  weight decay / 2 * |weights|^2
+                      weights    <-  weights - rate * optimiser(gradient of the loss)
+
+Nothing is random but what is drawn from (seed, epoch) and (seed, step), and all that a step depends on is in its `State`. So a training that
+was stopped after any step and goes on from that state ends bit for bit as if it had not been stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.network import Network
+from minicnn.optimisers import Memory, Optimiser, adam, momentum
+from minicnn.probability import cross_entropy
+from minicnn.training.evaluation import evaluate
+from minicnn.training.schedules import Schedule, rate_share
+from minicnn.training.tasks import Task
+
+OptimiserName = Literal["sgd", "adam"]
+
+#: What is drawn from which stream of random numbers.
+ORDER, AUGMENTATION, DROPOUT = range(3)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How to train.
+
+    Attributes
+    ----------
+    epochs : int
+        How often each photo is used.
+    batch_size : int
+        Photos in one step; it bounds the memory.
+    rate : float
+        The largest learning rate.
+    optimiser : {"sgd", "adam"}
+    momentum : float
+        Of SGD: the share of its velocity that it keeps, 0 to 1.
+    nesterov : bool
+        Of SGD: whether it looks one step ahead.
+    weight_decay : float
+        How strongly weights, not biases and not what batch normalisation scales with, are drawn to 0. With Adam it is taken off beside the gradient
+        (AdamW, arXiv:1711.05101), with SGD added to it.
+    schedule : {"cosine", "step", "constant"}
+        See `minicnn.training.schedules`.
+    warm_up : float
+        The share of the training in which the rate rises to its largest.
+    patience : int
+        End after so many epochs in a row without a better one on the validation photos; 0 for never.
+    seed : int
+    """
+
+    epochs: int = 20
+    batch_size: int = 64
+    rate: float = 0.05
+    optimiser: OptimiserName = "sgd"
+    momentum: float = 0.9
+    nesterov: bool = True
+    weight_decay: float = 5e-4
+    schedule: Schedule = "cosine"
+    warm_up: float = 0.05
+    patience: int = 0
+    seed: int = 0
+
+    def __post_init__(self):
+        limits = {
+            "epochs": (1, 1e6),
+            "batch_size": (1, 1e6),
+            "rate": (0, 1e3),
+            "momentum": (0, 1),
+            "weight_decay": (0, 10),
+            "warm_up": (0, 1),
+            "patience": (0, 1e6),
+            "seed": (0, 1e9),
+        }
+        for name, (low, high) in limits.items():
+            if not low <= getattr(self, name) <= high:
+                raise MinicnnError(f"{name} is {getattr(self, name)}; expected {low} to {high:g}")
+
+    def make_optimiser(self) -> Optimiser:
+        """Return the optimiser of one array."""
+        return adam if self.optimiser == "adam" else momentum(self.momentum, self.nesterov)
+
+
+@dataclass(frozen=True)
+class State:
+    """Where a training has come to: all that its next step depends on.
+
+    Attributes
+    ----------
+    network : Network
+    memory : dict
+        What the optimiser remembers, as {layer: {parameter: tuple}}.
+    step : int
+        How many are done.
+    sums : (float, int, int)
+        Of the running epoch: the losses of all photos, how many were right, how many there were.
+    history : tuple of dict
+        For each epoch: epoch, loss, accuracy, and if there are validation photos validation loss and validation accuracy.
+    best : Network or None
+        With the highest validation accuracy at the end of an epoch.
+    best_epoch : int
+        Which one that was, counted from 1; 0 for none.
+    """
+
+    network: Network
+    memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
+    step: int = 0
+    sums: tuple[float, int, int] = (0.0, 0, 0)
+    history: tuple[dict[str, float], ...] = ()
+    best: Network | None = None
+    best_epoch: int = 0
+
+    @property
+    def result(self) -> Network:
+        """The network to keep: the best one on the validation photos, or without those the last one."""
+        return self.network if self.best is None else self.best
+
+
+def steps_per_epoch(task: Task, settings: Settings) -> int:
+    """Count the batches of an epoch; the last may be smaller."""
+    return math.ceil(len(task.training) / settings.batch_size)
+
+
+def train(task: Task, state: State, settings: Settings, callback: Callable[[State], None]) -> State:
+    """Train a network, or go on with it.
+
+    Parameters
+    ----------
+    task : Task
+    state : State
+        A new one, ``State(network)``, or where an earlier training of the same task and settings stopped.
+    settings : Settings
+    callback : function
+        Called with the state after each step, so whoever interrupts the training knows where it was.
+
+    Returns
+    -------
+    State
+        After the last step, or where `patience` came to its end.
+
+    Raises
+    ------
+    MinicnnError
+        If the loss is no longer a number, as with too large a rate.
+    """
+    steps = steps_per_epoch(task, settings) * settings.epochs
+    while state.step < steps and not _out_of_patience(state, settings):
+        state = advanced(task, state, settings)
+        callback(state)
+    return state
+
+
+def advanced(task: Task, state: State, settings: Settings) -> State:
+    """Make the next step, and if it is the last of an epoch look at the validation photos; arguments and errors as for `train`."""
+    batches = steps_per_epoch(task, settings)
+    epoch, i = divmod(state.step, batches)
+    order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(task.training)
+    positions = order[i * settings.batch_size : (i + 1) * settings.batch_size]
+    state = _step(task, state, settings, positions, state.step / (batches * settings.epochs))
+    return _end_of_epoch(task, state, settings, epoch + 1) if i + 1 == batches else state
+
+
+def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, done: float) -> State:
+    """Make one step with the photos at these positions."""
+    x, labels = task.training_batch(positions, np.random.default_rng([settings.seed, AUGMENTATION, state.step]))
+    loss, correct, gradients, network = loss_and_gradients(
+        state.network, x, labels, settings.weight_decay * (settings.optimiser != "adam"), np.random.default_rng([settings.seed, DROPOUT, state.step])
+    )
+    if not math.isfinite(loss):
+        raise MinicnnError(f"the loss is {loss} at step {state.step + 1}; expected a number. Try a smaller rate than {settings.rate}")
+    rate = settings.rate * rate_share(settings.schedule, done, settings.warm_up)
+    optimiser, parameters, memory = settings.make_optimiser(), {}, {}
+    for layer, arrays in network.parameters.items():
+        parameters[layer], memory[layer] = {}, {}
+        for name, array in arrays.items():
+            direction, memory[layer][name] = optimiser(gradients[layer][name], state.memory.get(layer, {}).get(name, ()))
+            if settings.optimiser == "adam" and decays(array):
+                direction = direction + array.dtype.type(settings.weight_decay) * array
+            parameters[layer][name] = array - array.dtype.type(rate) * direction
+    sums = (state.sums[0] + loss * len(labels), state.sums[1] + correct, state.sums[2] + len(labels))
+    return dataclasses.replace(state, network=network.with_parameters(parameters), memory=memory, step=state.step + 1, sums=sums)
+
+
+def loss_and_gradients(
+    network: Network, x: np.ndarray, labels: np.ndarray, weight_decay: float, generator: np.random.Generator
+) -> tuple[float, int, dict[str, dict[str, np.ndarray]], Network]:
+    """Compute the loss of a batch, and its gradient with respect to every parameter.
+
+    Parameters
+    ----------
+    network : Network
+    x : array (N, H, W, C)
+    labels : int array (N,), or probabilities (N, classes)
+    weight_decay : float
+        Half of this times the weights' squares is part of what the gradients are of, but not of the loss that is returned.
+    generator : numpy.random.Generator
+        For dropout.
+
+    Returns
+    -------
+    loss : float
+    correct : int
+        How many were right.
+    gradients : dict
+        As {layer: {parameter: array}}.
+    network : Network
+        With the statistics that its layers have after this batch.
+    """
+    trace = network.trace(x, generator)
+    loss, seed = cross_entropy(trace.result, labels)
+    gradients = network.parameter_gradients(trace, {trace.last: seed})
+    for layer, arrays in network.parameters.items():
+        for name, array in arrays.items():
+            if weight_decay and decays(array):
+                gradients[layer][name] = gradients[layer][name] + array.dtype.type(weight_decay) * array
+    right = labels if labels.ndim == 1 else labels.argmax(axis=1)
+    return loss, int((trace.result.argmax(axis=1) == right).sum()), gradients, network.after_training_step(trace)
+
+
+def decays(parameter: np.ndarray) -> bool:
+    """Tell whether weight decay is for this parameter: for weights, not for biases and scales."""
+    return parameter.ndim > 1
+
+
+def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> State:
+    """Write an epoch down, and look at the validation photos."""
+    loss, correct, count = state.sums
+    entry = {"epoch": epoch, "loss": loss / count, "accuracy": correct / count}
+    if len(task.validation) == 0:
+        return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry))
+    found = evaluate(state.network, task, task.validation, settings.batch_size)
+    entry |= {"validation loss": found.loss, "validation accuracy": found.accuracy}
+    better = state.best is None or entry["validation accuracy"] > state.history[state.best_epoch - 1]["validation accuracy"]
+    best = {"best": state.network, "best_epoch": epoch} if better else {}
+    return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry), **best)
+
+
+def _out_of_patience(state: State, settings: Settings) -> bool:
+    return settings.patience > 0 and state.best is not None and len(state.history) - state.best_epoch >= settings.patience

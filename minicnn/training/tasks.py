@@ -1,0 +1,69 @@
+"""What is to be learnt: which photos there are, and how they become a batch for the network."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.images import Preprocessing
+from minicnn.training.augmentation import augmented
+from minicnn.training.datasets import Dataset
+
+
+class Task(Protocol):
+    """What the loop must know.
+
+    Attributes
+    ----------
+    training, validation : int array
+        The positions of the examples for each; of the latter there may be none.
+    """
+
+    training: np.ndarray
+    validation: np.ndarray
+
+    def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return some examples, as the network takes them, and their labels: int (n,), or probabilities (n, classes)."""
+
+    def training_batch(self, positions: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Do the same, with what is changed at random while training."""
+
+
+@dataclass(frozen=True)
+class PhotoTask:
+    """Photos with labels.
+
+    Attributes
+    ----------
+    dataset : Dataset
+    training, validation : int array
+    preprocessing : Preprocessing
+    size : (height, width)
+        Of the network's input.
+    flip, crop : bool, int
+        See `minicnn.training.augmentation`.
+    """
+
+    dataset: Dataset
+    training: np.ndarray
+    validation: np.ndarray
+    preprocessing: Preprocessing
+    size: tuple[int, int]
+    flip: bool = True
+    crop: int = 4
+
+    def __post_init__(self):
+        if not 0 <= self.crop <= min(self.size):
+            raise MinicnnError(f"crop is {self.crop}; expected 0 to {min(self.size)}, the photos' shorter side")
+
+    def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return some photos, prepared, (n, H, W, C), and their labels."""
+        return self.preprocessing.apply(self.dataset.pixels(positions, self.size)), self.dataset.labels[positions]
+
+    def training_batch(self, positions: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """Do the same, with photos flipped and shifted at random."""
+        x, labels = self.batch(positions)
+        return augmented(x, generator, self.flip, self.crop), labels

@@ -1,0 +1,114 @@
+"""Train on a folder, stop, go on, and look inside what was trained."""
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from commands import fail, minicnn, succeed
+from PIL import Image
+
+import minicnn as package
+
+NETWORK = """
+name = "stripes"
+input = [16, 20, 3]
+preprocessing = "cifar10"
+layers = [
+  {convolution = "conv1", filters = 8, size = 3, padding = 1},
+  {batch_norm = "norm1"},
+  {relu = "relu1"},
+  {max_pool = "pool1", size = 2},
+  {convolution = "conv2", filters = 8, size = 3, padding = 1},
+  {relu = "relu2"},
+  {global_average_pool = "gap"},
+  {dense = "fc", units = 2},
+]
+"""
+
+
+@pytest.fixture
+def place(tmp_path, generator):
+    """Noisy stripes, lying and standing."""
+    for i in range(24):
+        stripes = np.where(np.arange(16) // 2 % 2, 200, 50)[:, None] * np.ones((1, 20))
+        picture = stripes if i % 2 else np.where(np.arange(20) // 2 % 2, 200, 50) * np.ones((16, 1))
+        noisy = np.clip(picture[..., None] + generator.normal(0, 30, (16, 20, 3)), 0, 255).astype(np.uint8)
+        folder = tmp_path / "photos" / ("lying" if i % 2 else "standing")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(noisy).save(folder / f"{i}.png")
+    (tmp_path / "net.toml").write_text(NETWORK)
+    return tmp_path
+
+
+TRAIN = ("train", "photos", "--model", "net.toml", "--out", "stripes.h5", "--batch-size", "6", "--rate", "0.1", "--no-flip", "--crop", "1")
+
+
+def test_train_and_look_inside(place):
+    output = succeed(*TRAIN, "--epochs", "12", folder=place)
+    assert "22 photos to train on, 2 to validate with, 2 classes" in output and "epoch 12/12: loss" in output
+    assert {path.name for path in place.glob("stripes*")} == {"stripes.h5", "stripes-log.csv", "stripes-curves.png"}
+    with open(place / "stripes-log.csv") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["epoch"] for row in rows] == [str(i) for i in range(1, 13)]
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+    found = json.loads(succeed("evaluate", "photos", "--model", "stripes.h5", "--json", folder=place))
+    assert found["photos"] == 24 and found["accuracy"] > 0.9
+    assert [row["class"] for row in found["classes"]] == ["lying", "standing"]
+    photo = next((place / "photos" / "lying").glob("*.png"))
+    assert succeed("predict", photo, "--model", "stripes.h5", "--top", "1", folder=place).split()[1] == "lying"
+    succeed("saliency", photo, "--model", "stripes.h5", "--out", "map.png", folder=place)
+    assert (place / "map.png").exists()
+    assert "exists" in fail(*TRAIN, "--epochs", "1", folder=place)
+
+
+def test_interrupted_and_resumed(place):
+    """Ctrl-C saves a checkpoint and says how to go on; what comes out is bit for bit what comes out of one run."""
+    long = (*TRAIN, "--epochs", "25")
+    process = subprocess.Popen([sys.executable, "-m", "minicnn", *long], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "epoch 2/" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130 and "--resume goes on" in errors and "Traceback" not in errors
+    assert {path.name for path in place.glob("stripes*")} == {"stripes-checkpoint.npz"}
+    assert "checkpoint.npz exists" in fail(*long, folder=place)
+    assert "is of another training: epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
+    succeed(*long, "--resume", folder=place)
+    (place / "stripes.h5").rename(place / "resumed.h5")
+    succeed(*long, "--overwrite", folder=place)
+    resumed, whole = (package.load(place / f"{name}.h5").network.arrays for name in ("resumed", "stripes"))
+    assert all(np.array_equal(array, whole[layer][name]) for layer, arrays in resumed.items() for name, array in arrays.items())
+
+
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (("train", "nowhere", "--out", "a.h5"), "there is no nowhere"),
+        (("train", "net.toml", "--out", "a.h5"), "expected a folder of class folders"),
+        (("train", "photos", "--out", "a.h5", "--model", "minivg"), "did you mean 'minivgg'"),
+        (("train", "photos", "--out", "a.h5", "--epochs", "0"), "epochs is 0; expected 1"),
+        (("train", "photos", "--out", "a.h5", "--resume"), "no checkpoint"),
+        (("train", "photos"), "--out"),
+        (("train", "photos", "--out", "nowhere/a.h5"), "nowhere"),
+        (("train", "photos", "--out", "a.txt"), "expected .*[.]h5"),
+        (("train", "photos", "--out", "a.h5", "--model", "three.toml"), "fc has 3 .*2 classes"),
+        (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
+        (("evaluate", "photos"), "there is no class"),
+    ],
+)
+def test_bad_input(place, arguments, message):
+    (place / "three.toml").write_text(NETWORK.replace("units = 2", "units = 3"))
+    line = fail(*arguments, folder=place)
+    with pytest.raises(ValueError, match=message):
+        raise ValueError(line)
+    assert not list(place.glob("a*"))
+
+
+def test_a_photo_that_cannot_be_read_ends_the_training(place):
+    (place / "photos" / "lying" / "broken.png").write_bytes(b"no photo")
+    process = minicnn(*TRAIN, "--epochs", "1", folder=place)
+    assert process.returncode == 2 and "broken.png is not an image" in process.stderr

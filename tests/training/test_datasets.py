@@ -1,0 +1,104 @@
+"""Photos with labels, from folders, arrays and lists."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from minicnn.errors import DatasetError, ImageError
+from minicnn.training import read_dataset
+
+
+@pytest.fixture
+def pixels(generator):
+    return generator.integers(0, 256, (9, 8, 12, 3), np.uint8)
+
+
+@pytest.fixture
+def folder(tmp_path, pixels):
+    for i, image in enumerate(pixels):
+        place = tmp_path / "photos" / ("tabby cat" if i % 3 else "Zebra")
+        place.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(place / f"{i}.png")
+    return tmp_path / "photos"
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return path
+
+
+def test_a_folder_of_class_folders(folder, pixels):
+    data = read_dataset(folder)
+    assert data.classes == ("Zebra", "tabby cat") and data.labels.tolist() == [0] * 3 + [1] * 6
+    assert np.array_equal(data.pixels(np.array([1, 3]), (8, 12)), pixels[[3, 1]])
+    assert data.pixels(np.array([0]), (4, 4)).shape == (1, 4, 4, 3)
+
+
+def test_arrays(tmp_path, pixels):
+    labels = np.array([2, 0, 1] * 3)
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=labels))
+    assert data.classes == ("0", "1", "2") and isinstance(data.photos, np.memmap)
+    assert np.array_equal(data.pixels(np.array([4, 0]), (8, 12)), pixels[[4, 0]])
+    np.savez_compressed(tmp_path / "b.npz", images=np.asfortranarray(pixels[..., 0]), labels=labels, classes=["a", "b", "c"])
+    grey = read_dataset(tmp_path / "b.npz")
+    assert grey.classes == ("a", "b", "c")
+    assert np.array_equal(grey.pixels(np.array([5]), (8, 12))[0], np.repeat(pixels[5, ..., :1], 3, axis=2))
+    named = read_dataset(save(tmp_path / "c.npz", images=pixels, labels=np.array(["b", "a", "c"] * 3)))
+    assert named.classes == ("a", "b", "c") and named.labels.tolist() == [1, 0, 2] * 3
+
+
+@pytest.mark.parametrize("header", ["", "path,label\n"])
+def test_a_list(folder, header, pixels):
+    rows = [f"{path.relative_to(folder)},{10 - int(path.stem)}" for path in sorted(folder.rglob("*.png"))]
+    (folder / "list.csv").write_text(header + "\n".join(rows))
+    data = read_dataset(folder / "list.csv")
+    assert data.classes == tuple(str(i) for i in range(2, 11))  # in the order of numbers
+    assert np.array_equal(data.pixels(np.array([0]), (8, 12))[0], pixels[0]) and data.classes[data.labels[0]] == "10"
+
+
+def test_rare_classes_are_in_both_parts(tmp_path, generator):
+    labels = np.array([0] * 50 + [1] * 10)
+    data = read_dataset(save(tmp_path / "a.npz", images=np.zeros((60, 2, 2, 3), np.uint8), labels=generator.permutation(labels)))
+    training, validation = data.split(0.2, seed=1)
+    assert sorted([*training, *validation]) == list(range(60))
+    assert np.bincount(data.labels[validation]).tolist() == [10, 2]
+    assert np.array_equal(data.split(0.2, seed=1)[1], validation) and not np.array_equal(data.split(0.2, seed=2)[1], validation)
+    assert len(data.split(0.0, seed=1)[1]) == 0
+    pair = read_dataset(save(tmp_path / "b.npz", images=np.zeros((2, 2, 2, 3), np.uint8), labels=np.arange(2)))
+    with pytest.raises(DatasetError, match="set fewer apart"):
+        pair.split(0.9, seed=1)
+
+
+def test_what_is_no_dataset(tmp_path, folder, pixels):
+    wrong = {
+        "no images": save(tmp_path / "1.npz", x=pixels),
+        "one label short": save(tmp_path / "2.npz", images=pixels, labels=np.zeros(8, int)),
+        "floats": save(tmp_path / "3.npz", images=pixels / 255, labels=np.arange(9)),
+        "negative": save(tmp_path / "4.npz", images=pixels, labels=np.arange(9) - 1),
+        "one class": save(tmp_path / "5.npz", images=pixels, labels=np.zeros(9, int)),
+        "missing": tmp_path / "none.npz",
+        "photo": next(folder.rglob("*.png")),
+        "empty": tmp_path / "empty.csv",
+        "broken": tmp_path / "broken.npz",
+        "names and list": save(tmp_path / "6.npz", images=pixels, labels=np.array(["a", "b", "c"] * 3), classes=["a", "b", "c"]),
+        "objects": save(tmp_path / "7.npz", images=np.array([None] * 9), labels=np.arange(9)),
+        "three columns": tmp_path / "columns.csv",
+        "no such file": tmp_path / "files.csv",
+    }
+    wrong["empty"].write_text("")
+    wrong["broken"].write_bytes((tmp_path / "5.npz").read_bytes()[:1000])
+    wrong["three columns"].write_text("a.png,1,2\n")
+    wrong["no such file"].write_text("a.png,1\nb.png,2\n")
+    for path in wrong.values():
+        with pytest.raises(DatasetError, match="expected|paths count from"):
+            read_dataset(path)
+    (folder / "unicorn").mkdir()
+    with pytest.raises(DatasetError, match="unicorn is empty"):
+        read_dataset(folder)
+
+
+def test_a_file_that_is_no_photo_is_named(folder):
+    (folder / "Zebra" / "notes.txt").write_text("not a photo")
+    data = read_dataset(folder)
+    with pytest.raises(ImageError, match="notes.txt"):
+        data.pixels(np.arange(len(data)), (8, 12))
