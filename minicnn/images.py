@@ -31,8 +31,8 @@ from minicnn.errors import ImageError
 #: What people hand in as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
 
-#: Of the photo's largest centred part with the wanted proportions, the share of each side that is kept: networks are tested on the
-#: centre 224 x 224 of an image resized to 256.
+#: Of the photo's largest centred part with the wanted proportions, the share of each side that is kept at least: networks are tested on
+#: the centre 224 x 224 of an image resized to 256.
 CENTRE_SHARE = 224 / 256
 
 
@@ -146,12 +146,15 @@ def load(photo: Photo) -> Image.Image:
     raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
 
 
-def fit(image: Image.Image, height: int, width: int, share: float = CENTRE_SHARE) -> Image.Image:
+def fit(image: Image.Image, height: int, width: int, whole: bool = False) -> Image.Image:
     """Cut the photo's centre out and scale it to the given size (bilinear, averaging where it shrinks).
 
-    It keeps a share of the sides of the largest centred part that has the wanted proportions; nothing is stretched.
+    It keeps 224/256 of the sides of the largest centred part that has the wanted proportions; more, or all, of a photo that has so few pixels
+    that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
     """
-    scale = share * min(image.width / width, image.height / height)
+    scale = min(image.width / width, image.height / height)
+    if not whole:
+        scale = max(CENTRE_SHARE * scale, min(scale, 1.0))
     left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
     box = (left, top, left + width * scale, top + height * scale)
     return image.resize((width, height), Image.Resampling.BILINEAR, box=box)

@@ -163,7 +163,7 @@ class Model:
         if whole and not isinstance(size, tuple):
             height, width = images.whole_size(image, height)
         self.check_memory(height, width, self.channels)
-        image = images.fit(image, height, width, 1.0 if whole else images.CENTRE_SHARE)
+        image = images.fit(image, height, width, whole)
         return self.preprocessing.apply(np.asarray(image))[None]
 
     def blank(self, size: int | tuple[int, int] | None = None) -> np.ndarray:

@@ -49,12 +49,12 @@ class Dataset:
         return len(self.labels)
 
     def pixels(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Read some photos, each cut to its centre and scaled to (height, width); returns uint8 (n, height, width, 3), RGB."""
+        """Read some photos, each cut to its centre and scaled to (height, width), as `Model.prepare` does; returns uint8 (n, height, width, 3), RGB."""
         if isinstance(self.photos, np.ndarray) and self.photos.shape[1:3] == tuple(size):
             found = np.asarray(self.photos[positions])
             return found if found.ndim == 4 else np.repeat(found[..., None], 3, axis=3)
         photos = (images.load(self.photos[int(i)]) for i in positions)
-        return np.stack([np.asarray(images.fit(photo, *size, share=1.0)) for photo in photos])
+        return np.stack([np.asarray(images.fit(photo, *size)) for photo in photos])
 
     def split(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Choose at random which photos to train on and which to validate with; returns the positions of both.

@@ -130,6 +130,15 @@ def test_fit_keeps_proportions_and_the_centre(colours):
     assert (square == 255).all()  # the black sides are outside the centre
 
 
+def test_photos_with_few_pixels_are_not_enlarged_by_cutting(generator):
+    pixels = generator.integers(0, 256, (36, 50, 3), np.uint8)
+    photo = Image.fromarray(pixels)
+    assert np.array_equal(np.asarray(fit(photo, 36, 50)), pixels)
+    assert np.array_equal(np.asarray(fit(photo, 34, 34)), pixels[1:35, 8:42])  # 34 of 36: their own pixels
+    small = np.asarray(fit(photo, 28, 28), int)  # 31.5 of 36
+    assert np.abs(small - np.asarray(photo.resize((28, 28), Image.Resampling.BILINEAR, box=(9.25, 2.25, 40.75, 33.75)), int)).max() <= 1
+
+
 def test_fit_matches_resizing_to_256_and_cropping_224(panda):
     image = load(panda).crop((0, 0, 768, 512))  # so that no fraction of a pixel is left over
     ours = np.asarray(fit(image, 224, 224), float)
