@@ -6,6 +6,10 @@
     vgg16-gap  VGG16's 13 convolutions, global average pooling, one dense layer               15,227,688
     vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
     vgg19      the same with 16 convolutions                                                 143,667,240
+    vgg11      the same with 8                                                               132,863,336
+    vgg13      the same with 10                                                              133,047,848
+    vgg16-bn   vgg16 with batch normalisation after each convolution; also vgg11-bn,         138,365,992
+               vgg13-bn and vgg19-bn
     alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
     minivgg    7 convolutions of 3x3 in 3 blocks, batch normalisation, global average            954,538
                pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here
@@ -15,7 +19,8 @@ alexnet is the one-column version that torchvision publishes, without local resp
 References
 ----------
 A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997 (alexnet).
-K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns D, E.
+K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns
+    A, B, D, E.
 B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:1512.04150 (global average pooling as the head).
 """
 
@@ -124,8 +129,8 @@ def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CH
     return layers
 
 
-def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...]) -> Network:
-    return _dense_head(_vgg_trunk(convolutions), input_size, classes)
+def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...], normalised: bool = False) -> Network:
+    return _dense_head(_vgg_trunk(convolutions, normalised=normalised), input_size, classes)
 
 
 def _vgg_gap(
@@ -152,6 +157,12 @@ ARCHITECTURES: dict[str, Architecture] = {
         ),
         Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
         Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+        Architecture("vgg11", partial(_vgg, convolutions=(1, 1, 2, 2, 2)), preprocessing="torch"),
+        Architecture("vgg13", partial(_vgg, convolutions=(2, 2, 2, 2, 2)), preprocessing="torch"),
+        Architecture("vgg11-bn", partial(_vgg, convolutions=(1, 1, 2, 2, 2), normalised=True), preprocessing="torch"),
+        Architecture("vgg13-bn", partial(_vgg, convolutions=(2, 2, 2, 2, 2), normalised=True), preprocessing="torch"),
+        Architecture("vgg16-bn", partial(_vgg, convolutions=(2, 2, 3, 3, 3), normalised=True), preprocessing="torch"),
+        Architecture("vgg19-bn", partial(_vgg, convolutions=(2, 2, 4, 4, 4), normalised=True), preprocessing="torch"),
         Architecture("alexnet", _alexnet, preprocessing="torch"),
         Architecture(
             "minivgg",

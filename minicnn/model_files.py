@@ -20,7 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
-from minicnn.architectures import ARCHITECTURES, find_architecture
+from minicnn.architectures import ARCHITECTURES, Architecture, find_architecture
+from minicnn.classes import imagenet
 from minicnn.descriptions import Description, read_description, write_description
 from minicnn.errors import (
     DescriptionError,
@@ -31,13 +32,14 @@ from minicnn.errors import (
 )
 from minicnn.folding import folded
 from minicnn.geometry import as_pair
-from minicnn.images import PREPROCESSING
+from minicnn.images import PREPROCESSING, Preprocessing
 from minicnn.initialise import he_initialised
 from minicnn.model import Model, Origin
 from minicnn.network import Network
 from minicnn.published import PUBLISHED, cached_file, published_texts
 from minicnn.resources import shipped_file
-from minicnn.weightfiles import read_keras, read_texts, write_keras
+from minicnn.weightfiles import WeightFile, read_texts, read_weights, write_keras
+from minicnn.weights import fitted
 
 #: How the names of model files end, and of descriptions.
 MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
@@ -94,8 +96,8 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
         file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
     weights : path or str, optional
-        A Keras HDF5 file, with or without top, or a model file of the same network; see `minicnn.weightfiles.keras` for the layouts. Or the
-        name of a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
+        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network. Or the name of
+        a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
     fold : bool
         Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
 
@@ -115,22 +117,20 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     description = describe(name)
     path = _weights_path(name, weights)
     network, classes = description.network, description.classes
-    expected = {layer: {key: array.shape for key, array in arrays.items()} for layer, arrays in network.arrays.items()}
-    arrays, texts = read_keras(path, expected)
-    texts = {**published_texts(path), **texts}
-    if set(arrays) != set(expected):  # without top
+    file = read_weights(path)
+    try:
+        arrays = fitted(file, network, description.input_shape)
+    except WeightFileError as error:
+        raise WeightFileError(f"{path}: {error}") from None
+    texts = {**published_texts(path), **file.texts}
+    if set(arrays) != set(network.arrays):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
-    preprocessing = description.preprocessing
-    if "preprocessing" in texts:
-        if texts["preprocessing"] not in PREPROCESSING:
-            raise WeightFileError(f"{path} asks for preprocessing {texts['preprocessing']!r}; expected one of {', '.join(PREPROCESSING)}")
-        preprocessing = PREPROCESSING[texts["preprocessing"]]
     height, width = description.input_shape[:2]
     return Model(
         folded(network) if fold else network,
         description.name,
-        preprocessing,
+        _preprocessing(file, description, ARCHITECTURES.get(name), path),
         classes,
         input_size=height if height == width else (height, width),
         origin=Origin(path, None if name in ARCHITECTURES else Path(name), fold, texts),
@@ -177,12 +177,27 @@ def untrained(
         raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
     if description.preprocessing is None:
         raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
-    network = he_initialised(network, seed)
+    network, preprocessing = he_initialised(network, seed), description.preprocessing
     if weights is not None or (name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX):
-        given = load(name, weights, fold=False).network.arrays
-        fitting = {layer: arrays for layer, arrays in given.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
+        given = load(name, weights, fold=False)
+        preprocessing = given.preprocessing
+        fitting = {layer: arrays for layer, arrays in given.network.arrays.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
         network = network.with_parameters(fitting)
-    return Model(network, description.name, description.preprocessing, classes, height if height == width else (height, width))
+    return Model(network, description.name, preprocessing, classes, height if height == width else (height, width))
+
+
+def _preprocessing(file: WeightFile, description: Description, architecture: Architecture | None, path: Path) -> Preprocessing | None:
+    """Choose what the weights expect: what their file says, or what published files of its format do, or what the network's description says.
+
+    The format tells only of networks for ImageNet, which several people have published with different preprocessing.
+    """
+    if "preprocessing" in file.texts:
+        if file.texts["preprocessing"] not in PREPROCESSING:
+            raise WeightFileError(f"{path} asks for preprocessing {file.texts['preprocessing']!r}; expected one of {', '.join(PREPROCESSING)}")
+        return PREPROCESSING[file.texts["preprocessing"]]
+    if file.preprocessing is not None and architecture is not None and architecture.class_names is imagenet:
+        return Preprocessing(**file.preprocessing)
+    return description.preprocessing
 
 
 def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None) -> None:

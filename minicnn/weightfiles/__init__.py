@@ -1,5 +1,7 @@
 """Reading and writing weight files; the only place that knows h5py and other people's layouts."""
 
-from minicnn.weightfiles.keras import read_keras, read_texts, write_keras
+from minicnn.weightfiles.keras import write_keras
+from minicnn.weightfiles.reading import read_texts, read_weights
+from minicnn.weightfiles.stored import StoredLayer, WeightFile
 
-__all__ = ["read_keras", "read_texts", "write_keras"]
+__all__ = ["StoredLayer", "WeightFile", "read_texts", "read_weights", "write_keras"]

@@ -1,23 +1,24 @@
-"""Keras' HDF5 weight files, in the three layouts that are in use.
+"""Keras' HDF5 weight files, in the four layouts that are in use.
 
     ==================  =======================================================================================
     applications file   /LAYER/..., listed by the root's attribute `layer_names` and each group's `weight_names`
     full model          the same under /model_weights; long lists are split into `layer_names0`, `layer_names1` ...
     .weights.h5         (Keras 3) .../conv2d_1/vars/0 and 1, numbered by kind, no lists
+    2015                (Keras 0.x on Theano) /layer_3/param_0 and param_1, counted by `nb_layers` and `nb_params`
     ==================  =======================================================================================
 
-Layer names differ from file to file, so layers are matched by kind and order: the first convolution of the file belongs to the first
-of the network, and so on; then every shape is compared. Kernels are stored as (height, width, input channels, filters), dense weights
-as (inputs, outputs), which is what minicnn uses itself.
+Kernels are stored as (height, width, input channels, filters), dense weights as (inputs, outputs), which is what minicnn uses itself. In
+the layout of 2015 kernels are (filters, input channels, height, width) and turned by 180 degrees, as Theano convolves rather than
+correlates, and images are flattened as C, H, W.
+
+Batch normalisation's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing.
 """
 
 from __future__ import annotations
 
-import contextlib
+import json
 import os
-import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import h5py
@@ -25,88 +26,36 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.files import check_place, explain_failure
-
-Shape = tuple[int, ...]
-
-#: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
-CHECK_BLOCK = 1 << 16
-
-KINDS = {4: "convolution", 2: "dense layer", 1: "batch normalisation"}
+from minicnn.weightfiles.hdf5 import Hdf5, natural_groups
+from minicnn.weightfiles.stored import StoredLayer, WeightFile, shown, stored_layer
+from minicnn.weightfiles.torch_layout import channels_last
 
 #: What Keras calls a layer's arrays, in its order, by minicnn's names.
 NAMES = {"weight": "kernel", "bias": "bias"}
 NORM_NAMES = {"weight": "gamma", "bias": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
-
-@dataclass(frozen=True)
-class StoredLayer:
-    """A layer as it lies in the file, not yet read."""
-
-    name: str
-    arrays: dict[str, h5py.Dataset]
+#: What batch normalisation adds to the variance, in Keras, unless told otherwise.
+EPSILON = 1e-3
 
 
-def read_keras(
-    path: str | os.PathLike, expected: Mapping[str, Mapping[str, Shape]]
-) -> tuple[dict[str, dict[str, np.ndarray]], dict[str, str]]:
-    """Read the weights of a network.
-
-    Parameters
-    ----------
-    path : path
-        An HDF5 file in one of Keras' three layouts.
-    expected : dict
-        {layer: {"weight": shape, "bias": shape}} of the network, in order; of batch normalisation also "mean" and "variance".
-
-    Returns
-    -------
-    parameters : dict
-        The same with arrays, float32. A file "without top" has no dense layers; then they are missing here.
-    attributes : dict of str to str
-        The texts that the file says about itself, such as `preprocessing`.
+def read_keras(path: Path) -> WeightFile:
+    """Read weights from an HDF5 file in one of Keras' layouts.
 
     Raises
     ------
     WeightFileError
-        If the file is missing, damaged, of another format, of another network, or holds NaN.
+        If it is damaged, or holds something else.
     """
-    path = Path(path)
-    with _opened(path) as file:
-        return _match_and_read(_find_layers(file, path), expected, path), _texts(file)
-
-
-def read_texts(path: str | os.PathLike) -> dict[str, str]:
-    """Read only the texts that a file says about itself; raises WeightFileError if it cannot be read."""
-    with _opened(Path(path)) as file:
-        return _texts(file)
-
-
-def _texts(file: h5py.File) -> dict[str, str]:
-    return {key: value for key, value in file.attrs.items() if isinstance(value, str)}
-
-
-@contextlib.contextmanager
-def _opened(path: Path) -> Iterator[h5py.File]:
-    """Open a file to read; every way in which that, or the reading, fails becomes one clear error."""
-    if path.is_dir():
-        raise WeightFileError(f"{path} is a directory; expected a Keras HDF5 weight file")
-    if not path.exists():
-        raise WeightFileError(f"there is no file {path}; expected a Keras HDF5 weight file")
-    try:
-        with h5py.File(path, "r") as file:
-            yield file
-    except WeightFileError:
-        raise
-    except PermissionError:
-        raise WeightFileError(f"{path} may not be read; check its permissions") from None
-    except OSError as error:
-        if "truncated" in str(error):
-            raise WeightFileError(f"{path} is truncated: {_file_size(path)} and not all of it; download or copy it again") from None
-        if "signature" in str(error):
-            raise WeightFileError(f"{path} is not an HDF5 file; expected a Keras weight file (.h5)") from None
-        raise WeightFileError(f"{path} cannot be read ({error}); download or copy it again") from None
-    except (RuntimeError, KeyError, ValueError, TypeError, UnicodeError) as error:  # what h5py raises on damaged metadata
-        raise WeightFileError(f"{path} is damaged ({error}); download or copy it again") from None
+    with Hdf5(path) as file:
+        texts = file.texts()
+        root = "model_weights" if file.is_group("model_weights") else ""
+        if (names := file.text_list(root, "layer_names")) is not None:
+            layout, layers = "full model" if root else "applications", _listed_layers(file, root, names)
+        elif file.number("", "nb_layers") is not None:
+            return WeightFile("Keras, layout of 2015", list(_layers_of_2015(file)), texts, channels_first=True)
+        else:
+            layout, layers = "Keras 3", _numbered_layers(file)
+        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), texts), texts)
 
 
 def write_keras(
@@ -151,104 +100,75 @@ def write_keras(
             beside.unlink(missing_ok=True)
 
 
-def _find_layers(file: h5py.File, path: Path) -> list[StoredLayer]:
-    """List the layers that have weights, in the order of the model, whatever the layout."""
-    root = file["model_weights"] if isinstance(file.get("model_weights"), h5py.Group) else file
-    names = _text_list(root, "layer_names")
-    if names is not None:
-        listed = [(name, root[name], _text_list(root[name], "weight_names")) for name in names]
-    else:
-        groups: list[str] = []
-        file.visit(lambda name: groups.append(name) if name.endswith("/vars") and not name.startswith("optimizer") else None)
-        groups.sort(key=_natural_order)
-        listed = [(name.removesuffix("/vars"), file[name], sorted(file[name], key=_natural_order)) for name in groups]
-        if not groups:
-            raise WeightFileError(
-                f"{path} is an HDF5 file without Keras weights: it has neither a list 'layer_names' nor groups named 'vars'. "
-                f"It holds {', '.join(file) or 'nothing'}"
-            )
-    layers = []
-    for name, group, weight_names in listed:
-        if weight_names is None or not isinstance(group, h5py.Group):
-            raise WeightFileError(f"{path} is damaged: layer {name} is no group with a list 'weight_names'; get the file again")
-        if not weight_names:
-            continue
-        datasets = [group[weight_name] for weight_name in weight_names]
-        if not all(_lies_in(file, dataset) for dataset in datasets):
-            raise WeightFileError(f"{path}: layer {name} does not consist of arrays in this file")
-        if [dataset.ndim for dataset in datasets] not in ([4, 1], [2, 1], [1, 1, 1, 1]):
-            shapes = ", ".join(str(dataset.shape) for dataset in datasets)
-            raise WeightFileError(f"{path}: layer {name} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalisation")
-        layers.append(StoredLayer(name, dict(zip(NORM_NAMES if len(datasets) == 4 else NAMES, datasets))))
-    return layers
+def _listed_layers(file: Hdf5, root: str, names: Sequence[str]) -> Iterator[StoredLayer]:
+    """Read the layers that the lists name, in the order of the model."""
+    for name in names:
+        place = f"{root}/{name}"
+        weight_names = file.text_list(place, "weight_names") if file.is_group(place) else None
+        if weight_names is None:
+            raise WeightFileError(f"it is damaged: layer {shown(name)} is no group with a list 'weight_names'; get the file again")
+        if weight_names:
+            yield _layer(name, weight_names, [file.array(f"{place}/{weight_name}", name) for weight_name in weight_names])
 
 
-def _lies_in(file: h5py.File, item: object) -> bool:
-    """Tell whether something is an array whose numbers are in this very file; HDF5 can point to others in three ways."""
-    return isinstance(item, h5py.Dataset) and item.file == file and item.external is None and not item.is_virtual
-
-
-def _match_and_read(stored: list[StoredLayer], expected, path: Path) -> dict[str, dict[str, np.ndarray]]:
-    parameters = {}
-    for ndim, kind in KINDS.items():
-        wanted = {name: shapes for name, shapes in expected.items() if len(shapes["weight"]) == ndim}
-        found = [layer for layer in stored if layer.arrays["weight"].ndim == ndim]
-        without_top = kind == "dense layer" and not found and stored
-        if len(found) != len(wanted) and not without_top:
-            raise WeightFileError(
-                f"{path} belongs to another network: it has {len(found)} {kind}s, expected {len(wanted)}. "
-                "Name the model that the file was made for"
-            )
-        for (name, shapes), layer in zip(wanted.items(), found):
-            parameters[name] = {key: _read_array(layer.arrays[key], shape, path) for key, shape in shapes.items()}
-    return parameters
-
-
-def _read_array(dataset: h5py.Dataset, shape: Shape, path: Path) -> np.ndarray:
-    """Read one array as float32, after looking at its shape and type.
-
-    Float32 numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used. So while the
-    model is in use the file may be replaced by another, but not be changed in place.
-    """
-    if dataset.shape != tuple(shape):
+def _numbered_layers(file: Hdf5) -> Iterator[StoredLayer]:
+    """Read the layers of Keras 3's files, whose arrays have numbers for names."""
+    groups = natural_groups(file, "vars", skipped="optimizer")
+    if not groups:
         raise WeightFileError(
-            f"{path}: {dataset.name} has shape {dataset.shape}, expected {tuple(shape)}. Name the model that the file was made for"
+            "it is an HDF5 file without Keras weights: it has neither a list 'layer_names' nor groups named 'vars'. "
+            f"It holds {', '.join(map(shown, file.members(''))) or 'nothing'}"
         )
-    if dataset.dtype.kind != "f":
-        raise WeightFileError(f"{path}: {dataset.name} holds {dataset.dtype}, expected floating-point numbers")
-    offset = dataset.id.get_offset()  # None if the numbers lie in several pieces, or compressed
-    if dataset.dtype == np.dtype("<f4") == np.float32 and offset is not None:
-        array = np.asarray(np.memmap(path, np.float32, mode="r", offset=offset, shape=tuple(shape)))
-    else:
-        array = np.empty(shape, np.float32)
-        dataset.read_direct(array)
-    if not _all_finite(array.reshape(-1)):
-        raise WeightFileError(f"{path}: {dataset.name} holds NaN or infinite values; expected finite ones. Get the file again")
-    return array
+    for place in groups:
+        if numbers := sorted(file.members(place), key=int if all(name.isdecimal() for name in file.members(place)) else str):
+            name = place.removesuffix("/vars")
+            yield _layer(name, [""] * len(numbers), [file.array(f"{place}/{number}", name) for number in numbers])
 
 
-def _all_finite(flat: np.ndarray) -> bool:
-    """Look for NaN and infinity block by block: a finite sum proves that there are none, and adding is faster than looking."""
-    blocks = (flat[start : start + CHECK_BLOCK] for start in range(0, flat.size, CHECK_BLOCK))
-    with np.errstate(over="ignore", invalid="ignore"):
-        return all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in blocks)
+def _layers_of_2015(file: Hdf5) -> Iterator[StoredLayer]:
+    """Read the layers of the layout of 2015; those without parameters only have a number."""
+    for index in range(file.number("", "nb_layers", most=1000)):
+        name = f"layer_{index}"
+        count = file.number(name, "nb_params") if file.is_group(name) else None
+        if count is None:
+            raise WeightFileError(f"it is damaged: {name} is no group with a number 'nb_params'; get the file again")
+        if count not in (0, 2):
+            raise WeightFileError(f"layer {name} has {count} arrays; expected a kernel and a bias")
+        if count:
+            weight, bias = (file.array(f"{name}/param_{i}", name) for i in range(2))
+            weight = channels_last(weight[:, :, ::-1, ::-1]) if weight.ndim == 4 else weight
+            yield stored_layer(name, {"weight": weight, "bias": bias})
 
 
-def _text_list(group: h5py.Group, name: str) -> list[str] | None:
-    """Read a list of texts from an attribute, or from its numbered pieces; None if there is none."""
-    pieces = [name] if name in group.attrs else []
-    while f"{name}{len(pieces)}" in group.attrs:
-        pieces.append(f"{name}{len(pieces)}")
-    if not pieces:
-        return None
-    texts = [text for piece in pieces for text in group.attrs[piece]]
-    return [text.decode() if isinstance(text, bytes) else str(text) for text in texts]
+def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) -> StoredLayer:
+    """Put a layer's arrays together: a kernel and perhaps a bias, or one-dimensional ones of batch normalisation."""
+    if any(array.ndim > 1 for array in arrays):
+        if len(arrays) > 2:
+            shapes = ", ".join(str(array.shape) for array in arrays)
+            raise WeightFileError(f"layer {shown(name)} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalisation")
+        return stored_layer(name, dict(zip(NAMES, arrays)))
+    known = {ours: i for ours, keras in NORM_NAMES.items() for i, text in enumerate(array_names) if text.rpartition("/")[2].split(":")[0] == keras}
+    if len(known) != len(arrays):  # without names, the order tells, unless one of gamma and beta is missing
+        known = {ours: i for i, ours in enumerate({4: NORM_NAMES, 2: ("mean", "variance")}.get(len(arrays), ()))}
+    if len(known) != len(arrays):
+        raise WeightFileError(
+            f"layer {shown(name)} has {len(arrays)} arrays of one axis and does not name them; expected a kernel and a bias, or "
+            f"{', '.join(NORM_NAMES.values())}"
+        )
+    return stored_layer(name, {ours: arrays[i] for ours, i in known.items()})
 
 
-def _natural_order(name: str) -> list:
-    """Sort "conv2d", "conv2d_2", "conv2d_10" in this order."""
-    return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name)]
-
-
-def _file_size(path: Path) -> str:
-    return f"{path.stat().st_size:,} bytes"
+def _with_epsilons(layers: list[StoredLayer], texts: Mapping[str, str]) -> list[StoredLayer]:
+    """Add the epsilon of batch normalisation: what the model's configuration says, else Keras' own; our files have it in the description."""
+    if "description" in texts:
+        return layers
+    try:
+        listed = json.loads(texts.get("model_config", "{}"))["config"]
+        listed = listed if isinstance(listed, list) else listed["layers"]
+        epsilons = {entry["config"]["name"]: float(entry["config"]["epsilon"]) for entry in listed if "epsilon" in entry["config"]}
+    except (ValueError, KeyError, TypeError, RecursionError):
+        epsilons = {}
+    return [
+        StoredLayer(layer.name, layer.kind, layer.arrays, epsilons.get(layer.name, EPSILON)) if "mean" in layer.arrays else layer
+        for layer in layers
+    ]

@@ -1,0 +1,179 @@
+"""HDF5 files of others, read with care: nothing outside the file is followed, and nothing is read before its size is known.
+
+HDF5 can point to other places in several ways (soft and external links, external storage, virtual arrays), and can compress arrays, chunk by
+chunk, through chains of filters. Only arrays that lie in the file itself are read, plain or compressed by gzip.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from minicnn.errors import WeightFileError
+from minicnn.weightfiles.inflate import inflate
+from minicnn.weightfiles.names import natural_order
+from minicnn.weightfiles.stored import Budget, shown
+
+#: No attribute is larger, in bytes, nor are there more groups, one in another or altogether.
+LARGEST_ATTRIBUTE, DEEPEST, MOST_GROUPS = 10_000_000, 16, 10_000
+
+#: Filters that may have been applied to an array's chunks: h5py's names for gzip, and for putting equal bytes side by side first.
+GZIP, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
+
+#: What h5py raises on damaged files.
+DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError, NotImplementedError)
+
+
+class Hdf5:
+    """An HDF5 file, open for reading.
+
+    Places in it are texts such as "model_weights/conv1"; "" is the root. Every way in which opening or reading fails becomes one
+    WeightFileError.
+
+    Parameters
+    ----------
+    path : Path
+    """
+
+    def __init__(self, path: Path):
+        self.path = path
+
+    def __enter__(self) -> Hdf5:
+        try:
+            self.file = h5py.File(self.path, "r")
+            self.bytes = np.memmap(self.path, np.uint8, mode="r")
+        except DAMAGE as error:
+            self._explain(error)
+        self.budget = Budget(self.bytes.size)
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        self.file.close()
+        if isinstance(error, DAMAGE) and not isinstance(error, WeightFileError):
+            self._explain(error)
+
+    def _explain(self, error: Exception) -> None:
+        if "truncated" in str(error):
+            raise WeightFileError(f"it is truncated: {self.path.stat().st_size:,} bytes and not all of it; download or copy it again") from None
+        raise WeightFileError(f"it is damaged ({shown(error)}); download or copy it again") from None
+
+    def item(self, place: str) -> h5py.Group | h5py.Dataset | None:
+        """Find what is at a place, along hard links only, which cannot leave the file; None if there is nothing."""
+        item: h5py.Group | h5py.Dataset = self.file
+        for part in place.split("/"):
+            if part in ("", "."):
+                continue
+            if not isinstance(item, h5py.Group) or not isinstance(item.get(part, getlink=True), h5py.HardLink):
+                return None
+            item = item[part]
+        return item
+
+    def is_group(self, place: str) -> bool:
+        """Tell whether there is a group."""
+        return isinstance(self.item(place), h5py.Group)
+
+    def members(self, place: str) -> list[str]:
+        """List the names in a group."""
+        item = self.item(place)
+        if len(item) > MOST_GROUPS:
+            raise WeightFileError(f"its group {shown(place)} has {len(item):,} members; expected at most {MOST_GROUPS:,}")
+        return list(item)
+
+    def texts(self) -> dict[str, str]:
+        """Read the attributes of the root that are texts."""
+        values = {name: self._attribute(self.file, name) for name in self.file.attrs}
+        decoded = {name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for name, value in values.items()}
+        return {name: value for name, value in decoded.items() if isinstance(value, str)}
+
+    def text_list(self, place: str, name: str) -> list[str] | None:
+        """Read a list of texts from an attribute, or from its numbered pieces; None if there is none."""
+        group = self.item(place)
+        pieces = [name] if name in group.attrs else []
+        while f"{name}{len(pieces)}" in group.attrs:
+            pieces.append(f"{name}{len(pieces)}")
+        if not pieces:
+            return None
+        texts = [text for piece in pieces for text in np.ravel(self._attribute(group, piece))]
+        if any(not isinstance(text, (str, bytes)) for text in texts):
+            raise WeightFileError(f"its list {shown(name)} does not consist of texts; get the file again")
+        return [text.decode("utf-8", "replace") if isinstance(text, bytes) else str(text) for text in texts]
+
+    def number(self, place: str, name: str, most: int = 100) -> int | None:
+        """Read a whole number from an attribute; None if there is none."""
+        group = self.item(place)
+        if name not in group.attrs:
+            return None
+        value = np.asarray(self._attribute(group, name))
+        if value.size != 1 or value.dtype.kind not in "iu" or not 0 <= int(value.reshape(-1)[0]) <= most:
+            raise WeightFileError(f"its attribute {shown(name)} is no number from 0 to {most}; get the file again")
+        return int(value.reshape(-1)[0])
+
+    def array(self, place: str, layer: str) -> np.ndarray:
+        """Read an array.
+
+        Float32 and other numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used. So
+        while they are in use the file may be replaced by another, but not be changed in place.
+        """
+        item = self.item(place)
+        if not isinstance(item, h5py.Dataset) or item.external is not None or item.is_virtual:
+            raise WeightFileError(f"it is damaged: layer {shown(layer)} does not consist of arrays in this file ({shown(place)})")
+        if item.dtype.kind != "f" or item.dtype.itemsize > 8:
+            raise WeightFileError(f"{shown(place)} holds {item.dtype}, expected floating-point numbers")
+        if item.shape is None or 0 in item.shape:
+            raise WeightFileError(f"{shown(place)} is empty; expected an array")
+        size = math.prod(item.shape) * item.dtype.itemsize
+        offset = item.id.get_offset()  # None if the numbers lie in several pieces, or compressed, or nowhere
+        if offset is not None:
+            if offset + size > self.bytes.size:
+                raise WeightFileError(f"it is truncated or damaged: {shown(place)} of shape {item.shape} does not lie in the file")
+            return self.bytes[offset : offset + size].view(item.dtype).reshape(item.shape)
+        self.budget.take(size, place)
+        self._check_chunks(item, place)
+        array = np.empty(item.shape, item.dtype)
+        item.read_direct(array)
+        return array
+
+    def _check_chunks(self, item: h5py.Dataset, place: str) -> None:
+        """Decompress each chunk within bounds before HDF5 does, which would go on as long as something comes out."""
+        plan = item.id.get_create_plist()
+        filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
+        if filters not in ([], [GZIP], [SHUFFLE, GZIP]):
+            raise WeightFileError(f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip or nothing")
+        if item.chunks is None:
+            return
+        size = math.prod(item.chunks) * item.dtype.itemsize
+        self.budget.take(size, place)
+        for i in range(item.id.get_num_chunks() if filters else 0):
+            chunk = item.id.get_chunk_info(i)
+            raw = self.bytes[chunk.byte_offset : chunk.byte_offset + chunk.size]
+            plain = chunk.filter_mask >> filters.index(GZIP) & 1
+            if raw.size != chunk.size or (not plain and inflate(raw.tobytes(), size) is None):
+                raise WeightFileError(f"it is damaged: {shown(place)} cannot be decompressed; get the file again")
+
+    def _attribute(self, item: h5py.Group | h5py.Dataset, name: str) -> object:
+        """Read an attribute after a look at its size; None if it is of a type that is neither numbers nor texts."""
+        attribute = item.attrs.get_id(name)
+        if math.prod(attribute.shape) * attribute.get_type().get_size() > min(LARGEST_ATTRIBUTE, self.bytes.size):
+            raise WeightFileError(f"its attribute {shown(name)} claims to be larger than the file, or than {LARGEST_ATTRIBUTE:,} bytes")
+        return item.attrs[name]
+
+
+def natural_groups(file: Hdf5, name: str, skipped: str) -> list[str]:
+    """Find all groups of a name, except below the root's group `skipped`, numbered ones in the order of their numbers."""
+    found, seen = [], 0
+    waiting = [(place, 1) for place in file.members("") if place != skipped]
+    while waiting:
+        place, depth = waiting.pop()
+        seen += 1
+        if seen > MOST_GROUPS or depth > DEEPEST:
+            raise WeightFileError(f"it has more than {MOST_GROUPS:,} groups, or groups more than {DEEPEST} deep; expected Keras' weights")
+        if not file.is_group(place):
+            continue
+        if place.endswith(f"/{name}"):
+            found.append(place)
+        else:
+            waiting += [(f"{place}/{member}", depth + 1) for member in file.members(place)]
+    return sorted(found, key=natural_order)

@@ -1,0 +1,218 @@
+"""PyTorch's weight files (.pth, .pt), zip archives and the older sequence of pickles; read without PyTorch, and without running them.
+
+    zip       ARCHIVE/data.pkl: a dictionary of tensors, which name their storages; ARCHIVE/data/KEY: the numbers of a storage
+    legacy    pickles of a magic number, a version, the machine's byte order, the dictionary, and a list of keys; then for each key the
+              number of elements (8 bytes) and the numbers
+
+A tensor is rebuilt from a storage, an offset, sizes and strides; all are checked to lie within the file before anything is allocated.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from minicnn.errors import WeightFileError
+from minicnn.weightfiles.archives import Archive
+from minicnn.weightfiles.pickles import LONGEST_PICKLE, read_pickle
+from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, shown
+from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
+
+#: How legacy files begin: protocol 2 and an integer of ten bytes.
+LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
+
+LEGACY_VERSION = 1001
+
+#: Where checkpoints of a training keep the weights.
+WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
+
+
+@dataclass(frozen=True)
+class StorageType:
+    """The type of a storage's numbers; bfloat16 is read as its bits."""
+
+    code: str
+    bfloat16: bool = False
+
+
+@dataclass(frozen=True)
+class Storage:
+    """Where a tensor's numbers are: a key, and what a pickle claims about them."""
+
+    type: StorageType
+    key: str
+    count: int
+
+
+@dataclass(frozen=True)
+class Tensor:
+    """A tensor as a pickle describes it, not yet looked up."""
+
+    storage: Storage
+    offset: int
+    shape: tuple[int, ...]
+    strides: tuple[int, ...]
+
+
+def _rebuild_tensor(*arguments) -> Tensor:
+    """Note what a tensor is made of; whether it can be comes later."""
+    if len(arguments) < 4:
+        raise WeightFileError("its pickle rebuilds a tensor from too little; get the file again")
+    storage, offset, shape, strides = arguments[:4]
+    numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else ()
+    whole = numbers and all(type(number) is int and 0 <= number < 1 << 48 for number in numbers)
+    if not isinstance(storage, Storage) or not whole or len(shape) != len(strides) or len(shape) > 8:
+        raise WeightFileError("its pickle rebuilds a tensor from something else than a storage, an offset, sizes and strides; get the file again")
+    return Tensor(storage, offset, shape, strides)
+
+
+def _rebuild_parameter(*arguments) -> Tensor:
+    if not arguments or not isinstance(arguments[0], Tensor):
+        raise WeightFileError("its pickle makes a parameter of something that is no tensor; get the file again")
+    return arguments[0]
+
+
+def _ordered_dict(*arguments) -> dict:
+    """Make a dictionary, as Python 2 wrote them of a list of pairs."""
+    pairs = arguments[0] if arguments else []
+    if not isinstance(pairs, list) or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+        raise WeightFileError("its pickle makes a dictionary of something that is no list of names and values; save the state_dict again")
+    return dict(pairs)
+
+
+STORAGE_TYPES = {
+    "FloatStorage": StorageType("f4"),
+    "HalfStorage": StorageType("f2"),
+    "DoubleStorage": StorageType("f8"),
+    "BFloat16Storage": StorageType("u2", bfloat16=True),
+    "LongStorage": StorageType("i8"),
+    "IntStorage": StorageType("i4"),
+    "ShortStorage": StorageType("i2"),
+    "CharStorage": StorageType("i1"),
+    "ByteStorage": StorageType("u1"),
+    "BoolStorage": StorageType("u1"),
+}
+
+#: All that the pickles may fetch.
+ADMITTED: dict[str, Any] = {
+    "collections.OrderedDict": _ordered_dict,
+    "torch._utils._rebuild_tensor": _rebuild_tensor,
+    "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
+    "torch._utils._rebuild_parameter": _rebuild_parameter,
+    **{f"torch.{name}": kind for name, kind in STORAGE_TYPES.items()},
+}
+
+
+def read_pytorch_zip(archive: Archive) -> WeightFile:
+    """Read weights from PyTorch's zip format.
+
+    Raises
+    ------
+    WeightFileError
+        If it is damaged, wants to run something, or holds something else than weights.
+    """
+    pickled = [name for name in archive.members if name.endswith("data.pkl") and name.count("/") <= 1]
+    if len(pickled) != 1:
+        raise WeightFileError(f"it has {len(pickled)} parts named data.pkl; expected one")
+    root = pickled[0].removesuffix("data.pkl")
+    if f"{root}constants.pkl" in archive.members:
+        raise WeightFileError("it is a TorchScript program; expected weights alone: save the module's state_dict")
+    order = archive.stored(f"{root}byteorder")[:16].tobytes() if f"{root}byteorder" in archive.members else b"little"
+    if order not in (b"little", b"big"):
+        raise WeightFileError("its byte order is neither little nor big; get the file again")
+    content = archive.stored(pickled[0])
+    if content.size > LONGEST_PICKLE:
+        raise WeightFileError(f"its pickle has {content.size:,} bytes; expected at most {LONGEST_PICKLE:,}")
+    value, _ = read_pickle(content.tobytes(), ADMITTED, _storage)
+
+    def find(key: str) -> np.ndarray:
+        return archive.stored(f"{root}data/{key}")
+
+    return _weight_file("PyTorch, zip", value, find, "<" if order == b"little" else ">", archive.budget)
+
+
+def read_pytorch_legacy(path: Path) -> WeightFile:
+    """Read weights from PyTorch's older format; raises as `read_pytorch_zip`."""
+    content = np.memmap(path, np.uint8, mode="r")
+    kinds: dict[str, Storage] = {}
+
+    def persistent(identifier: Any) -> Storage:
+        storage = _storage(identifier)
+        if kinds.setdefault(storage.key, storage) != storage:
+            raise WeightFileError(f"its pickle describes the storage {shown(storage.key)} in two ways; get the file again")
+        return storage
+
+    values, position = [], 0
+    for _ in range(5):
+        value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ADMITTED, persistent)
+        values.append(value)
+        position += length
+    _, version, system, value, keys = values
+    if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
+        raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
+    order = "<" if system.get("little_endian", True) else ">"
+    places: dict[str, np.ndarray] = {}
+    for key in keys:
+        storage = kinds.get(key) if isinstance(key, str) else None
+        if storage is None or key in places:
+            raise WeightFileError("its list of storages is not that of its tensors; get the file again")
+        count = int.from_bytes(content[position : position + 8].tobytes(), "little" if order == "<" else "big")
+        size = storage.count * np.dtype(storage.type.code).itemsize
+        position += 8 + size
+        if count != storage.count or position > content.size:
+            raise WeightFileError(f"it is truncated or damaged: the storage {shown(key)} claims {size:,} bytes; get the file again")
+        places[key] = content[position - size : position]
+
+    def find(key: str) -> np.ndarray:
+        if key not in places:
+            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
+        return places[key]
+
+    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+
+
+def _storage(identifier: Any) -> Storage:
+    """Understand a persistent identifier: ("storage", type, key, device, count), in legacy files with a sixth item for views."""
+    if not isinstance(identifier, tuple) or len(identifier) not in (5, 6) or identifier[0] != "storage" or identifier[5:] not in ((), (None,)):
+        raise WeightFileError("its pickle refers to something that is no storage; get the file again")
+    _, kind, key, _, count = identifier[:5]
+    if not isinstance(kind, StorageType) or not isinstance(key, str) or type(count) is not int or not 0 <= count < 1 << 48:
+        raise WeightFileError("its pickle describes a storage by something else than a type, a key and a count; get the file again")
+    return Storage(kind, key, count)
+
+
+def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> WeightFile:
+    tensors = {name: _array(name, tensor, find, order, budget) for name, tensor in _named_tensors(value).items()}
+    return WeightFile(form, torch_layers(tensors), channels_first=True, preprocessing=TORCH_PREPROCESSING)
+
+
+def _named_tensors(value: Any) -> Mapping[str, Tensor]:
+    """Find the dictionary of tensors: the value itself, or what a checkpoint holds under a usual key."""
+    for candidate in (value, *(value.get(key) for key in WEIGHT_KEYS if isinstance(value, dict))):
+        if isinstance(candidate, dict) and candidate and all(isinstance(item, Tensor) for item in candidate.values()):
+            return {str(name): tensor for name, tensor in candidate.items()}
+    raise WeightFileError("it holds no dictionary of tensors; expected a network's state_dict")
+
+
+def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> np.ndarray:
+    """View a tensor's numbers in the file."""
+    storage = tensor.storage
+    dtype = np.dtype(storage.type.code).newbyteorder(order)
+    data = find(storage.key)
+    if data.size != storage.count * dtype.itemsize:
+        raise WeightFileError(f"the storage of {shown(name)} has {data.size:,} bytes; expected {storage.count * dtype.itemsize:,}. Get the file again")
+    count = math.prod(tensor.shape)
+    last = tensor.offset + sum((side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides))
+    if count < 1 or count > storage.count or last >= storage.count:
+        raise WeightFileError(f"tensor {shown(name)} of shape {tensor.shape} does not lie within its storage of {storage.count:,} numbers")
+    numbers = data.view(dtype)[tensor.offset :]
+    array = np.lib.stride_tricks.as_strided(numbers, tensor.shape, [stride * dtype.itemsize for stride in tensor.strides], writeable=False)
+    if not storage.type.bfloat16:
+        return array
+    budget.take(4 * count, name)
+    return from_bfloat16(array)

@@ -1,0 +1,148 @@
+"""What every reader gives back: named layers, in the file's order, with arrays as minicnn lays them out.
+
+Kernels are (height, width, input channels, filters), dense weights (inputs, outputs). Arrays keep the file's number type, and are views of
+the file where that is possible, so that a reader takes next to no memory; whoever uses them makes them float32 (`minicnn.weights`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from minicnn.errors import WeightFileError
+
+CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense layer", "batch normalisation")
+
+#: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
+MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
+
+#: What the networks that torchvision and timm publish expect.
+TORCH_PREPROCESSING = {"colours": "rgb", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
+
+
+@dataclass(frozen=True, eq=False)
+class StoredLayer:
+    """A layer of a weight file.
+
+    Attributes
+    ----------
+    name : str
+        What the file calls it.
+    kind : str
+        One of `KINDS`.
+    arrays : dict of str to array
+        "weight" and "bias", of batch normalisation also "mean" and "variance".
+    epsilon : float or None
+        Of batch normalisation, where the file says it.
+    """
+
+    name: str
+    kind: str
+    arrays: Mapping[str, np.ndarray]
+    epsilon: float | None = None
+
+
+@dataclass(frozen=True, eq=False)
+class Step:
+    """A step of a network as a file describes it.
+
+    Attributes
+    ----------
+    word : str
+        "convolution", "relu", "max_pool" and so on, as in descriptions of networks.
+    options : dict
+        Such as {"size": [3, 3], "stride": [1, 1], "padding": [1, 1]}.
+    """
+
+    word: str
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class WeightFile:
+    """All that a weight file says.
+
+    Attributes
+    ----------
+    format : str
+        For people, such as "PyTorch, zip".
+    layers : sequence of StoredLayer
+    texts : dict of str to str
+        What the file says about itself.
+    channels_first : bool
+        Whether its networks flatten images as C, H, W before their first dense layer, where ours flatten H, W, C.
+    preprocessing : dict or None
+        What published files of this format expect, {"colours", "scale", "mean", "deviation"}; None if that depends on the network.
+    steps : sequence of Step or None
+        The whole network, where the file describes it.
+    input_shape : (height, width, channels) or None
+        The network's input, where the file says it.
+    """
+
+    format: str
+    layers: Sequence[StoredLayer]
+    texts: Mapping[str, str] = field(default_factory=dict)
+    channels_first: bool = False
+    preprocessing: Mapping[str, object] | None = None
+    steps: Sequence[Step] | None = None
+    input_shape: tuple[int, int, int] | None = None
+
+
+class Budget:
+    """Memory that the arrays of a file may take; guards against files that claim to hold far more than they do.
+
+    Parameters
+    ----------
+    file_size : int
+    """
+
+    def __init__(self, file_size: int):
+        self.file_size = file_size
+        self.left = MOST_EXPANSION * file_size + EXPANSION_SLACK
+
+    def take(self, size: int, what: str) -> None:
+        """Raise WeightFileError if there is not so much left."""
+        self.left -= size
+        if self.left < 0:
+            raise WeightFileError(
+                f"{shown(what)} claims {size:,} bytes in a file of {self.file_size:,}; expected weights, which hardly shrink when compressed"
+            )
+
+
+def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None = None) -> StoredLayer:
+    """Make a layer of what a file holds; what it leaves out is filled in: biases and means are 0, scales 1.
+
+    Raises
+    ------
+    WeightFileError
+        If the arrays are of no kind of layer that minicnn has.
+    """
+    for key, array in arrays.items():
+        if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+            raise WeightFileError(f"layer {shown(name)}: its {key} holds {array.dtype}, expected floating-point numbers")
+    kind, defaults = _kind(arrays)
+    width = arrays[next(iter(arrays))].shape[-1:] if kind == BATCH_NORM else arrays["weight"].shape[-1:] if kind else ()
+    filled = {key: arrays[key] if key in arrays else np.broadcast_to(np.float32(value), width) for key, value in defaults.items()}
+    vectors = [array for key, array in filled.items() if kind == BATCH_NORM or key == "bias"]
+    if kind is None or set(arrays) - set(filled) or any(vector.shape != width for vector in vectors) or 0 in filled["weight"].shape:
+        shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
+        raise WeightFileError(
+            f"layer {shown(name)} has arrays of shape {shapes or 'nothing'}; expected a kernel and a bias, or those of batch normalisation"
+        )
+    return StoredLayer(name, kind, filled, epsilon)
+
+
+def _kind(arrays: Mapping[str, np.ndarray]) -> tuple[str | None, dict[str, float]]:
+    """Tell a layer's kind from its arrays, and what those are that may be left out."""
+    if "mean" in arrays and "variance" in arrays:
+        return BATCH_NORM, {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
+    ndim = arrays["weight"].ndim if "weight" in arrays else None
+    return {4: CONVOLUTION, 2: DENSE}.get(ndim), {"weight": 1.0, "bias": 0.0}
+
+
+def shown(name: object) -> str:
+    """Return a name from a file as one line that can be printed, cut if it is long."""
+    text = "".join(character if character.isprintable() else "?" for character in str(name)[:80])
+    return text.encode("utf-8", "replace").decode()

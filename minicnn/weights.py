@@ -1,0 +1,222 @@
+"""From a weight file to a network: which array belongs where.
+
+Names differ from file to file, so layers are matched by kind and order: the first convolution of the file belongs to the first of the
+network, and so on; then every shape is compared. Two things are turned on the way:
+
+- Files whose networks flatten images as C, H, W have the rows of their first dense layer in that order; ours flatten H, W, C.
+- A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
+  network's dense layers, they are taken for these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.errors import MinicnnError, WeightFileError
+from minicnn.layer_kinds import KINDS as LAYER_KINDS
+from minicnn.layer_kinds import complete_options
+from minicnn.layers import (
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Flatten,
+    Layer,
+    MaxPool2D,
+)
+from minicnn.layers.base import Shape
+from minicnn.network import Network
+from minicnn.weightfiles import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import (
+    BATCH_NORM,
+    CONVOLUTION,
+    DENSE,
+    KINDS,
+    Step,
+    shown,
+)
+
+#: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
+CHECK_BLOCK = 1 << 16
+
+#: The layers that have arrays, by the kind that weight files know them as.
+TYPES: dict[str, type[Layer]] = {CONVOLUTION: Conv2D, DENSE: Dense, BATCH_NORM: BatchNorm}
+
+#: The layers that slide a window over an image, by their word in descriptions.
+WINDOWED: dict[type[Layer], str] = {Conv2D: "convolution", MaxPool2D: "max_pool", AveragePool2D: "average_pool"}
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A layer of a network and the file's layer for it, whose arrays are in order but have not been read."""
+
+    name: str
+    layer: Layer
+    stored: StoredLayer
+
+
+def fitted(file: WeightFile, network: Network, input_shape: Shape) -> dict[str, dict[str, object]]:
+    """Find and read the arrays for a network.
+
+    Parameters
+    ----------
+    file : WeightFile
+    network : Network
+        Its own arrays only tell the shapes.
+    input_shape : (height, width, channels)
+        Of the images that it takes.
+
+    Returns
+    -------
+    dict
+        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalisation "epsilon" where the file says it. A
+        file "without top" has no dense layers; then they are missing here.
+
+    Raises
+    ------
+    WeightFileError
+        If the file is of another network, or holds NaN.
+    """
+    values = {}
+    for pair in matched(file, network, input_shape):
+        shapes = {key: array.shape for key, array in pair.layer.arrays.items()}
+        values[pair.name] = {
+            key: as_float32(pair.stored.arrays[key], f"{key} of {shown(pair.stored.name)}").reshape(shape) for key, shape in shapes.items()
+        }
+        if pair.stored.epsilon is not None:
+            values[pair.name]["epsilon"] = pair.stored.epsilon
+    return values
+
+
+def matched(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
+    """Match the layers of a file and of a network, and compare their shapes, without reading arrays; arguments and errors as for `fitted`."""
+    by_kind = _by_kind(file, network)
+    pairs = []
+    for kind, kind_type in TYPES.items():
+        wanted = {name: layer for name, layer in network.layers.items() if isinstance(layer, kind_type)}
+        found = by_kind[kind]
+        without_top = kind == DENSE and not found and file.layers
+        if len(found) != len(wanted) and not without_top:
+            raise WeightFileError(
+                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
+                "Name the model that the file was made for"
+            )
+        pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
+    order = list(network.layers)
+    pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
+    if file.steps is not None:
+        _compare_steps(file.steps, network)
+    return sorted(pairs, key=lambda pair: order.index(pair.name))
+
+
+def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
+    """Build the network that a file itself describes, without weights, and tell its input's shape; None if the file describes none.
+
+    Raises
+    ------
+    WeightFileError
+        If what it describes makes no sense.
+    """
+    if file.steps is None or file.input_shape is None:
+        return None
+    short = {"convolution": "conv", "batch_norm": "norm", "max_pool": "pool", "average_pool": "pool", "global_average_pool": "gap", "dense": "fc"}
+    layers: dict[str, Layer] = {}
+    shape, counts = file.input_shape, {}
+    for step in file.steps:
+        word = short.get(step.word, step.word)
+        counts[word] = counts.get(word, 0) + 1
+        name = f"{word}{counts[word]}"
+        try:
+            layers[name] = LAYER_KINDS[step.word].build(shape, complete_options(step.word, step.options))
+            shape = layers[name].output_shape(shape)
+        except MinicnnError as error:
+            raise WeightFileError(f"the network in the file does not fit together at its {step.word} {counts[word]}: {error}") from None
+    return Network(layers), file.input_shape
+
+
+def as_float32(array: np.ndarray, what: str) -> np.ndarray:
+    """Return a file's array as float32 in one piece: the very array if it is that already.
+
+    Raises
+    ------
+    WeightFileError
+        If it holds NaN or infinite values, or such as are too large.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
+    if not array.flags.aligned:
+        array = array.copy()
+    if not _all_finite(array.reshape(-1)):
+        raise WeightFileError(f"{what} holds NaN or infinite values; expected finite ones. Get the file again")
+    return array
+
+
+def _all_finite(flat: np.ndarray) -> bool:
+    """Look for NaN and infinity block by block: a finite sum proves that there are none, and adding is faster than looking."""
+    blocks = (flat[start : start + CHECK_BLOCK] for start in range(0, flat.size, CHECK_BLOCK))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in blocks)
+
+
+def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
+    """Sort a file's layers by kind; convolutions that stand for the network's dense layers are among these."""
+    stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in KINDS}
+    wanted = sum(isinstance(layer, Conv2D) for layer in network.layers.values())
+    dense = sum(isinstance(layer, Dense) for layer in network.layers.values())
+    surplus = len(stored[CONVOLUTION]) - wanted
+    if 0 < surplus == dense - len(stored[DENSE]):
+        stored[DENSE] = stored[CONVOLUTION][wanted:] + stored[DENSE]
+        stored[CONVOLUTION] = stored[CONVOLUTION][:wanted]
+    return stored
+
+
+def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
+    """Tell the shape of the image that was flattened right before a layer; None if none was."""
+    names = list(network.layers)
+    i = names.index(name)
+    if i == 0 or not isinstance(network.layers[names[i - 1]], Flatten):
+        return None
+    return network.shapes(input_shape)[names[i - 2]] if i > 1 else tuple(input_shape)
+
+
+def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair:
+    """Compare the shapes of a file's arrays with the layer's, and view the rows of a dense layer that sees an image in our order.
+
+    Its weight then has the axes (height, width, channels, outputs), as that of a convolution over the whole image has from the beginning.
+    """
+    arrays = dict(pair.stored.arrays)
+    for key, expected in pair.layer.arrays.items():
+        found = arrays[key].shape
+        over_all = isinstance(pair.layer, Dense) and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
+        if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
+            raise WeightFileError(
+                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
+                "Name the model that the file was made for"
+            )
+    if image is not None and channels_first and arrays["weight"].ndim == 2:
+        height, width, channels = image
+        arrays["weight"] = arrays["weight"].reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+    return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
+
+
+def _compare_steps(steps: Sequence[Step], network: Network) -> None:
+    """Raise WeightFileError unless the network's convolutions and pools slide as those that the file describes."""
+    found = [_step(step.word, *(tuple(step.options[key]) for key in ("size", "stride", "padding"))) for step in steps if "size" in step.options]
+    windows = [(WINDOWED[type(layer)], layer.window) for layer in network.layers.values() if type(layer) in WINDOWED]
+    expected = [_step(word, window.kernel_size, window.stride, window.padding) for word, window in windows]
+    for ours, theirs in itertools.zip_longest(expected, found, fillvalue="nothing"):
+        if ours != theirs:
+            raise WeightFileError(f"the file's network has {theirs} where {ours} is expected. Name the model that the file was made for")
+
+
+def _step(word: str, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> str:
+    return f"a {word} with size {size}, stride {stride} and padding {padding}"
+
+
+def _count(number: int, kind: str) -> str:
+    return f"{number} {kind}{'s' * (number != 1)}"
