@@ -63,4 +63,43 @@ def write_keras3(path, parameters):
             group["0"], group["1"] = arrays["weight"], arrays["bias"]
 
 
+def write_2015(path, parameters):
+    """The layout of 2015, whose kernels are turned; every second layer has no parameters. Dense layers saw C, H, W."""
+    with h5py.File(path, "w") as file:
+        file.attrs["nb_layers"] = 2 * len(parameters)
+        for i, arrays in enumerate(parameters.values()):
+            file.create_group(f"layer_{2 * i}").attrs["nb_params"] = 0
+            layer = file.create_group(f"layer_{2 * i + 1}")
+            layer.attrs["nb_params"] = 2
+            weight = arrays["weight"]
+            layer["param_0"] = weight.transpose(3, 2, 0, 1)[:, :, ::-1, ::-1] if weight.ndim == 4 else weight
+            layer["param_1"] = arrays["bias"]
+
+
+def small_parameters(seed=0):
+    """Two convolutions and two dense layers, as random_parameters; the network of SMALL_DESCRIPTION."""
+    generator = np.random.default_rng(seed)
+    shapes = {"conv1_1": (3, 3, 3, 4), "conv2_1": (3, 2, 4, 5), "fc6": (2 * 2 * 5, 6), "fc8": (6, 4)}
+    return {
+        name: {"weight": generator.standard_normal(shape).astype(np.float32), "bias": generator.standard_normal(shape[-1:]).astype(np.float32)}
+        for name, shape in shapes.items()
+    }
+
+
+SMALL_DESCRIPTION = """
+input = [4, 7, 3]
+layers = [
+  {convolution = "conv1_1", filters = 4, size = 3, padding = 1},
+  {relu = "relu1"},
+  {max_pool = "pool1", size = 2},
+  {convolution = "conv2_1", filters = 5, size = [3, 2], padding = [1, 0], stride = 1},
+  {relu = "relu2"},
+  {flatten = "flatten"},
+  {dense = "fc6", units = 6},
+  {relu = "relu3"},
+  {dense = "fc8", units = 4},
+]
+"""
+
+
 LAYOUTS = {"applications": write_applications, "full model": write_full_model, "keras 3": write_keras3}

@@ -6,7 +6,9 @@ chunk, through chains of filters. Only arrays that lie in the file itself are re
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import h5py
@@ -27,38 +29,35 @@ GZIP, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError, NotImplementedError)
 
 
+@contextlib.contextmanager
+def opened(path: Path) -> Iterator[Hdf5]:
+    """Open a file for reading; every way in which that, or the reading, fails becomes one WeightFileError."""
+    try:
+        with h5py.File(path, "r") as file:
+            yield Hdf5(file, path)
+    except WeightFileError:
+        raise
+    except DAMAGE as error:
+        if "truncated" in str(error):
+            raise WeightFileError(f"it is truncated: {path.stat().st_size:,} bytes and not all of it; download or copy it again") from None
+        raise WeightFileError(f"it is damaged ({shown(error)}); download or copy it again") from None
+
+
 class Hdf5:
     """An HDF5 file, open for reading.
 
-    Places in it are texts such as "model_weights/conv1"; "" is the root. Every way in which opening or reading fails becomes one
-    WeightFileError.
+    Places in it are texts such as "model_weights/conv1"; "" is the root.
 
     Parameters
     ----------
+    file : h5py.File
     path : Path
     """
 
-    def __init__(self, path: Path):
-        self.path = path
-
-    def __enter__(self) -> Hdf5:
-        try:
-            self.file = h5py.File(self.path, "r")
-            self.bytes = np.memmap(self.path, np.uint8, mode="r")
-        except DAMAGE as error:
-            self._explain(error)
+    def __init__(self, file: h5py.File, path: Path):
+        self.file = file
+        self.bytes = np.memmap(path, np.uint8, mode="r")
         self.budget = Budget(self.bytes.size)
-        return self
-
-    def __exit__(self, kind, error, traceback) -> None:
-        self.file.close()
-        if isinstance(error, DAMAGE) and not isinstance(error, WeightFileError):
-            self._explain(error)
-
-    def _explain(self, error: Exception) -> None:
-        if "truncated" in str(error):
-            raise WeightFileError(f"it is truncated: {self.path.stat().st_size:,} bytes and not all of it; download or copy it again") from None
-        raise WeightFileError(f"it is damaged ({shown(error)}); download or copy it again") from None
 
     def item(self, place: str) -> h5py.Group | h5py.Dataset | None:
         """Find what is at a place, along hard links only, which cannot leave the file; None if there is nothing."""

@@ -26,7 +26,7 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.files import check_place, explain_failure
-from minicnn.weightfiles.hdf5 import Hdf5, natural_groups
+from minicnn.weightfiles.hdf5 import Hdf5, natural_groups, opened
 from minicnn.weightfiles.stored import StoredLayer, WeightFile, shown, stored_layer
 from minicnn.weightfiles.torch_layout import channels_last
 
@@ -46,7 +46,7 @@ def read_keras(path: Path) -> WeightFile:
     WeightFileError
         If it is damaged, or holds something else.
     """
-    with Hdf5(path) as file:
+    with opened(path) as file:
         texts = file.texts()
         root = "model_weights" if file.is_group("model_weights") else ""
         if (names := file.text_list(root, "layer_names")) is not None:

@@ -21,6 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
@@ -256,7 +257,7 @@ class _Walk:
             f"its node {name!r} ({shown(node.op_type)}) {why}; expected layers in a line, of {', '.join(self.STEPS)} in their plain forms"
         )
 
-    STEPS: dict[str, Callable] = {
+    STEPS: ClassVar[dict[str, Callable]] = {
         "Conv": convolution,
         "BatchNormalization": batch_norm,
         "Relu": plain,

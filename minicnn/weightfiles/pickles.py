@@ -12,7 +12,7 @@ from __future__ import annotations
 import io
 import pickletools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, ClassVar
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.stored import shown
@@ -168,7 +168,7 @@ class _Machine:
             raise WeightFileError("its pickle refers to something outside; get the file again")
         self.stack.append(self.persistent(self.stack.pop()))
 
-    INSTRUCTIONS: Mapping[str, Callable[[_Machine], None]] = {
+    INSTRUCTIONS: ClassVar[Mapping[str, Callable[[_Machine], None]]] = {
         "MARK": mark,
         "TUPLE": lambda self: self.push(tuple(self.since_mark())),
         "APPEND": lambda self: self.append([self.stack.pop()]),

@@ -11,7 +11,7 @@ import h5py
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import LOCAL_HEADER, Archive
-from minicnn.weightfiles.hdf5 import Hdf5
+from minicnn.weightfiles.hdf5 import opened
 from minicnn.weightfiles.keras import read_keras
 from minicnn.weightfiles.npz import read_npz
 from minicnn.weightfiles.onnx import looks_like_onnx, read_onnx
@@ -60,7 +60,7 @@ def read_texts(path: str | os.PathLike) -> dict[str, str]:
     with _explained(path) as checked:
         if not h5py.is_hdf5(checked):
             raise WeightFileError("it is not an HDF5 file; expected a model file (.h5)")
-        with Hdf5(checked) as file:
+        with opened(checked) as file:
             return file.texts()
 
 
