@@ -17,6 +17,7 @@ from pathlib import Path
 import platformdirs
 
 from minicnn.errors import UnknownNameError, WeightFileError, did_you_mean
+from minicnn.files import file_hash
 
 #: The environment variable that names another folder for downloaded files.
 CACHE_VARIABLE = "MINICNN_CACHE"
@@ -139,3 +140,28 @@ def published_texts(path: Path) -> dict[str, str]:
         if (file.file_name, file.size) == (path.name, size):
             return {"source": file.credit}
     return {}
+
+
+#: torchvision's files by the first 8 hexadecimal digits of their SHA-256, which are part of their names.
+TORCHVISION = {
+    "8a719046": "VGG11",
+    "19584684": "VGG13",
+    "397923af": "VGG16",
+    "dcbb9e9d": "VGG19",
+    "6002323d": "VGG11 with batch normalisation",
+    "abd245e5": "VGG13 with batch normalisation",
+    "6c64b313": "VGG16 with batch normalisation",
+    "c79401a0": "VGG19 with batch normalisation",
+    "7be5be79": "AlexNet",
+}
+
+
+def recognised(path: Path, sha256: str) -> str | None:
+    """Say which published file this is, by its hashes; None if it is none of those that are known."""
+    size = path.stat().st_size
+    for file in PUBLISHED.values():
+        if file.size == size and file_hash(path, file.algorithm).hexdigest() == file.checksum.partition(":")[2]:
+            return f"It is the published file {file.name}: {file.description} ({file.checksum}). Credit: {file.credit}."
+    if sha256[:8] in TORCHVISION:
+        return f"By the first 8 digits of its SHA-256 it is torchvision's {TORCHVISION[sha256[:8]]}."
+    return None

@@ -9,6 +9,7 @@ import click
 from tqdm import tqdm
 
 from minicnn.cli.options import overwrite_option, print_table, progress_bar
+from minicnn.cli.weight_files import check, convert, info
 from minicnn.published import (
     CACHE_VARIABLE,
     PUBLISHED,
@@ -21,7 +22,11 @@ from minicnn.published import (
 
 @click.group()
 def weights():
-    """Download weight files, and see which are there."""
+    """Download weight files, look into them, and turn them into model files."""
+
+
+for command in (info, check, convert):
+    weights.add_command(command)
 
 
 @weights.command("list")

@@ -27,6 +27,7 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.stored import (
+    TORCH_PREPROCESSING,
     Step,
     StoredLayer,
     WeightFile,
@@ -95,7 +96,8 @@ class _Walk:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
         texts = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
         texts |= {entry.key: entry.value for entry in self.model.metadata_props}
-        return WeightFile("ONNX", self.layers, texts, channels_first=True, steps=self.steps, input_shape=self.input_shape())
+        preprocessing = TORCH_PREPROCESSING if self.model.producer_name == "pytorch" else None
+        return WeightFile("ONNX", self.layers, texts, True, preprocessing, self.steps, self.input_shape())
 
     def walk(self, node) -> None:
         """Take one step."""

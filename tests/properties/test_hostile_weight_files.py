@@ -4,9 +4,6 @@ MINICNN_FUZZ sets the number of files for each format; by default there are few.
 """
 
 import os
-import resource
-import subprocess
-import sys
 from pathlib import Path
 
 import h5py

@@ -19,10 +19,10 @@ ORDER = [
     ["layers"],
     ["network"],
     ["rules", "probability", "initialise", "layer_kinds", "summary", "classes", "terms", "incremental", "relevance", "folding", "training"],
-    ["architectures", "descriptions", "objectives"],
+    ["architectures", "descriptions", "objectives", "weights"],
     ["gradcheck", "model", "results", "bench", "ascent"],
     ["model_files"],
-    ["visualizers"],
+    ["visualizers", "conversion"],
     ["report", "replay"],
     ["cli"],
 ]

@@ -1,0 +1,104 @@
+"""The commands about weight files that are there: info, check, convert."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import numpy as np
+
+from minicnn.architectures import ARCHITECTURES
+from minicnn.cli.options import overwrite_option, print_table
+from minicnn.conversion import model_of_file
+from minicnn.files import check_place, file_sha256
+from minicnn.model import Model
+from minicnn.model_files import save
+from minicnn.published import recognised
+from minicnn.weightfiles import read_weights
+
+#: Texts of a file are shown up to this length.
+LONGEST_TEXT = 300
+
+file_argument = click.argument("file", type=click.Path(path_type=Path))
+model_option = click.option(
+    "--model", help=f"One of {', '.join(ARCHITECTURES)}, or a description (.toml).  [default: what the file says, or what its shapes fit]"
+)
+
+
+@click.command()
+@file_argument
+def info(file):
+    """Tell what a weight file is: format, layers, shapes, and whether it is a well-known one."""
+    stored = read_weights(file)
+    click.echo(f"{file}: {stored.format}, {file.stat().st_size:,} bytes")
+    rows = [
+        [layer.name, layer.kind, key, " x ".join(map(str, array.shape)), array.dtype.name]
+        for layer in stored.layers
+        for key, array in layer.arrays.items()
+    ]
+    print_table(["layer", "kind", "array", "shape", "type"], rows)
+    parameters = sum(layer.arrays[key].size for layer in stored.layers for key in ("weight", "bias"))
+    click.echo(f"{parameters:,} parameters; kernels are height x width x inputs x filters, dense weights inputs x outputs")
+    for name, text in stored.texts.items():
+        click.echo(f"{name}: {_shortened(text)}")
+    sha256 = file_sha256(file)
+    click.echo(f"SHA-256 {sha256}")
+    click.echo(recognised(file, sha256) or "It is none of the published files that minicnn knows.")
+
+
+@click.command()
+@file_argument
+@model_option
+def check(file, model):
+    """Read all numbers of a weight file, and compare its shapes with a model's.
+
+    Ends with code 0 if all numbers are finite and all shapes fit, else with code 2.
+    """
+    loaded = model_of_file(file, model)
+    print_table(
+        ["layer", "array", "shape", "mean", "deviation", "smallest", "largest"],
+        [
+            [name, key, " x ".join(map(str, array.shape)), *(f"{number:.4g}" for number in _statistics(array))]
+            for name, arrays in loaded.network.arrays.items()
+            for key, array in arrays.items()
+        ],
+    )
+    click.echo(f"{file} is sound: all numbers are finite, all shapes are those of {_called(loaded)}.")
+
+
+@click.command()
+@file_argument
+@click.argument("out", type=click.Path(path_type=Path))
+@model_option
+@click.option("--half", is_flag=True, help="Store weights with 16 bits, in half the space.")
+@overwrite_option
+def convert(file, out, model, half, overwrite):
+    """Write a weight file as a model file, which minicnn loads with nothing else.
+
+    Later: minicnn predict PHOTO --model OUT.
+    """
+    check_place(out, overwrite)
+    loaded = model_of_file(file, model)
+    save(loaded, out, overwrite, half)
+    click.echo(f"{out}: {_called(loaded)}, {out.stat().st_size:,} bytes. Use it with --model {out}")
+
+
+def _called(model: Model) -> str:
+    """Name a model, and say if its top is missing."""
+    top = ARCHITECTURES[model.name].network().layers if model.name in ARCHITECTURES else model.network.layers
+    return model.name if len(top) == len(model.network.layers) else f"{model.name} without its top"
+
+
+def _statistics(array: np.ndarray) -> tuple[float, float, float, float]:
+    """Mean, standard deviation, smallest and largest number of an array, in little memory."""
+    flat = array.reshape(-1)
+    mean = flat.mean(dtype=np.float64)
+    blocks = (flat[start : start + (1 << 20)] for start in range(0, flat.size, 1 << 20))
+    deviation = np.sqrt(sum(((block.astype(np.float64) - mean) ** 2).sum() for block in blocks) / flat.size)
+    return float(mean), float(deviation), float(flat.min()), float(flat.max())
+
+
+def _shortened(text: str) -> str:
+    """Put a text on one line, and cut it if it is long."""
+    line = " ".join("".join(character if character.isprintable() else " " for character in text).split())
+    return line if len(line) <= LONGEST_TEXT else f"{line[:LONGEST_TEXT]} ... ({len(text):,} characters)"

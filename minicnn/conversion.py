@@ -1,0 +1,70 @@
+"""A model from a weight file alone: which network it belongs to follows from what it says, or from its shapes."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from minicnn.architectures import ARCHITECTURES
+from minicnn.errors import WeightFileError
+from minicnn.model import Model, Origin
+from minicnn.model_files import DESCRIPTION, describe, load
+from minicnn.weightfiles import WeightFile, read_weights
+from minicnn.weights import described_network, fitted, matched
+
+
+def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None) -> Model:
+    """Load the model that a weight file belongs to, with batch normalisation where it is.
+
+    Parameters
+    ----------
+    path : path
+        A weight file of any format, or a model file.
+    name : str or path, optional
+        The model, as for `minicnn.load`. Without it a model file, or an ONNX file, says it itself; for others it is the registered
+        architecture whose shapes are the file's.
+
+    Raises
+    ------
+    WeightFileError
+        If the file cannot be read, or fits no network, or several.
+    UnknownNameError, DescriptionError
+        If there is no such model.
+    """
+    if name is not None:
+        return load(name, path, fold=False)
+    file = read_weights(path)
+    if DESCRIPTION in file.texts:
+        return load(path, fold=False)
+    names = fitting_names(file)
+    if len(names) == 1:
+        return load(names[0], path, fold=False)
+    if names:
+        raise WeightFileError(f"{path} fits several models: {', '.join(names)}; name one of them (--model)")
+    try:
+        if (described := described_network(file)) is not None:
+            network, shape = described
+            network = network.with_parameters(fitted(file, network, shape))
+            size = shape[0] if shape[0] == shape[1] else shape[:2]
+            return Model(network, Path(path).stem, input_size=size, origin=Origin(Path(path), fold=False, texts=file.texts))
+    except WeightFileError as error:
+        raise WeightFileError(f"{path}: {error}") from None
+    counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
+    found = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())
+    raise WeightFileError(
+        f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file and name "
+        "that (--model FILE.toml)"
+    )
+
+
+def fitting_names(file: WeightFile) -> list[str]:
+    """Name the registered architectures whose shapes are the file's; those that it fits only without their top if it fits no other."""
+    whole, without_top = [], []
+    for name in ARCHITECTURES:
+        description = describe(name)
+        try:
+            pairs = matched(file, description.network, description.input_shape)
+        except WeightFileError:
+            continue
+        (whole if len(pairs) == len(description.network.arrays) else without_top).append(name)
+    return whole or without_top
