@@ -27,7 +27,7 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     Raises
     ------
     WeightFileError
-        If the file cannot be read, or fits no network, or several.
+        If the file cannot be read, or fits no network.
     UnknownNameError, DescriptionError
         If there is no such model.
     """
@@ -36,11 +36,8 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     file = read_weights(path)
     if DESCRIPTION in file.texts:
         return load(path, fold=False)
-    names = fitting_names(file)
-    if len(names) == 1:
-        return load(names[0], path, fold=False)
-    if names:
-        raise WeightFileError(f"{path} fits several models: {', '.join(names)}; name one of them (--model)")
+    if (fitting := fitting_name(file)) is not None:
+        return load(fitting, path, fold=False)
     try:
         if (described := described_network(file)) is not None:
             network, shape = described
@@ -57,14 +54,19 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     )
 
 
-def fitting_names(file: WeightFile) -> list[str]:
-    """Name the registered architectures whose shapes are the file's; those that it fits only without their top if it fits no other."""
-    whole, without_top = [], []
-    for name in ARCHITECTURES:
+def fitting_name(file: WeightFile) -> str | None:
+    """Name the registered architecture whose shapes are the file's, or at least begin so if the file has no top; None if there is none.
+
+    Those that ship with weights, and so need no file, come last.
+    """
+    without_top = None
+    for name in sorted(ARCHITECTURES, key=lambda name: ARCHITECTURES[name].shipped_weights is not None):
         description = describe(name)
         try:
             pairs = matched(file, description.network, description.input_shape)
         except WeightFileError:
             continue
-        (whole if len(pairs) == len(description.network.arrays) else without_top).append(name)
-    return whole or without_top
+        if len(pairs) == len(description.network.arrays):
+            return name
+        without_top = without_top or name
+    return without_top

@@ -47,6 +47,9 @@ CHECK_BLOCK = 1 << 16
 #: The layers that have arrays, by the kind that weight files know them as.
 TYPES: dict[str, type[Layer]] = {CONVOLUTION: Conv2D, DENSE: Dense, BATCH_NORM: BatchNorm}
 
+#: What arrays are that a file leaves out, because the layer does without them.
+LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
+
 #: The layers that slide a window over an image, by their word in descriptions.
 WINDOWED: dict[type[Layer], str] = {Conv2D: "convolution", MaxPool2D: "max_pool", AveragePool2D: "average_pool"}
 
@@ -168,10 +171,9 @@ def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]
     stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in KINDS}
     wanted = sum(isinstance(layer, Conv2D) for layer in network.layers.values())
     dense = sum(isinstance(layer, Dense) for layer in network.layers.values())
-    surplus = len(stored[CONVOLUTION]) - wanted
-    if 0 < surplus == dense - len(stored[DENSE]):
-        stored[DENSE] = stored[CONVOLUTION][wanted:] + stored[DENSE]
-        stored[CONVOLUTION] = stored[CONVOLUTION][:wanted]
+    last = stored[CONVOLUTION][wanted:]
+    if len(last) == dense - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
+        stored = {**stored, CONVOLUTION: stored[CONVOLUTION][:wanted], DENSE: last + stored[DENSE]}
     return stored
 
 
@@ -189,7 +191,7 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
 
     Its weight then has the axes (height, width, channels, outputs), as that of a convolution over the whole image has from the beginning.
     """
-    arrays = dict(pair.stored.arrays)
+    arrays = {key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items()} | dict(pair.stored.arrays)
     for key, expected in pair.layer.arrays.items():
         found = arrays[key].shape
         over_all = isinstance(pair.layer, Dense) and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))

@@ -37,7 +37,7 @@ def info(file):
         for key, array in layer.arrays.items()
     ]
     print_table(["layer", "kind", "array", "shape", "type"], rows)
-    parameters = sum(layer.arrays[key].size for layer in stored.layers for key in ("weight", "bias"))
+    parameters = sum(array.size for layer in stored.layers for key, array in layer.arrays.items() if key in ("weight", "bias"))
     click.echo(f"{parameters:,} parameters; kernels are height x width x inputs x filters, dense weights inputs x outputs")
     for name, text in stored.texts.items():
         click.echo(f"{name}: {_shortened(text)}")

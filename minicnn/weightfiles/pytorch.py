@@ -23,10 +23,8 @@ from minicnn.weightfiles.pickles import LONGEST_PICKLE, read_pickle
 from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, shown
 from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
 
-#: How legacy files begin: protocol 2 and an integer of ten bytes.
-LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
-
-LEGACY_VERSION = 1001
+#: The number that legacy files begin with, and their version.
+LEGACY_MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 
 #: Where checkpoints of a training keep the weights.
 WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -136,6 +134,11 @@ def read_pytorch_zip(archive: Archive) -> WeightFile:
     return _weight_file("PyTorch, zip", value, find, "<" if order == b"little" else ">", archive.budget)
 
 
+def looks_like_pytorch_legacy(start: bytes) -> bool:
+    """Tell whether a file's first bytes are a pickle of the legacy format's magic number."""
+    return start[:1] == b"\x80" and LEGACY_MAGIC.to_bytes(10, "little") in start[:32]
+
+
 def read_pytorch_legacy(path: Path) -> WeightFile:
     """Read weights from PyTorch's older format; raises as `read_pytorch_zip`."""
     content = np.memmap(path, np.uint8, mode="r")
@@ -152,7 +155,7 @@ def read_pytorch_legacy(path: Path) -> WeightFile:
         value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ADMITTED, persistent)
         values.append(value)
         position += length
-    _, version, system, value, keys = values
+    version, system, value, keys = values[1:]
     if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
     order = "<" if system.get("little_endian", True) else ">"

@@ -16,7 +16,7 @@ from minicnn.weightfiles.keras import read_keras
 from minicnn.weightfiles.npz import read_npz
 from minicnn.weightfiles.onnx import looks_like_onnx, read_onnx
 from minicnn.weightfiles.pytorch import (
-    LEGACY_START,
+    looks_like_pytorch_legacy,
     read_pytorch_legacy,
     read_pytorch_zip,
 )
@@ -91,7 +91,7 @@ def _read(path: Path) -> WeightFile:
         return read_keras(path)
     if start.startswith(LOCAL_HEADER):
         return _read_archive(Archive(path))
-    if start.startswith(LEGACY_START):
+    if looks_like_pytorch_legacy(start):
         return read_pytorch_legacy(path)
     if start[8:9] == b"{":
         return read_safetensors(path)

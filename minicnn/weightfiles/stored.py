@@ -33,7 +33,7 @@ class StoredLayer:
     kind : str
         One of `KINDS`.
     arrays : dict of str to array
-        "weight" and "bias", of batch normalisation also "mean" and "variance".
+        "weight" and "bias", of batch normalisation also "mean" and "variance". A layer may lack its biases, a normalisation its weight, too.
     epsilon : float or None
         Of batch normalisation, where the file says it.
     """
@@ -112,34 +112,27 @@ class Budget:
 
 
 def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None = None) -> StoredLayer:
-    """Make a layer of what a file holds; what it leaves out is filled in: biases and means are 0, scales 1.
+    """Make a layer of the arrays that a file holds for it.
 
     Raises
     ------
     WeightFileError
-        If the arrays are of no kind of layer that minicnn has.
+        If they are of no kind of layer that minicnn has.
     """
     for key, array in arrays.items():
         if array.dtype.kind != "f" or array.dtype.itemsize > 8:
             raise WeightFileError(f"layer {shown(name)}: its {key} holds {array.dtype}, expected floating-point numbers")
-    kind, defaults = _kind(arrays)
-    width = arrays[next(iter(arrays))].shape[-1:] if kind == BATCH_NORM else arrays["weight"].shape[-1:] if kind else ()
-    filled = {key: arrays[key] if key in arrays else np.broadcast_to(np.float32(value), width) for key, value in defaults.items()}
-    vectors = [array for key, array in filled.items() if kind == BATCH_NORM or key == "bias"]
-    if kind is None or set(arrays) - set(filled) or any(vector.shape != width for vector in vectors) or 0 in filled["weight"].shape:
+    kind = BATCH_NORM if "mean" in arrays else {4: CONVOLUTION, 2: DENSE}.get(arrays["weight"].ndim if "weight" in arrays else 0)
+    known = {"weight", "bias", "mean", "variance"} if kind == BATCH_NORM else {"weight", "bias"}
+    outputs = arrays["mean" if kind == BATCH_NORM else "weight"].shape[-1:] if kind else ()
+    vectors = [array for key, array in arrays.items() if kind == BATCH_NORM or key == "bias"]
+    complete = kind is not None and set(arrays) <= known and (kind != BATCH_NORM or "variance" in arrays)
+    if not complete or any(vector.shape != outputs for vector in vectors) or any(0 in array.shape for array in arrays.values()):
         shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
         raise WeightFileError(
             f"layer {shown(name)} has arrays of shape {shapes or 'nothing'}; expected a kernel and a bias, or those of batch normalisation"
         )
-    return StoredLayer(name, kind, filled, epsilon)
-
-
-def _kind(arrays: Mapping[str, np.ndarray]) -> tuple[str | None, dict[str, float]]:
-    """Tell a layer's kind from its arrays, and what those are that may be left out."""
-    if "mean" in arrays and "variance" in arrays:
-        return BATCH_NORM, {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
-    ndim = arrays["weight"].ndim if "weight" in arrays else None
-    return {4: CONVOLUTION, 2: DENSE}.get(ndim), {"weight": 1.0, "bias": 0.0}
+    return StoredLayer(name, kind, arrays, epsilon)
 
 
 def shown(name: object) -> str:
