@@ -15,6 +15,7 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
+from minicnn.weightfiles.heaps import check_heaps
 from minicnn.weightfiles.inflate import inflate
 from minicnn.weightfiles.names import natural_order
 from minicnn.weightfiles.stored import Budget, shown
@@ -32,6 +33,7 @@ DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, At
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Hdf5]:
     """Open a file for reading; every way in which that, or the reading, fails becomes one WeightFileError."""
+    check_heaps(path)
     try:
         with h5py.File(path, "r") as file:
             yield Hdf5(file, path)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import math
+import tokenize
 
 import numpy as np
 
@@ -50,7 +51,7 @@ def _array(content: np.ndarray, name: str) -> np.ndarray:
         version = np.lib.format.read_magic(stream)
         read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
         shape, by_columns, dtype = read_header(stream)
-    except (ValueError, KeyError, TypeError, SyntaxError, RecursionError, MemoryError):
+    except (ValueError, KeyError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError):
         raise WeightFileError(f"its array {shown(name)} has no valid header; get the file again") from None
     if dtype.kind != "f":
         raise WeightFileError(f"its array {shown(name)} holds {dtype}, expected floating-point numbers")

@@ -4,12 +4,16 @@ MINICNN_FUZZ sets the number of files for each format; by default there are few.
 """
 
 import os
+import random
+import resource
+import subprocess
+import sys
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from weight_file_helpers import (
     small_parameters,
@@ -73,53 +77,32 @@ def good_files(tmp_path_factory):
     return files
 
 
-def place(limit):
-    """Positions, those near the beginning and the end, where headers are, more often."""
-    return st.one_of(st.integers(0, limit), st.integers(0, min(limit, 200)), st.integers(max(0, limit - 400), limit))
-
-
-@st.composite
-def changes(draw, content, other):
-    """A file's content after one to four changes."""
+def changed(content, others, generator):
+    """A file's content after one to four changes, more often near its beginning and end, where headers are."""
     content = bytearray(content)
-    for _ in range(draw(st.integers(1, 4))):
-        at = draw(place(len(content)))
-        kind = draw(st.sampled_from(["flip", "number", "number", "cut", "remove", "insert", "repeat", "splice"]))
-        if kind == "flip" and at < len(content):
-            content[at] ^= 1 << draw(st.integers(0, 7))
+    for _ in range(generator.randint(1, 4)):
+        size = len(content)
+        at = generator.choice([generator.randint(0, size), generator.randint(0, min(size, 300)), generator.randint(max(0, size - 400), size)])
+        kind = generator.choice(["flip", "number", "number", "cut", "remove", "insert", "repeat", "splice"])
+        if kind == "flip" and at < size:
+            content[at] ^= 1 << generator.randint(0, 7)
         elif kind == "number":
-            width = draw(st.sampled_from([1, 2, 4, 8]))
-            value = draw(st.sampled_from(TELLING) | st.integers(0, 1 << 64)) & ((1 << 8 * width) - 1)
-            content[at : at + width] = value.to_bytes(width, draw(st.sampled_from(["little", "big"])))
+            width = generator.choice([1, 2, 4, 8])
+            value = generator.choice([*TELLING, generator.getrandbits(64)]) & ((1 << 8 * width) - 1)
+            content[at : at + width] = value.to_bytes(width, generator.choice(["little", "big"]))
         elif kind == "cut":
             del content[at:]
         elif kind == "remove":
-            del content[at : at + draw(st.integers(1, 64))]
+            del content[at : at + generator.randint(1, 64)]
         elif kind == "insert":
-            content[at:at] = draw(st.binary(min_size=1, max_size=32))
+            content[at:at] = generator.randbytes(generator.randint(1, 32))
         elif kind == "repeat":
-            content[at:at] = content[at : at + draw(st.integers(1, 256))]
+            content[at:at] = content[at : at + generator.randint(1, 256)]
         elif kind == "splice":
-            start = draw(place(len(other)))
-            content[at : at + 64] = other[start : start + draw(st.integers(1, 512))]
+            other = generator.choice(others)
+            start = generator.randint(0, len(other))
+            content[at : at + 64] = other[start : start + generator.randint(1, 512)]
     return bytes(content)
-
-
-@pytest.mark.parametrize("name", [*KEPT, *WRITTEN])
-def test_changed_files_are_read_or_refused(name, good_files, tmp_path):
-    if name.endswith(".onnx"):
-        pytest.importorskip("onnx")
-    path = tmp_path / "changed"
-    others = list(good_files.values())
-
-    @settings(max_examples=FILES, deadline=None, suppress_health_check=list(HealthCheck), database=None, derandomize=FILES == 60)
-    @given(data=st.data())
-    def check(data):
-        other = data.draw(st.sampled_from(others))
-        path.write_bytes(data.draw(changes(good_files[name], other)))
-        read_all(path)
-
-    check()
 
 
 def read_all(path):
@@ -131,3 +114,46 @@ def read_all(path):
     except WeightFileError as error:
         assert str(path) in str(error) or "holds NaN" in str(error)
         assert len(str(error)) < 1000 and str(error).isprintable()
+
+
+@pytest.mark.parametrize("name", [*KEPT, "npz", "npz compressed"])
+def test_changed_files_are_read_or_refused(name, good_files, tmp_path):
+    if name.endswith(".onnx"):
+        pytest.importorskip("onnx")
+    path = tmp_path / "changed"
+
+    @settings(max_examples=FILES, deadline=None, database=None, derandomize="MINICNN_FUZZ" not in os.environ)
+    @given(seed=st.integers(0, 2**32 - 1))
+    def check(seed):
+        path.write_bytes(changed(good_files[name], list(good_files.values()), random.Random(seed)))
+        read_all(path)
+
+    check()
+
+
+@pytest.mark.parametrize("name", [name for name in WRITTEN if name.startswith("Keras")])
+def test_changed_hdf5_files_are_read_or_refused(name, good_files, tmp_path):
+    """In a process of its own with little memory, as the HDF5 library itself has no answer to about one such file in ten thousand: it hangs."""
+    generator = random.Random(0)
+    for i in range(FILES):
+        (tmp_path / f"{i:06}").write_bytes(changed(good_files[name], list(good_files.values()), generator))
+    worker = [sys.executable, __file__, str(tmp_path)]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    hanging, done = [], 0
+    while done < FILES:
+        try:
+            run = subprocess.run([*worker, str(done)], capture_output=True, text=True, timeout=30 + FILES / 50, check=False, env=environment)
+        except subprocess.TimeoutExpired as expired:
+            hanging.append((expired.stdout or b"").decode().split()[-1:])
+            done = int(hanging[-1][0]) + 1 if hanging[-1] else done + 1
+            continue
+        assert run.returncode == 0, (run.stdout.split()[-1:], run.stderr[-2000:])
+        break
+    assert len(hanging) <= max(1, FILES / 1000), hanging
+
+
+if __name__ == "__main__":
+    resource.setrlimit(resource.RLIMIT_AS, (2 << 30, 2 << 30))
+    for path in sorted(Path(sys.argv[1]).iterdir())[int(sys.argv[2]) :]:
+        print(path.name, flush=True)
+        read_all(path)

@@ -114,7 +114,7 @@ HOSTILE = {
     "state that calls": (b"\x80\x02ccollections\nOrderedDict\n)R}X\x0c\x00\x00\x00__setstate__cos\nsystem\nsb.", "wants os.system"),
     "state for something else": (b"\x80\x02]}b.", "treats a list as a dict"),
     "a storage that is called": (b"\x80\x02ctorch\nFloatStorage\nK\x05\x85R.", "no function"),
-    "no end": (b"\x80\x02}", "damaged"),
+    "no end": (b"\x80\x02}", "damaged|one value"),
     "nothing on the stack": (b"\x80\x02\x85.", "not there"),
     "unknown instruction": (b"\x80\x02\xff.", "damaged"),
     "memo bomb": (b"\x80\x02]r\xff\xff\xff\x7f" + b"j\xfe\xff\xff\x7f.", "not there"),
