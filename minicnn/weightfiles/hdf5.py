@@ -33,10 +33,11 @@ DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, At
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Hdf5]:
     """Open a file for reading; every way in which that, or the reading, fails becomes one WeightFileError."""
-    check_heaps(path)
+    content = np.memmap(path, np.uint8, mode="r")
+    check_heaps(content)
     try:
         with h5py.File(path, "r") as file:
-            yield Hdf5(file, path)
+            yield Hdf5(file, content)
     except WeightFileError:
         raise
     except DAMAGE as error:
@@ -53,13 +54,13 @@ class Hdf5:
     Parameters
     ----------
     file : h5py.File
-    path : Path
+    content : array of uint8
+        The file's bytes, mapped.
     """
 
-    def __init__(self, file: h5py.File, path: Path):
-        self.file = file
-        self.bytes = np.memmap(path, np.uint8, mode="r")
-        self.budget = Budget(self.bytes.size)
+    def __init__(self, file: h5py.File, content: np.ndarray):
+        self.file, self.bytes = file, content
+        self.budget = Budget(content.size)
 
     def item(self, place: str) -> h5py.Group | h5py.Dataset | None:
         """Find what is at a place, along hard links only, which cannot leave the file; None if there is nothing."""
@@ -157,6 +158,8 @@ class Hdf5:
     def _attribute(self, item: h5py.Group | h5py.Dataset, name: str) -> object:
         """Read an attribute after a look at its size; None if it is of a type that is neither numbers nor texts."""
         attribute = item.attrs.get_id(name)
+        if attribute.get_type().get_class() not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT):
+            return None
         if math.prod(attribute.shape) * attribute.get_type().get_size() > min(LARGEST_ATTRIBUTE, self.bytes.size):
             raise WeightFileError(f"its attribute {shown(name)} claims to be larger than the file, or than {LARGEST_ATTRIBUTE:,} bytes")
         return item.attrs[name]
