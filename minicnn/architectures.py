@@ -12,7 +12,8 @@
                vgg13-bn and vgg19-bn
     alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
     minivgg    7 convolutions of 3x3 in 3 blocks, batch normalisation, global average            954,538
-               pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here
+               pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here;
+               minivgg-cifar10 is the same with weights
     =========  ============================================================================  =============
 alexnet is the one-column version that torchvision publishes, without local response normalisation.
 
@@ -171,6 +172,15 @@ ARCHITECTURES: dict[str, Architecture] = {
             any_size=True,
             preprocessing="cifar10",
             class_names=cifar10,
+        ),
+        Architecture(
+            "minivgg-cifar10",
+            _minivgg,
+            input_size=32,
+            any_size=True,
+            preprocessing="cifar10",
+            class_names=cifar10,
+            shipped_weights="minivgg-cifar10.h5",
         ),
     )
 }

@@ -1,12 +1,17 @@
 """What ships is what it says it is: the published statistics, the stated checksum, the right answers."""
 
+import csv
 import hashlib
+import json
 import re
+from pathlib import Path
 
 import pytest
 
 import minicnn
 from minicnn.resources import PHOTO_CREDITS, PHOTOS, shipped_file
+
+ROOT = Path(__file__).parents[2]
 
 # Mean, standard deviation, minimum, maximum of Keras' published VGG16 weights. Ours are rounded to float16, whose precision is 2^-11.
 PUBLISHED = {
@@ -30,7 +35,7 @@ def test_the_convolutions_have_the_published_statistics(model, layer, parameter)
 def test_checksums_in_the_readme():
     text = shipped_file("README.md").read_text()
     stated = re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", text)
-    assert {name for name, _ in stated} == {"vgg16-gap.h5", "imagenet_class_index.json"}
+    assert {name for name, _ in stated} == {"vgg16-gap.h5", "minivgg-cifar10.h5", "imagenet_class_index.json"}
     for name, digest in stated:
         assert hashlib.sha256(shipped_file(name).read_bytes()).hexdigest() == digest
 
@@ -52,6 +57,18 @@ def test_a_moose_is_none_of_the_classes(model):
     ranking = model.predict(minicnn.shipped_photo("moose"))
     assert ranking[0][1] < 0.3
     assert "Not sure" in model.unsure(ranking)
+
+
+def test_the_small_model_was_trained_as_its_file_says():
+    model = minicnn.load("minivgg-cifar10")
+    training = json.loads(model.origin.texts["training"])
+    assert (training["epochs"], training["batch_size"], training["rate"], training["validation"]) == (30, 128, 0.1, 0.05)
+    with open(ROOT / "weights" / "minivgg-cifar10-log.csv") as file:
+        rows = list(csv.DictReader(file))
+    best = max(float(row["validation accuracy"]) for row in rows)
+    assert len(rows) == 30 and f"{best:.1%}".replace("%", " %") in (ROOT / "weights" / "README.md").read_text()
+    assert not any("norm" in name for name in model.network.layers)  # merged
+    assert model.predict(minicnn.shipped_photo("moose"))[0][0] == "deer"
 
 
 def test_the_score_is_the_documented_formula(model, panda):
