@@ -68,13 +68,14 @@ def _number(name: str, default: float, text: str):
 @_number("--warm-up", DEFAULTS.warm_up, "The share of the training in which the rate rises to its largest.")
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Whether photos are flipped left to right at random.")
 @click.option("--crop", type=int, help="By how many pixels photos are shifted at random.  [default: an eighth of their side]")
+@click.option("--cutout", default=0, show_default=True, help="The side of a square that is hidden in each photo, in pixels; 0 for none.")
 @click.option("--validation", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="The share of each class's photos that is set apart to validate with.")
 @_number("--patience", DEFAULTS.patience, "End after so many epochs in a row without a better one on the validation photos; 0 for never.")
 @_number("--seed", DEFAULTS.seed, "For the split, the first weights, order, flips, shifts and dropout: same seed, same network.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
 @algorithm_option
 @overwrite_option
-def train(data, out, model, weights, size, flip, crop, validation, resume, overwrite, **settings):
+def train(data, out, model, weights, size, flip, crop, cutout, validation, resume, overwrite, **settings):
     """Train a network on photos.
 
     DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv file with a photo's path and its
@@ -93,7 +94,7 @@ def train(data, out, model, weights, size, flip, crop, validation, resume, overw
     height, width, channels = trained.input_shape()
     trained.check_memory(height, width, channels, settings.batch_size)
     parts = dataset.split(validation, settings.seed)
-    task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop)
+    task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout)
     identity = {
         **dataclasses.asdict(settings),
         "photos": dataset.fingerprint(),
@@ -101,6 +102,7 @@ def train(data, out, model, weights, size, flip, crop, validation, resume, overw
         "size": [height, width],
         "flip": task.flip,
         "crop": task.crop,
+        "cutout": task.cutout,
         "model": trained.name,
     }
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)

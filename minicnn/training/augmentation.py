@@ -1,12 +1,17 @@
-"""Small changes to a photo that leave its class as it is, so that a network does not learn the photos by heart."""
+"""Small changes to a photo that leave its class as it is, so that a network does not learn the photos by heart.
+
+References
+----------
+T. DeVries, G. W. Taylor, "Improved Regularization of Convolutional Neural Networks with Cutout", arXiv:1708.04552.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 
 
-def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: int) -> np.ndarray:
-    """Flip photos left to right, and shift them, each at random.
+def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: int, cutout: int) -> np.ndarray:
+    """Flip photos left to right, shift them, and hide a part of them, each at random.
 
     Parameters
     ----------
@@ -17,6 +22,8 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
         Whether half of them, chosen at random, are flipped.
     crop : int
         Each is cut out of itself with so many pixels of the mean colour added on all sides.
+    cutout : int
+        In each a square of this side, which may reach beyond the border, gets the mean colour; 0 for none.
 
     Returns
     -------
@@ -30,4 +37,9 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
         padded = np.pad(x, ((0, 0), (crop, crop), (crop, crop), (0, 0)))
         corners = generator.integers(0, 2 * crop + 1, (count, 2))
         x = np.stack([image[top : top + height, left : left + width] for image, (top, left) in zip(padded, corners)])
+    if cutout:
+        centres = generator.integers(0, (height, width), (count, 2))
+        top, left = (np.arange(side) - centres[:, [axis]] + cutout // 2 for axis, side in enumerate((height, width)))
+        hidden = ((top >= 0) & (top < cutout))[:, :, None] & ((left >= 0) & (left < cutout))[:, None]
+        x = np.where(hidden[..., None], 0, x)
     return x

@@ -43,7 +43,7 @@ class PhotoTask:
     preprocessing : Preprocessing
     size : (height, width)
         Of the network's input.
-    flip, crop : bool, int
+    flip, crop, cutout : bool, int, int
         See `minicnn.training.augmentation`.
     """
 
@@ -54,16 +54,18 @@ class PhotoTask:
     size: tuple[int, int]
     flip: bool = True
     crop: int = 4
+    cutout: int = 0
 
     def __post_init__(self):
-        if not 0 <= self.crop <= min(self.size):
-            raise MinicnnError(f"crop is {self.crop}; expected 0 to {min(self.size)}, the photos' shorter side")
+        for name in ("crop", "cutout"):
+            if not 0 <= getattr(self, name) <= min(self.size):
+                raise MinicnnError(f"{name} is {getattr(self, name)}; expected 0 to {min(self.size)}, the photos' shorter side")
 
     def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return some photos, prepared, (n, H, W, C), and their labels."""
         return self.preprocessing.apply(self.dataset.pixels(positions, self.size)), self.dataset.labels[positions]
 
     def training_batch(self, positions: np.ndarray, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Do the same, with photos flipped and shifted at random."""
+        """Do the same, with photos changed at random."""
         x, labels = self.batch(positions)
-        return augmented(x, generator, self.flip, self.crop), labels
+        return augmented(x, generator, self.flip, self.crop, self.cutout), labels

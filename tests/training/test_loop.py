@@ -225,17 +225,24 @@ def test_schedules():
 
 def test_augmentation(generator):
     x = generator.standard_normal((50, 6, 9, 2))
-    assert np.array_equal(augmented(x, generator, flip=False, crop=0), x)
-    flipped = augmented(x, generator, flip=True, crop=0)
+    assert np.array_equal(augmented(x, generator, flip=False, crop=0, cutout=0), x)
+    flipped = augmented(x, generator, flip=True, crop=0, cutout=0)
     mirrored = [np.array_equal(a, b[:, ::-1]) for a, b in zip(flipped, x)]
     assert 10 < sum(mirrored) < 40 and all(m or np.array_equal(a, b) for m, a, b in zip(mirrored, flipped, x))
-    shifted = augmented(x, np.random.default_rng(1), flip=False, crop=2)
+    shifted = augmented(x, np.random.default_rng(1), flip=False, crop=2, cutout=0)
     places = set()
     for a, b in zip(shifted, np.pad(x, ((0, 0), (2, 2), (2, 2), (0, 0)))):
         found = [(i, j) for i in range(5) for j in range(5) if np.array_equal(a, b[i : i + 6, j : j + 9])]
         assert len(found) == 1
         places |= set(found)
     assert len(places) > 15
+    hidden = augmented(x, np.random.default_rng(1), flip=False, crop=0, cutout=3)
+    masks = (hidden == 0).all(axis=3)
+    assert np.array_equal(hidden, np.where(masks[..., None], 0, x))
+    for mask in masks:  # one rectangle, 3 x 3 unless it reaches beyond the border
+        rows, columns = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+        assert mask.sum() == len(rows) * len(columns) and 2 <= len(rows) <= 3 and 2 <= len(columns) <= 3
+    assert len({mask.tobytes() for mask in masks}) > 25 and masks.any(axis=0).all()
 
 
 def test_a_shift_beyond_the_photo(task):
