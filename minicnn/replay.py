@@ -24,6 +24,9 @@ from minicnn.model_files import load
 from minicnn.results import INPUT_TEXT, SOURCE_TEXT, Result
 from minicnn.visualizers import REGISTRY, Visualizer
 
+#: How the warning begins that other values came out.
+NOT_THE_SAME = "the values are not bit for bit those of the picture"
+
 #: No input that a picture holds is larger, in bytes.
 LARGEST_INPUT = 1 << 30
 
@@ -157,6 +160,6 @@ def _compared(result: Result, source: Mapping[str, Any]) -> Result:
     then, now = source.get("versions"), result.source["versions"]
     same = "another processor or number of threads rounds differently, or what the file says was changed"
     reason = same if then == now else f"then {then}, now {now}"
-    text = f"the values are not bit for bit those of the picture ({reason})"
+    text = f"{NOT_THE_SAME} ({reason})"
     warnings.warn(text, stacklevel=3)
     return dataclasses.replace(result, warnings=(*result.warnings, text))

@@ -111,13 +111,14 @@ def predict(photo, top, as_json, model, weights, size):
 @overwrite_option
 def replay(picture, weights, out, overwrite):
     """Make a result again from the PNG file that it was saved as."""
+    from minicnn.replay import NOT_THE_SAME
     from minicnn.replay import replay as replay_picture
 
     out = out or (Path(f"{picture.stem}-replay.npz"),)
     check_names(out, overwrite)
     result = replay_picture(picture, weights)
     save_all(result, out, None, overwrite)
-    if not result.warnings:
+    if not any(NOT_THE_SAME in text for text in result.warnings):
         click.echo("The values are bit for bit those of the picture.")
 
 

@@ -13,9 +13,11 @@ import time
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from commands import minicnn, succeed
 from PIL import Image
 
+from minicnn.cli.main import commands
 from minicnn.visualizers import REGISTRY
 
 QUICK = {
@@ -24,7 +26,7 @@ QUICK = {
     "class-model": ["--steps", "12"],
     "compare": ["--methods", "saliency,grad-cam", "--steps", "3"],
     "sanity": ["--methods", "saliency", "--steps", "2"],
-    "grad-cam": ["--also", "tabby", "--also", "282"],
+    "grad-cam": ["--also", "dog", "--also", "7"],
     "score-cam": ["--channels", "8"],
     "integrated-gradients": ["--steps", "4"],
     **{name: ["--steps", "4"] for name in ("filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")},
@@ -189,9 +191,9 @@ def test_gradcheck(model):
 def test_every_visualizer(tmp_path, panda, name):
     takes_photo = REGISTRY[name].takes_photo
     style = ["shipped:moose"] if "style" in REGISTRY[name].parameters else []
-    options = [panda, *style, "--size", "64x96", *QUICK.get(name, [])] if takes_photo else []
-    output = succeed(name, *options, folder=tmp_path)
-    written = f"panda-{name}.png" if takes_photo else f"vgg16-gap-{name}.png"
+    options = [panda, *style, "--size", "40x56", *QUICK.get(name, [])] if takes_photo else []
+    output = succeed(name, *options, "--model", "minivgg-cifar10", folder=tmp_path)
+    written = f"panda-{name}.png" if takes_photo else f"minivgg-cifar10-{name}.png"
     assert written in output
     picture = Image.open(tmp_path / written)
     assert json.loads(picture.text["minicnn"])["method"] == name
@@ -200,7 +202,12 @@ def test_every_visualizer(tmp_path, panda, name):
     assert "bit for bit those of the picture" in output
     assert np.load(tmp_path / "again.npz").files
     assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), np.asarray(picture))
-    assert "Source: " in succeed(name, "--help")
+
+
+@pytest.mark.parametrize("name", REGISTRY)
+def test_every_visualizers_help(name):
+    found = CliRunner().invoke(commands, [name, "--help"])
+    assert found.exit_code == 0 and "Source: " in found.output
 
 
 def test_a_class_model_without_a_photo(tmp_path):
