@@ -14,6 +14,7 @@ the arrays gamma, beta, moving_mean and moving_variance.
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -33,7 +34,9 @@ from minicnn.errors import (
 from minicnn.folding import folded
 from minicnn.geometry import as_pair
 from minicnn.images import PREPROCESSING, Preprocessing
-from minicnn.initialise import he_initialised
+from minicnn.initialise import he_initialised, unset
+from minicnn.layer_kinds import options_of
+from minicnn.layers import BatchNorm, Dense
 from minicnn.model import Model, Origin
 from minicnn.network import Network
 from minicnn.published import PUBLISHED, cached_file, published_texts
@@ -123,6 +126,10 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     texts = {**published_texts(path), **file.texts}
+    if name not in ARCHITECTURES and DESCRIPTION in texts:
+        stored = read_description(texts[DESCRIPTION], str(path))
+        _check_same(description.network, stored.network, name, path)
+        classes = stored.classes if classes is None else classes
     if set(arrays) != set(network.arrays):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
@@ -149,10 +156,12 @@ def untrained(
     Parameters
     ----------
     name : str or path
-        As for `load`; an architecture that is registered gets as many outputs as there are classes. From a model file the training goes on.
+        As for `load`; an architecture that is registered, or a model file, gets as many outputs as there are classes. A model file's training
+        goes on.
     classes : sequence of str
     weights : path, optional
-        To start from instead of random weights. Its last layer is left out if it has another number of outputs.
+        To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, such as the last
+        one if it has another number of outputs.
     seed : int
         For the random weights; see `minicnn.initialise`.
     size : int or (height, width), optional
@@ -172,18 +181,62 @@ def untrained(
     height, width, channels = description.input_shape
     height, width = (height, width) if size is None else as_pair(size, "size", 1)
     network = description.network if name not in ARCHITECTURES else ARCHITECTURES[name].network(classes=len(classes))
+    if _is_model_file(name):
+        network = _with_outputs(network, len(classes))
     last, shape = list(network.shapes((height, width, channels)).items())[-1]
     if shape != (len(classes),):
         raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
     if description.preprocessing is None:
         raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
     network, preprocessing = he_initialised(network, seed), description.preprocessing
-    if weights is not None or (name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX):
-        given = load(name, weights, fold=False)
-        preprocessing = given.preprocessing
-        fitting = {layer: arrays for layer, arrays in given.network.arrays.items() if arrays["bias"].shape == network.arrays[layer]["bias"].shape}
-        network = network.with_parameters(fitting)
+    if weights is not None or _is_model_file(name):
+        start = _start(name, weights)
+        network, preprocessing = _with_weights_of(network, start.network), start.preprocessing or preprocessing
     return Model(network, description.name, preprocessing, classes, height if height == width else (height, width))
+
+
+def _with_outputs(network: Network, count: int) -> Network:
+    """Return the network with so many outputs, if it ends with a dense layer."""
+    name, layer = list(network.layers.items())[-1]
+    if not isinstance(layer, Dense) or layer.bias.size == count:
+        return network
+    return Network({**network.layers, name: Dense(unset(len(layer.weight), count), unset(count))})
+
+
+def _is_model_file(name: str | os.PathLike) -> bool:
+    return name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX
+
+
+def _start(name: str | os.PathLike, weights: str | os.PathLike | None) -> Model:
+    """Load what a training starts from: a model that says itself what it is, or else weights for the named network."""
+    if weights is None:
+        return load(name, fold=False)
+    try:
+        return load(str(weights), fold=False)
+    except (UnknownNameError, WeightFileError):
+        return load(name, weights, fold=False)
+
+
+def _with_weights_of(network: Network, start: Network) -> Network:
+    """Return the network with all arrays of another one that are those of a layer of the same name, and fit."""
+    layers = dict(network.layers)
+    for name, layer in network.layers.items():
+        other = start.layers.get(name)
+        if type(other) is type(layer) and all(array.shape == layer.arrays[key].shape for key, array in other.arrays.items()):
+            constants = {"epsilon": other.epsilon} if isinstance(layer, BatchNorm) else {}
+            layers[name] = dataclasses.replace(layer, **other.arrays, **constants)
+    taken = [name for name, layer in layers.items() if layer.arrays and layer is not network.layers[name]]
+    if not taken:
+        raise WeightFileError(f"no layer of the weights to start from, {', '.join(start.arrays)}, fits one of the network's, {', '.join(network.arrays)}")
+    return Network(layers)
+
+
+def _check_same(network: Network, stored: Network, name: str | os.PathLike, path: Path) -> None:
+    """Raise WeightFileError if a model file is of another network than the description that it is loaded with."""
+    ours, theirs = ({layer: options_of(each) for layer, each in some.layers.items()} for some in (network, stored))
+    if ours != theirs:
+        layer = next(layer for layer in {**ours, **theirs} if ours.get(layer) != theirs.get(layer))
+        raise WeightFileError(f"{path} is of another network than {name} describes: {layer} is {theirs.get(layer)} there and {ours.get(layer)} here")
 
 
 def _preprocessing(file: WeightFile, description: Description, architecture: Architecture | None, path: Path) -> Preprocessing | None:

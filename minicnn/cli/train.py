@@ -21,8 +21,9 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.descriptions import write_description
 from minicnn.errors import OutputError
-from minicnn.files import check_place, write_file
+from minicnn.files import check_place, file_sha256, write_file
 from minicnn.geometry import as_pair
 from minicnn.model import Model
 from minicnn.model_files import MODEL_SUFFIXES, load, save, untrained
@@ -95,6 +96,8 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     trained.check_memory(height, width, channels, settings.batch_size)
     parts = dataset.split(validation, settings.seed)
     task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout)
+    if settings.patience and len(parts[1]) == 0:
+        raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
     identity = {
         **dataclasses.asdict(settings),
         "photos": dataset.fingerprint(),
@@ -103,10 +106,11 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
         "flip": task.flip,
         "crop": task.crop,
         "cutout": task.cutout,
-        "model": trained.name,
+        "description": write_description(trained.network, trained.input_shape(), trained.name, trained.preprocessing, dataset.classes),
+        "weights": None if weights is None else file_sha256(weights) if weights.is_file() else str(weights),
     }
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
-    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes")
+    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {'random weights' if weights is None else weights}")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
     text = as_csv(state.history)
     write_file(names["log.csv"], text.encode(), overwrite)
@@ -164,7 +168,7 @@ def evaluate(data, model, weights, size, batch_size, as_json):
     """
     loaded = load(model, weights)
     dataset = read_dataset(data)
-    labels = np.array([loaded.class_index(int(name) if name.isdecimal() else name) for name in dataset.classes])[dataset.labels]
+    labels = np.array([_index_of(loaded, name) for name in dataset.classes])[dataset.labels]
     dataset = dataclasses.replace(dataset, labels=labels)
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
     task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))
@@ -178,6 +182,13 @@ def evaluate(data, model, weights, size, batch_size, as_json):
     print_table(["class", "photos", "right", "most often taken for"], [[str(cell) for cell in row.values()] for row in _by_class(loaded, found)])
     top5 = f", among the first five {found.top5:.2%}" if len(found.confusion) > 5 else ""
     click.echo(f"{len(dataset):,} photos: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
+
+
+def _index_of(model: Model, name: str) -> int:
+    """Find a photo's class among the model's: the one of that very name, or else by name, identifier or index."""
+    if model.classes is not None and name in model.classes:
+        return list(model.classes).index(name)
+    return model.class_index(int(name) if name.isdecimal() else name)
 
 
 def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:

@@ -64,8 +64,10 @@ class Dataset:
         Raises
         ------
         DatasetError
-            If none is left to train on.
+            If none is left to train on, or all are of one class.
         """
+        if len(np.unique(self.labels)) < 2:
+            raise DatasetError(f"all {len(self)} photos are of the class {self.classes[self.labels[0]]}; expected at least two classes to train on")
         generator = np.random.default_rng(seed)
         apart = []
         for label in range(len(self.classes)):
@@ -109,15 +111,17 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
         raise DatasetError(f"there is no {path}; {EXPECTED}")
     readers = {".npz": _from_npz, ".csv": _from_csv}
     if path.suffix.lower() not in readers:
-        raise DatasetError(f"{path} is neither; {EXPECTED}")
+        raise DatasetError(f"{path} is no photos with labels; {EXPECTED}")
     try:
         return readers[path.suffix.lower()](path)
+    except DatasetError:
+        raise
     except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read ({error}); {EXPECTED}") from None
 
 
 def _from_folder(folder: Path) -> Dataset:
-    names = sorted(entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+    names = _in_order({entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")})
     photos, labels = [], []
     for label, name in enumerate(names):
         files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
@@ -179,14 +183,24 @@ def _mapped(path: Path, name: str) -> np.ndarray:
 
 
 def _numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
-    """Turn labels into numbers; classes are in alphabetical order, or if all are whole numbers in theirs."""
-    classes = sorted(set(names), key=int if all(name.isdecimal() for name in names) else str)
+    """Turn labels into numbers."""
+    classes = _in_order(set(names))
     return np.array([classes.index(name) for name in names], np.int64), classes
 
 
+def _in_order(names: set[str]) -> list[str]:
+    """Sort class names, alphabetically, or if all are whole numbers by these."""
+    return sorted(names, key=(lambda name: (int(name), name)) if all(name.isdecimal() for name in names) else str)
+
+
 def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
-    if len(classes) < 2 or len(labels) < 2:
-        raise DatasetError(f"{path} has {len(labels)} photos of {len(classes)} classes; expected at least two of each. {EXPECTED.capitalize()}")
+    if len(labels) == 0:
+        raise DatasetError(f"there is no photo in {path}; {EXPECTED}")
+    alike = {}
+    for name in classes:
+        other = alike.setdefault(" ".join(name.replace("_", " ").split()).lower(), name)
+        if not name.strip() or other is not name:
+            raise DatasetError(f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1} for {len(classes)} classes")
     return Dataset(photos, labels, tuple(classes))

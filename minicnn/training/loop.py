@@ -109,7 +109,7 @@ class State:
     history : tuple of dict
         For each epoch: epoch, loss, accuracy, and if there are validation photos validation loss and validation accuracy.
     best : Network or None
-        With the highest validation accuracy at the end of an epoch.
+        With the highest validation accuracy at the end of an epoch; of equal ones that with the lower validation loss.
     best_epoch : int
         Which one that was, counted from 1; 0 for none.
     """
@@ -129,8 +129,9 @@ class State:
 
 
 def steps_per_epoch(task: Task, settings: Settings) -> int:
-    """Count the batches of an epoch; the last may be smaller."""
-    return math.ceil(len(task.training) / settings.batch_size)
+    """Count the batches of an epoch; the last may be smaller, but a single example is added to the one before: alone it has no variance."""
+    batches = math.ceil(len(task.training) / settings.batch_size)
+    return batches - (batches > 1 and len(task.training) % settings.batch_size == 1)
 
 
 def train(task: Task, state: State, settings: Settings, callback: Callable[[State], None]) -> State:
@@ -153,7 +154,7 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
     Raises
     ------
     MinicnnError
-        If the loss is no longer a number, as with too large a rate.
+        If a loss is no longer a number, as with too large a rate.
     """
     steps = steps_per_epoch(task, settings) * settings.epochs
     while state.step < steps and not _out_of_patience(state, settings):
@@ -167,7 +168,8 @@ def advanced(task: Task, state: State, settings: Settings) -> State:
     batches = steps_per_epoch(task, settings)
     epoch, i = divmod(state.step, batches)
     order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(task.training)
-    positions = order[i * settings.batch_size : (i + 1) * settings.batch_size]
+    end = (i + 1) * settings.batch_size if i + 1 < batches else None
+    positions = order[i * settings.batch_size : end]
     state = _step(task, state, settings, positions, state.step / (batches * settings.epochs))
     return _end_of_epoch(task, state, settings, epoch + 1) if i + 1 == batches else state
 
@@ -242,7 +244,10 @@ def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> S
         return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry))
     found = evaluate(state.network, task, task.validation, settings.batch_size)
     entry |= {"validation loss": found.loss, "validation accuracy": found.accuracy}
-    better = state.best is None or entry["validation accuracy"] > state.history[state.best_epoch - 1]["validation accuracy"]
+    if not math.isfinite(found.loss):
+        raise MinicnnError(f"the loss on the validation photos is {found.loss} after epoch {epoch}; expected a number. Try a smaller rate than {settings.rate}")
+    rank = lambda entry: (entry["validation accuracy"], -entry["validation loss"])
+    better = state.best is None or rank(entry) > rank(state.history[state.best_epoch - 1])
     best = {"best": state.network, "best_epoch": epoch} if better else {}
     return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry), **best)
 

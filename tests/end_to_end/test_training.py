@@ -41,6 +41,7 @@ def place(tmp_path, generator):
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(noisy).save(folder / f"{i}.png")
     (tmp_path / "net.toml").write_text(NETWORK)
+    (tmp_path / "three.toml").write_text(NETWORK.replace("units = 2", "units = 3"))
     return tmp_path
 
 
@@ -84,6 +85,35 @@ def test_interrupted_and_resumed(place):
     assert all(np.array_equal(array, whole[layer][name]) for layer, arrays in resumed.items() for name, array in arrays.items())
 
 
+def test_going_on_from_a_model_with_other_classes(place):
+    succeed(*TRAIN, "--epochs", "12", folder=place)
+    for i, path in enumerate(sorted((place / "photos").rglob("*.png"))):  # three classes, called by numbers
+        folder = place / "numbers" / str(8 + i % 3)
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(np.full((16, 20, 3), 60 * (i % 3) + 50, np.uint8)).save(folder / path.name)
+    command = ("train", "numbers", "--model", "stripes.h5", "--batch-size", "6", "--rate", "0.05", "--no-flip")
+    output = succeed(*command, "--epochs", "15", "--out", "numbers.h5", folder=place)
+    assert "3 classes" in output
+    found = json.loads(succeed("evaluate", "numbers", "--model", "numbers.h5", "--json", folder=place))
+    assert [row["class"] for row in found["classes"]] == ["8", "9", "10"] and found["accuracy"] == 1.0
+    start, random = (package.model_files.untrained(place / name, ("a", "b", "c"), seed=3).network for name in ("stripes.h5", "three.toml"))
+    trained = package.load(place / "stripes.h5", fold=False).network
+    for layer in trained.arrays:
+        same = random if layer == "fc" else trained
+        assert all(np.array_equal(array, same.arrays[layer][name]) for name, array in start.arrays[layer].items())
+
+
+@pytest.mark.parametrize("change", [("padding = 1", "padding = 0"), ('"cifar10"', '"torch"')])
+def test_a_checkpoint_of_another_network(place, change):
+    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "200"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    (place / "net.toml").write_text(NETWORK.replace(*change))
+    assert "is of another training: description" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
+
+
 @pytest.mark.parametrize(
     "arguments, message",
     [
@@ -97,11 +127,11 @@ def test_interrupted_and_resumed(place):
         (("train", "photos", "--out", "a.txt"), "expected .*[.]h5"),
         (("train", "photos", "--out", "a.h5", "--model", "three.toml"), "fc has 3 .*2 classes"),
         (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
+        (("train", "photos", "--out", "a.h5", "--patience", "2", "--validation", "0"), "--validation"),
         (("evaluate", "photos"), "there is no class"),
     ],
 )
 def test_bad_input(place, arguments, message):
-    (place / "three.toml").write_text(NETWORK.replace("units = 2", "units = 3"))
     line = fail(*arguments, folder=place)
     with pytest.raises(ValueError, match=message):
         raise ValueError(line)

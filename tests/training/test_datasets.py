@@ -75,7 +75,8 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
         "one label short": save(tmp_path / "2.npz", images=pixels, labels=np.zeros(8, int)),
         "floats": save(tmp_path / "3.npz", images=pixels / 255, labels=np.arange(9)),
         "negative": save(tmp_path / "4.npz", images=pixels, labels=np.arange(9) - 1),
-        "one class": save(tmp_path / "5.npz", images=pixels, labels=np.zeros(9, int)),
+        "classes alike": save(tmp_path / "5.npz", images=pixels, labels=np.array(["my cat", "My_cat", "dog"] * 3)),
+        "a class without a name": save(tmp_path / "8.npz", images=pixels, labels=np.array(["cat", "", "dog"] * 3)),
         "missing": tmp_path / "none.npz",
         "photo": next(folder.rglob("*.png")),
         "empty": tmp_path / "empty.csv",
@@ -90,11 +91,25 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
     wrong["three columns"].write_text("a.png,1,2\n")
     wrong["no such file"].write_text("a.png,1\nb.png,2\n")
     for path in wrong.values():
-        with pytest.raises(DatasetError, match="expected|paths count from"):
+        with pytest.raises(DatasetError, match="expected|paths count from") as error:
             read_dataset(path)
+        assert str(error.value).count(str(path)) == 1
     (folder / "unicorn").mkdir()
     with pytest.raises(DatasetError, match="unicorn is empty"):
         read_dataset(folder)
+
+
+def test_photos_of_one_class_can_be_read_but_not_trained_on(tmp_path, pixels):
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.zeros(9, int)))
+    with pytest.raises(DatasetError, match="at least two classes"):
+        data.split(0.1, seed=0)
+
+
+def test_classes_called_by_numbers_are_in_their_order(tmp_path, pixels):
+    for name in ("10", "9", "1"):
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        Image.fromarray(pixels[0]).save(tmp_path / "photos" / name / "a.png")
+    assert read_dataset(tmp_path / "photos").classes == ("1", "9", "10")
 
 
 def test_a_file_that_is_no_photo_is_named(folder):

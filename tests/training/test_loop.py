@@ -159,6 +159,27 @@ def test_checkpoints_of_something_else(task, tmp_path):
             read_checkpoint(tmp_path / "c.npz", small_network(), settings)
 
 
+def test_a_single_last_photo_joins_the_batch_before(task):
+    """Alone it would have no variance."""
+    sizes = []
+
+    class Spy(PhotoTask):
+        def training_batch(self, positions, generator):
+            sizes.append(len(positions))
+            return super().training_batch(positions, generator)
+
+    spy = Spy(task.dataset, np.arange(31), np.arange(0), task.preprocessing, SIZE, crop=1)
+    train(spy, State(small_network()), Settings(epochs=1, batch_size=10), lambda state: None)
+    assert sizes == [10, 10, 11]
+
+
+def test_of_equally_accurate_epochs_the_one_with_the_lower_loss_is_kept(task):
+    state = train(task, State(small_network()), Settings(epochs=12, batch_size=8, rate=0.1), lambda state: None)
+    best = max(state.history, key=lambda entry: (entry["validation accuracy"], -entry["validation loss"]))
+    assert best["epoch"] == state.best_epoch
+    assert sum(entry["validation accuracy"] == best["validation accuracy"] for entry in state.history) > 1
+
+
 def test_patience(task):
     """A rate of 0 changes nothing but the running statistics, so soon no epoch is better than the best."""
     state = train(task, State(small_network()), Settings(epochs=50, rate=0.0, batch_size=32, patience=3), lambda state: None)

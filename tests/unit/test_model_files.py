@@ -52,6 +52,15 @@ def test_there_and_back_bit_for_bit(text, tmp_path, panda):
     assert minicnn.load(tmp_path / "again.h5").origin.texts == again.origin.texts
 
 
+def test_weights_of_another_network_of_the_same_shapes(tmp_path):
+    """A stride, say, changes no array; the file knows better."""
+    text = 'input = [8, 8, 3]\nlayers = [{convolution = "c", filters = 2, size = 3, padding = 1}, {global_average_pool = "gap"}]'
+    minicnn.save(random_model(text), tmp_path / "a.h5")
+    (tmp_path / "b.toml").write_text(text.replace("padding = 1", "padding = 1, stride = 2"))
+    with pytest.raises(WeightFileError, match="a.h5 is of another network .*c is .*stride.* here"):
+        minicnn.load(tmp_path / "b.toml", tmp_path / "a.h5")
+
+
 def test_a_description_with_weights(tmp_path):
     model = random_model(FIXED)
     (tmp_path / "my.toml").write_text(FIXED)

@@ -18,6 +18,15 @@ def test_every_method_has_a_line(name):
     assert f"| `minicnn {name} " in README or f"| `minicnn {name}`" in README
 
 
+def test_every_package_is_installed():
+    """setup.cfg names them one by one, and tests run on the source, where a missing one is not missed."""
+    root = Path(__file__).parents[2]
+    packages = {path.parent.relative_to(root).as_posix().replace("/", ".") for path in (root / "minicnn").rglob("__init__.py")}
+    setup = (root / "setup.cfg").read_text()
+    listed = set(re.search(r"packages =\n((?:    .*\n)+)", setup)[1].split())
+    assert packages | {"minicnn.shipped"} == listed
+
+
 def test_every_script_that_measures_is_named():
     scripts = {path.name for path in (Path(__file__).parents[2] / "scripts").glob("measure_*")}
     assert all(f"scripts/{name}" in README for name in scripts)
