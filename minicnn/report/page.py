@@ -16,7 +16,7 @@ import numpy as np
 from docstring_parser import parse
 
 from minicnn import images, render
-from minicnn.errors import UnknownNameError
+from minicnn.errors import MinicnnError, UnknownNameError
 from minicnn.files import readable_name, staged_folder
 from minicnn.images import Photo
 from minicnn.model import Model
@@ -124,7 +124,8 @@ def write_report(
     Raises
     ------
     MinicnnError
-        If the photo cannot be used, or the folder cannot be written. Then no file is left.
+        If the photo cannot be used, or the folder cannot be written, or a method that was named in `only` does not work on this network. Then no
+        file is left. Other methods that do not work on it are left out, and the page says so.
     """
     progress = progress or (lambda part, done, total: None)
     methods = choose_methods(only, skip, style is not None)
@@ -143,13 +144,19 @@ def write_report(
         (stage / "prediction.png").write_bytes(render.png(render.bars(*names_and_shares, f"{model.name}: the likeliest classes")))
         progress("prediction", 1, 1)
         times = [PartTime("prediction", time.perf_counter() - clock)]
-        sections = []
+        sections, left_out = [], [entry.lacks for entry in REGISTRY.values() if entry.lacks]
         for name in methods:
-            section = _section(REGISTRY[name], model, photo, x, style, target, seed, quick, progress)
+            try:
+                section = _section(REGISTRY[name], model, photo, x, style, target, seed, quick, progress)
+            except MinicnnError as error:
+                if name in only or len(methods) == 1:
+                    raise
+                left_out.append(f"{name} does not work on this network and photo: {error}")
+                continue
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
-        page = _page(model, photo, pixels, top, len(probabilities), model.class_name(target), sections, times)
+        page = _page(model, photo, pixels, top, len(probabilities), model.class_name(target), sections, times, left_out)
         (stage / "index.html").write_text(page, encoding="utf-8")
     return Path(folder) / "index.html", times
 
@@ -232,7 +239,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 
-def _page(model, photo, pixels, top, class_count, target_name, sections, times) -> str:
+def _page(model, photo, pixels, top, class_count, target_name, sections, times, left_out) -> str:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
     environment.filters["data_address"] = _data_address
     environment.filters["gradient"] = lambda colours: ", ".join(render.gradient_stops(colours))
@@ -247,7 +254,7 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times) 
         unsure=model.unsure(top),
         target_name=target_name,
         chapters=_chapters(sections),
-        left_out=[entry.lacks for entry in REGISTRY.values() if entry.lacks],
+        left_out=left_out,
         times=times,
         version=metadata.version("minicnn-numpy"),
     )

@@ -7,6 +7,7 @@ from own_networks import TEXTS
 import minicnn
 from minicnn.descriptions import read_description
 from minicnn.errors import MinicnnError
+from minicnn.report import write_report
 from minicnn.visualizers import REGISTRY
 
 QUICK = {
@@ -107,3 +108,24 @@ def test_a_network_without_images_inside(method, panda):
         return
     with pytest.raises(MinicnnError, match="no convolution; its layers are flat, a, b, c|no layer .* image"):
         entry.function(model, *photos, **QUICK.get(method, {}))
+
+
+def test_a_report_leaves_out_what_does_not_work_on_a_network(tmp_path, panda):
+    """Grad-CAM++ needs outputs above 0, which a network without ReLU does not have; the page says so, and has the rest."""
+    text = """
+        input = [24, 30, 3]
+        preprocessing = "torch"
+        layers = [{convolution = "conv", filters = 6, size = 3}, {global_average_pool = "gap"}, {dense = "fc", units = 3}]
+    """
+    description = read_description(text, "text")
+    network = minicnn.he_initialised(description.network, seed=1)
+    model = minicnn.Model(network, "linear", description.preprocessing, ["a", "b", "c"], (24, 30))
+    slow = [name for name, entry in REGISTRY.items() if entry.question == "What does the network dream of?"]
+    page, times = write_report(model, panda, tmp_path / "page", quick=True, skip=[*slow, "invert"])
+    text = page.read_text()
+    assert "Left out: grad-cam++ does not work on this network and photo: " in text
+    assert not (tmp_path / "page" / "grad-cam++.png").exists() and (tmp_path / "page" / "saliency.png").exists()
+    assert "saliency" in [time.part for time in times]
+    with pytest.raises(MinicnnError):
+        write_report(model, panda, tmp_path / "other", quick=True, only=["saliency", "grad-cam++"])
+    assert not (tmp_path / "other").exists()
