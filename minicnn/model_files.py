@@ -27,10 +27,12 @@ from minicnn.descriptions import Description, read_description, write_descriptio
 from minicnn.errors import (
     DescriptionError,
     MinicnnError,
+    OutputError,
     ShapeError,
     UnknownNameError,
     WeightFileError,
 )
+from minicnn.files import check_place
 from minicnn.folding import folded
 from minicnn.geometry import as_pair
 from minicnn.images import PREPROCESSING, Preprocessing
@@ -253,6 +255,13 @@ def _preprocessing(file: WeightFile, description: Description, architecture: Arc
     return description.preprocessing
 
 
+def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
+    """Raise OutputError unless a model file can be written at the path, and is found to be one by its name."""
+    if Path(path).suffix.lower() not in MODEL_SUFFIXES:
+        raise OutputError(f"the model file is called {path}; expected a name that ends with {MODEL_SUFFIXES[0]}")
+    check_place(path, overwrite)
+
+
 def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None) -> None:
     """Write a model file, which `load` reads with nothing else.
 
@@ -275,8 +284,9 @@ def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: b
     MinicnnError
         If there are weights that are not finite, or too large for 16 bits.
     OutputError
-        If the file exists, or cannot be written.
+        If the file exists, or cannot be written, or is called so that it could not be loaded.
     """
+    check_model_place(path, overwrite)
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
     kept = {} if model.origin is None else {key: text for key, text in model.origin.texts.items() if key != "preprocessing"}

@@ -22,11 +22,10 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.descriptions import write_description
-from minicnn.errors import OutputError
 from minicnn.files import check_place, file_sha256, write_file
 from minicnn.geometry import as_pair
 from minicnn.model import Model
-from minicnn.model_files import MODEL_SUFFIXES, load, save, untrained
+from minicnn.model_files import check_model_place, load, save, untrained
 from minicnn.tables import as_csv
 from minicnn.training import (
     Evaluation,
@@ -85,10 +84,9 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     validation accuracy.
     """
     settings = Settings(**settings)
-    if out.suffix.lower() not in MODEL_SUFFIXES:
-        raise OutputError(f"the model file is called {out}; expected a name that ends with {MODEL_SUFFIXES[0]}")
+    check_model_place(out, overwrite)
     names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
-    for path in (out, names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
+    for path in (names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
         check_place(path, overwrite)
     dataset = read_dataset(data)
     trained = untrained(model, dataset.classes, weights, settings.seed, size)

@@ -10,9 +10,9 @@ import numpy as np
 from minicnn.architectures import ARCHITECTURES
 from minicnn.cli.options import overwrite_option, print_table
 from minicnn.conversion import model_of_file
-from minicnn.files import check_place, file_sha256
+from minicnn.files import file_sha256
 from minicnn.model import Model
-from minicnn.model_files import save
+from minicnn.model_files import check_model_place, save
 from minicnn.published import recognised
 from minicnn.weightfiles import read_weights
 
@@ -77,7 +77,7 @@ def convert(file, out, model, half, overwrite):
 
     Later: minicnn predict PHOTO --model OUT.
     """
-    check_place(out, overwrite)
+    check_model_place(out, overwrite)
     loaded = model_of_file(file, model)
     save(loaded, out, overwrite, half)
     click.echo(f"{out}: {_called(loaded)}, {out.stat().st_size:,} bytes. Use it with --model {out}")
@@ -85,8 +85,7 @@ def convert(file, out, model, half, overwrite):
 
 def _called(model: Model) -> str:
     """Name a model, and say if its top is missing."""
-    top = ARCHITECTURES[model.name].network().layers if model.name in ARCHITECTURES else model.network.layers
-    return model.name if len(top) == len(model.network.layers) else f"{model.name} without its top"
+    return f"{model.name} without its top" if model.name in ARCHITECTURES and model.classes is None else model.name
 
 
 def _statistics(array: np.ndarray) -> tuple[float, float, float, float]:

@@ -58,6 +58,7 @@ def test_convert(half, description, tmp_path):
     before = out.read_bytes()
     assert "exists; choose another name" in fail("weights", "convert", TINY / "legacy.pth", out, "--model", description)
     assert "expected" in fail("weights", "convert", TINY / "outputs.npz", out, "--overwrite")
+    assert "ends with .h5" in fail("weights", "convert", TINY / "legacy.pth", tmp_path / "tiny.toml", "--model", description)
     assert out.read_bytes() == before and list(tmp_path.iterdir()) == [out]
 
 
