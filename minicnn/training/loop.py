@@ -170,19 +170,19 @@ def advanced(task: Task, state: State, settings: Settings) -> State:
     order = np.random.default_rng([settings.seed, ORDER, epoch]).permutation(task.training)
     end = (i + 1) * settings.batch_size if i + 1 < batches else None
     positions = order[i * settings.batch_size : end]
-    state = _step(task, state, settings, positions, state.step / (batches * settings.epochs))
+    state = _step(task, state, settings, positions, batches * settings.epochs)
     return _end_of_epoch(task, state, settings, epoch + 1) if i + 1 == batches else state
 
 
-def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, done: float) -> State:
-    """Make one step with the photos at these positions."""
+def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, steps: int) -> State:
+    """Make one of so many steps, with the photos at these positions."""
     x, labels = task.training_batch(positions, np.random.default_rng([settings.seed, AUGMENTATION, state.step]))
     loss, correct, gradients, network = loss_and_gradients(
         state.network, x, labels, settings.weight_decay * (settings.optimiser != "adam"), np.random.default_rng([settings.seed, DROPOUT, state.step])
     )
     if not math.isfinite(loss):
         raise MinicnnError(f"the loss is {loss} at step {state.step + 1}; expected a number. Try a smaller rate than {settings.rate}")
-    rate = settings.rate * rate_share(settings.schedule, done, settings.warm_up)
+    rate = settings.rate * rate_share(settings.schedule, state.step, steps, settings.warm_up)
     optimiser, parameters, memory = settings.make_optimiser(), {}, {}
     for layer, arrays in network.parameters.items():
         parameters[layer], memory[layer] = {}, {}

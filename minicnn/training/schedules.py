@@ -1,4 +1,4 @@
-"""How the learning rate changes in the course of a training: a share of the largest rate, from the share of the steps that are done.
+"""How the learning rate changes in the course of a training: a share of the largest rate, for each step.
 
 References
 ----------
@@ -24,6 +24,23 @@ SCHEDULES: dict[Schedule, Callable[[float], float]] = {
 }
 
 
-def rate_share(schedule: Schedule, done: float, warm_up: float) -> float:
-    """Tell which share of the largest rate to use when a share of the steps, 0 to 1, is done; it first rises evenly during `warm_up`."""
-    return min(1.0, done / warm_up) * SCHEDULES[schedule](done) if warm_up else SCHEDULES[schedule](done)
+def rate_share(schedule: Schedule, step: int, steps: int, warm_up: float) -> float:
+    """Tell which share of the largest rate a step uses.
+
+    Parameters
+    ----------
+    schedule : {"cosine", "step", "constant"}
+    step : int
+        How many steps were made before this one.
+    steps : int
+        How many the whole training has.
+    warm_up : float
+        The share of the steps during which the rate first rises evenly; the first of these steps already has a rate.
+
+    Returns
+    -------
+    float
+        From 0 to 1.
+    """
+    rising = min(1.0, (step + 1) / (warm_up * steps)) if warm_up else 1.0
+    return rising * SCHEDULES[schedule](step / steps)

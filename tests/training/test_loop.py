@@ -239,9 +239,10 @@ def test_weight_decay(task):
 
 
 def test_schedules():
-    assert [rate_share("cosine", done, 0.0) for done in (0.0, 0.5, 1.0)] == pytest.approx([1, 0.5, 0])
-    assert [rate_share("step", done, 0.0) for done in (0.0, 0.49, 0.5, 0.75)] == pytest.approx([1, 1, 0.1, 0.01])
-    assert [rate_share("constant", done, 0.1) for done in (0.0, 0.05, 0.1, 1.0)] == pytest.approx([0, 0.5, 1, 1])
+    assert [rate_share("cosine", step, 100, 0.0) for step in (0, 50, 100)] == pytest.approx([1, 0.5, 0])
+    assert [rate_share("step", step, 100, 0.0) for step in (0, 49, 50, 75)] == pytest.approx([1, 1, 0.1, 0.01])
+    assert [rate_share("constant", step, 100, 0.1) for step in (0, 4, 9, 99)] == pytest.approx([0.1, 0.5, 1, 1])
+    assert rate_share("cosine", 0, 1, 0.05) == 1, "a training of one step makes a whole step"
 
 
 def test_augmentation(generator):
