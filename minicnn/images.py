@@ -18,7 +18,8 @@ from __future__ import annotations
 import os
 import stat
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -166,6 +167,14 @@ def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
     return max(1, round(image.height * scale)), max(1, round(image.width * scale))
 
 
+def check(path: str | os.PathLike) -> None:
+    """Look at a file's first bytes and raise ImageError unless it begins like a photo; damage further inside shows when it is read with `load`."""
+    path = Path(path)
+    _check_file(path)
+    with _clear_errors(str(path)), Image.open(path):
+        pass
+
+
 def _check_file(path: Path) -> None:
     """Raise ImageError unless there is a file to read at the path."""
     try:
@@ -181,14 +190,21 @@ def _check_file(path: Path) -> None:
 
 
 def _decode(open_image: Callable[[], Image.Image], name: str) -> Image.Image:
-    """Open and decode a picture; every way in which that fails becomes one clear error."""
+    """Open and decode a picture."""
+    with _clear_errors(name):
+        image = open_image()
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image), name)
+
+
+@contextmanager
+def _clear_errors(name: str) -> Iterator[None]:
+    """Turn every way in which reading a picture fails into one clear error."""
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            image = open_image()
-            image.load()
-            return _to_rgb(ImageOps.exif_transpose(image), name)
+            yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(
             f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"

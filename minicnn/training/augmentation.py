@@ -16,14 +16,14 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
     Parameters
     ----------
     x : array (N, H, W, C)
-        Prepared, so that 0 is the mean colour.
+        Prepared. What is hidden, or comes in from beyond the border, gets 0: the mean colour, if the preprocessing takes that off.
     generator : numpy.random.Generator
     flip : bool
         Whether half of them, chosen at random, are flipped.
     crop : int
-        Each is cut out of itself with so many pixels of the mean colour added on all sides.
+        Each is cut out of itself with so many pixels of 0 added on all sides.
     cutout : int
-        In each a square of this side, which may reach beyond the border, gets the mean colour; 0 for none.
+        In each a square of this side, which may reach beyond the border, becomes 0; 0 for none.
 
     Returns
     -------

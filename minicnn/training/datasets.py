@@ -1,7 +1,7 @@
 """Photos with labels: where they come from, and how a few of them at a time become pixels.
 
     =====================  ==========================================================================================
-    folder                 a folder for each class, which has its name, with photos in it
+    folder                 a folder for each class, which has its name, with photos in it and nothing else
     .npz                   ``images`` (N, H, W, 3) or (N, H, W), uint8; ``labels`` (N,), numbers or names; and perhaps ``classes``
     .csv                   a photo's path, from the CSV file's folder, and its label in each row; a row "path,label" may come first
     =====================  ==========================================================================================
@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn import images
-from minicnn.errors import DatasetError
+from minicnn.errors import DatasetError, ImageError
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
 
@@ -129,7 +129,20 @@ def _from_folder(folder: Path) -> Dataset:
             raise DatasetError(f"the class folder {folder / name} is empty; put photos of the class there, or remove it")
         photos += files
         labels += [label] * len(files)
+    _check_photos(photos, folder)
     return _checked(photos, np.array(labels, np.int64), names, folder)
+
+
+def _check_photos(files: Sequence[Path], place: object) -> None:
+    """Look at all files before a long training meets one that is no photo."""
+    errors = []
+    for file in files:
+        try:
+            images.check(file)
+        except ImageError as error:
+            errors.append(str(error))
+    if errors:
+        raise DatasetError(f"{len(errors)} of {len(files)} files of {place} cannot be read as photos: {errors[0]}. Remove such files, or mend them")
 
 
 def _from_csv(path: Path) -> Dataset:
@@ -141,9 +154,7 @@ def _from_csv(path: Path) -> Dataset:
         if len(row) != 2:
             raise DatasetError(f"row {number} of {path} has {len(row)} columns; expected two, the path of a photo and its label")
     photos = [path.parent / row[0].strip() for row in rows]
-    missing = [str(photo) for photo in photos if not photo.is_file()]
-    if missing:
-        raise DatasetError(f"{path} names {len(missing)} files that are not there, such as {missing[0]}; paths count from the CSV file's folder")
+    _check_photos(photos, f"{path} (paths count from its folder)")
     return _checked(photos, *_numbered([row[1].strip() for row in rows]), path)
 
 

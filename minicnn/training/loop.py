@@ -75,18 +75,18 @@ class Settings:
 
     def __post_init__(self):
         limits = {
-            "epochs": (1, 1e6),
-            "batch_size": (1, 1e6),
-            "rate": (0, 1e3),
+            "epochs": (1, 1_000_000),
+            "batch_size": (1, 1_000_000),
+            "rate": (0, 1000),
             "momentum": (0, 1),
             "weight_decay": (0, 10),
             "warm_up": (0, 1),
-            "patience": (0, 1e6),
-            "seed": (0, 1e9),
+            "patience": (0, 1_000_000),
+            "seed": (0, 1_000_000_000),
         }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
-                raise MinicnnError(f"{name} is {getattr(self, name)}; expected {low} to {high:g}")
+                raise MinicnnError(f"the {name.replace('_', ' ')} is {getattr(self, name):,}; expected {low} to {high:,}")
 
     def make_optimiser(self) -> Optimiser:
         """Return the optimiser of one array."""

@@ -58,7 +58,7 @@ def segment(
     ----------
     model : Model
     image : photo
-        All of it is used, its longer side scaled to 300 pixels, or to --size, if the network takes that.
+        All of it is used, its longer side scaled to 300 pixels or to --size; a network that takes one size only gets the centre of that size.
     target : str or int
         The class, by name or index. Default: the likeliest.
     method : str

@@ -112,8 +112,19 @@ def test_classes_called_by_numbers_are_in_their_order(tmp_path, pixels):
     assert read_dataset(tmp_path / "photos").classes == ("1", "9", "10")
 
 
-def test_a_file_that_is_no_photo_is_named(folder):
+def test_files_that_are_no_photos_are_named_at_once(folder):
+    count = len(read_dataset(folder))
     (folder / "Zebra" / "notes.txt").write_text("not a photo")
+    (folder / "Zebra" / "Thumbs.db").write_bytes(b"")
+    with pytest.raises(DatasetError, match=f"^2 of {count + 2} files of .*Thumbs.db is not an image .* Remove such files"):
+        read_dataset(folder)
+
+
+def test_a_photo_that_breaks_off_is_named_when_it_is_read(folder, generator):
+    noise = Image.fromarray(generator.integers(0, 256, (64, 64, 3), np.uint8))
+    noise.save(folder / "Zebra" / "half.jpg")
+    whole = (folder / "Zebra" / "half.jpg").read_bytes()
+    (folder / "Zebra" / "half.jpg").write_bytes(whole[: len(whole) // 2])
     data = read_dataset(folder)
-    with pytest.raises(ImageError, match="notes.txt"):
+    with pytest.raises(ImageError, match="half.jpg is damaged"):
         data.pixels(np.arange(len(data)), (8, 12))
