@@ -19,9 +19,9 @@ def test_a_head_for_a_folder_of_classes(tmp_path, generator):
         folder = tmp_path / "photos" / "abc"[i % 3]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photo).save(folder / f"{i}.png")
-    command = [sys.executable, SCRIPT, tmp_path / "photos", "--cache", tmp_path / "features.npz", "--views", "2", "--set", "epochs=20"]
+    command = [sys.executable, SCRIPT, tmp_path / "photos", "--cache", tmp_path / "features.npz", "--views", "2", "--set", "hard=0.5"]
     output = subprocess.run([*command, "--out", tmp_path / "head.h5"], capture_output=True, text=True, check=True).stdout
-    assert "the new head: top-1 100.00%" in output
+    assert output.startswith("top-1 100.00%")
     model = minicnn.load(tmp_path / "head.h5")
     assert list(model.classes) == ["a", "b", "c"] and model.credit and "scripts/train_head on 15 photos" in model.origin.texts["head"]
     assert model.predict(tmp_path / "photos" / "b" / "1.png")[0][0] == "b"
