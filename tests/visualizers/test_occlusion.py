@@ -48,7 +48,7 @@ def test_a_patch_over_the_pandas_face_lowers_the_probability_most(model, panda):
     """On the shipped photo the face is left of the middle, above the lower third."""
     values = minicnn.occlusion(model, panda, "giant panda", patch=96, stride=64).values
     assert np.unravel_index(values.argmin(), values.shape)[1] == 0
-    assert values.min() < 0.97 and values.max() > 0.999
+    assert values.min() < 0.995 and values.max() > 0.9999
 
 
 @pytest.mark.parametrize("dtype, agreement", [(np.float64, 1e-9), (np.float32, 1e-4)])
