@@ -8,7 +8,7 @@ from pathlib import Path
 from minicnn.architectures import ARCHITECTURES
 from minicnn.errors import WeightFileError
 from minicnn.model import Model, Origin
-from minicnn.model_files import DESCRIPTION, describe, load
+from minicnn.model_files import describe, load
 from minicnn.weightfiles import WeightFile, read_weights
 from minicnn.weights import described_network, fitted, matched
 
@@ -34,7 +34,7 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     if name is not None:
         return load(name, path, fold=False)
     file = read_weights(path)
-    if DESCRIPTION in file.texts:
+    if file.description is not None:
         return load(path, fold=False)
     if (fitting := fitting_name(file)) is not None:
         return load(fitting, path, fold=False)

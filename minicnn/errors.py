@@ -5,7 +5,7 @@ with code 2. All are ``ValueError``s, so that code which knows nothing of minicn
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 
 class MinicnnError(ValueError):
@@ -48,3 +48,8 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     """Return " (did you mean 'conv1'?)" with the nearest of some names, or nothing if none is near."""
     near = difflib.get_close_matches(str(name), list(names), n=1)
     return f" (did you mean {near[0]!r}?)" if near else ""
+
+
+def listed(names: Sequence[str], most: int = 6) -> str:
+    """Write names with commas, of many only the first."""
+    return ", ".join([*names[:most], *([f"... ({len(names)} in all)"] if len(names) > most else [])])

@@ -66,7 +66,7 @@ def staged_file(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Bi
     Yields
     ------
     file
-        Open for writing; it moves when the block ends well.
+        Open for writing and reading; it moves when the block ends well.
 
     Raises
     ------
@@ -78,7 +78,7 @@ def staged_file(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Bi
     with explain_failure(path):
         handle, beside = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(handle, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(handle)

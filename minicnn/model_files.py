@@ -8,42 +8,41 @@
     a model file, .h5        the description in it                       itself
     =======================  ==========================================  ==============================================
 
-A model file is a Keras HDF5 file, as `minicnn.weightfiles.keras` describes, whose root has the attribute `description`. Batch normalisation has
-the arrays gamma, beta, moving_mean and moving_variance.
+A model file is a Keras HDF5 file, as `minicnn.weightfiles.keras` describes, whose root has the attribute `minicnn_description`. Batch
+normalisation has the arrays gamma, beta, moving_mean and moving_variance.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 
-from minicnn.architectures import ARCHITECTURES, Architecture, find_architecture
+from minicnn.architectures import ARCHITECTURES, find_architecture
 from minicnn.classes import imagenet
 from minicnn.descriptions import Description, read_description, write_description
 from minicnn.errors import (
     DescriptionError,
     MinicnnError,
     OutputError,
-    ShapeError,
     UnknownNameError,
     WeightFileError,
+    listed,
 )
 from minicnn.files import check_place
 from minicnn.folding import folded
-from minicnn.geometry import as_pair
 from minicnn.images import PREPROCESSING, Preprocessing
-from minicnn.initialise import he_initialised, unset
 from minicnn.layer_kinds import options_of
-from minicnn.layers import BatchNorm, Dense
+from minicnn.layers import Dense
 from minicnn.model import Model, Origin
 from minicnn.network import Network
 from minicnn.published import PUBLISHED, cached_file, published_texts
 from minicnn.resources import shipped_file
-from minicnn.weightfiles import WeightFile, read_texts, read_weights, write_keras
+from minicnn.weightfiles import DESCRIPTION, read_texts, read_weights, write_keras
 from minicnn.weights import fitted
 
 #: How the names of model files end, and of descriptions.
@@ -52,8 +51,29 @@ MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
 #: No description is longer, in bytes.
 LONGEST_DESCRIPTION = 10_000_000
 
-#: The attribute that holds a model file's description.
-DESCRIPTION = "description"
+#: What the name of a model stands for.
+Kind = Literal["registered", "description", "model file"]
+
+
+def kind_of(name: str | os.PathLike) -> Kind:
+    """Tell what the name of a model stands for: a registered architecture, a description (.toml), or else a model file.
+
+    Raises
+    ------
+    UnknownNameError
+        If it looks like the name of an architecture, and there is none.
+    """
+    if name in ARCHITECTURES:
+        return "registered"
+    path = Path(name)
+    if path.suffix.lower() == DESCRIPTION_SUFFIX:
+        return "description"
+    if path.suffix.lower() not in MODEL_SUFFIXES and not path.exists():
+        try:
+            find_architecture(str(name))
+        except UnknownNameError as error:
+            raise UnknownNameError(f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a model file (.h5)") from None
+    return "model file"
 
 
 def describe(name: str | os.PathLike) -> Description:
@@ -71,18 +91,13 @@ def describe(name: str | os.PathLike) -> Description:
     DescriptionError, WeightFileError
         If the file cannot be read, or its description makes no sense.
     """
-    if name in ARCHITECTURES:
+    kind, path = kind_of(name), Path(name)
+    if kind == "registered":
         architecture = ARCHITECTURES[name]
         shape = (architecture.input_size, architecture.input_size, 3)
         return Description(architecture.name, architecture.network(), shape, PREPROCESSING[architecture.preprocessing], architecture.class_names())
-    path = Path(name)
-    if path.suffix.lower() == DESCRIPTION_SUFFIX:
+    if kind == "description":
         return read_description(_read_text(path), str(path))
-    if path.suffix.lower() not in MODEL_SUFFIXES and not path.exists():
-        try:
-            find_architecture(str(name))
-        except UnknownNameError as error:
-            raise UnknownNameError(f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a model file (.h5)") from None
     texts = read_texts(path)
     if DESCRIPTION not in texts:
         raise WeightFileError(
@@ -101,8 +116,9 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
         file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
     weights : path or str, optional
-        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network. Or the name of
-        a downloaded file, such as "vgg16-notop". Without top the network ends with its last pooling layer and has no classes.
+        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network, whose classes
+        and preprocessing are then the model's. Or the name of a downloaded file, such as "vgg16-notop". Without top the network ends with
+        its last pooling layer and has no classes. Published weights of a format have the preprocessing that is usual for it.
     fold : bool
         Whether batch normalisation is merged into the layers below, which computes the same with fewer layers.
 
@@ -117,21 +133,20 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     DescriptionError
         If a description makes no sense.
     WeightFileError
-        If the weights are missing, damaged, or of another network.
+        If the weights are missing, damaged, of another network, or a model file that contradicts the description.
     """
-    description = describe(name)
-    path = _weights_path(name, weights)
-    network, classes = description.network, description.classes
+    kind, description = kind_of(name), describe(name)
+    path = _weights_path(kind, name, weights)
     file = read_weights(path)
+    if file.description is not None and kind != "model file":
+        description = _agreed(kind, description, read_description(file.description, str(path)), name, path)
+    elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[name].class_names is imagenet:
+        description = dataclasses.replace(description, preprocessing=Preprocessing(**file.preprocessing))
+    network, classes = description.network, description.classes
     try:
         arrays = fitted(file, network, description.input_shape)
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
-    texts = {**published_texts(path), **file.texts}
-    if name not in ARCHITECTURES and DESCRIPTION in texts:
-        stored = read_description(texts[DESCRIPTION], str(path))
-        _check_same(description.network, stored.network, name, path)
-        classes = stored.classes if classes is None else classes
     if set(arrays) != set(network.arrays):  # without top
         network, classes = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
@@ -139,120 +154,36 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     return Model(
         folded(network) if fold else network,
         description.name,
-        _preprocessing(file, description, ARCHITECTURES.get(name), path),
+        description.preprocessing,
         classes,
         input_size=height if height == width else (height, width),
-        origin=Origin(path, None if name in ARCHITECTURES else Path(name), fold, texts),
+        origin=Origin(path, None if kind == "registered" else Path(name), fold, {**published_texts(path), **file.texts}),
     )
 
 
-def untrained(
-    name: str | os.PathLike,
-    classes: Sequence[str],
-    weights: str | os.PathLike | None = None,
-    seed: int = 0,
-    size: int | tuple[int, int] | None = None,
-) -> Model:
-    """Make a model that is to be trained.
+def _agreed(kind: Kind, description: Description, stored: Description, name: str | os.PathLike, path: Path) -> Description:
+    """Return what the network is by its description and by the model file that has its weights, or raise WeightFileError if these disagree.
 
-    Parameters
-    ----------
-    name : str or path
-        As for `load`; an architecture that is registered, or a model file, gets as many outputs as there are classes. A model file's training
-        goes on.
-    classes : sequence of str
-    weights : path, optional
-        To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, such as the last
-        one if it has another number of outputs.
-    seed : int
-        For the random weights; see `minicnn.initialise`.
-    size : int or (height, width), optional
-        Of the photos, in pixels, if not what the network is for by itself.
-
-    Returns
-    -------
-    Model
-        With batch normalisation where it was.
-
-    Raises
-    ------
-    MinicnnError
-        If the network has another number of outputs than there are classes, or knows no preprocessing; and as `load`.
+    What is registered with an architecture about classes and preprocessing is only what is usual; the file's own goes before.
     """
-    description = describe(name)
-    height, width, channels = description.input_shape
-    height, width = (height, width) if size is None else as_pair(size, "size", 1)
-    network = description.network if name not in ARCHITECTURES else ARCHITECTURES[name].network(classes=len(classes))
-    if _is_model_file(name):
-        network = _with_outputs(network, len(classes))
-    last, shape = list(network.shapes((height, width, channels)).items())[-1]
-    if shape != (len(classes),):
-        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
-    if description.preprocessing is None:
-        raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
-    network, preprocessing = he_initialised(network, seed), description.preprocessing
-    if weights is not None or _is_model_file(name):
-        start = _start(name, weights)
-        network, preprocessing = _with_weights_of(network, start.network), start.preprocessing or preprocessing
-    return Model(network, description.name, preprocessing, classes, height if height == width else (height, width))
-
-
-def _with_outputs(network: Network, count: int) -> Network:
-    """Return the network with so many outputs, if it ends with a dense layer."""
-    name, layer = list(network.layers.items())[-1]
-    if not isinstance(layer, Dense) or layer.bias.size == count:
-        return network
-    return Network({**network.layers, name: Dense(unset(len(layer.weight), count), unset(count))})
-
-
-def _is_model_file(name: str | os.PathLike) -> bool:
-    return name not in ARCHITECTURES and Path(name).suffix.lower() != DESCRIPTION_SUFFIX
-
-
-def _start(name: str | os.PathLike, weights: str | os.PathLike | None) -> Model:
-    """Load what a training starts from: a model that says itself what it is, or else weights for the named network."""
-    if weights is None:
-        return load(name, fold=False)
-    try:
-        return load(str(weights), fold=False)
-    except (UnknownNameError, WeightFileError):
-        return load(name, weights, fold=False)
-
-
-def _with_weights_of(network: Network, start: Network) -> Network:
-    """Return the network with all arrays of another one that are those of a layer of the same name, and fit."""
-    layers = dict(network.layers)
-    for name, layer in network.layers.items():
-        other = start.layers.get(name)
-        if type(other) is type(layer) and all(array.shape == layer.arrays[key].shape for key, array in other.arrays.items()):
-            constants = {"epsilon": other.epsilon} if isinstance(layer, BatchNorm) else {}
-            layers[name] = dataclasses.replace(layer, **other.arrays, **constants)
-    taken = [name for name, layer in layers.items() if layer.arrays and layer is not network.layers[name]]
-    if not taken:
-        raise WeightFileError(f"no layer of the weights to start from, {', '.join(start.arrays)}, fits one of the network's, {', '.join(network.arrays)}")
-    return Network(layers)
-
-
-def _check_same(network: Network, stored: Network, name: str | os.PathLike, path: Path) -> None:
-    """Raise WeightFileError if a model file is of another network than the description that it is loaded with."""
-    ours, theirs = ({layer: options_of(each) for layer, each in some.layers.items()} for some in (network, stored))
-    if ours != theirs:
-        layer = next(layer for layer in {**ours, **theirs} if ours.get(layer) != theirs.get(layer))
-        raise WeightFileError(f"{path} is of another network than {name} describes: {layer} is {theirs.get(layer)} there and {ours.get(layer)} here")
-
-
-def _preprocessing(file: WeightFile, description: Description, architecture: Architecture | None, path: Path) -> Preprocessing | None:
-    """Choose what the weights expect: what their file says, or what published files of its format do, or what the network's description says.
-
-    The format tells only of networks for ImageNet, which several people have published with different preprocessing.
-    """
-    if "preprocessing" in file.texts:
-        if file.texts["preprocessing"] not in PREPROCESSING:
-            raise WeightFileError(f"{path} asks for preprocessing {file.texts['preprocessing']!r}; expected one of {', '.join(PREPROCESSING)}")
-        return PREPROCESSING[file.texts["preprocessing"]]
-    if file.preprocessing is not None and architecture is not None and architecture.class_names is imagenet:
-        return Preprocessing(**file.preprocessing)
-    return description.preprocessing
+    ours, theirs = ([(layer, options_of(each)) for layer, each in some.network.layers.items()] for some in (description, stored))
+    without_top = not any(isinstance(layer, Dense) for layer in stored.network.layers.values())
+    advice = f"{path} says itself what it is: load it alone (--model {path})"
+    if theirs != (ours[: len(theirs)] if without_top else ours):
+        layer = next(layer for layer in dict(ours + theirs) if dict(ours).get(layer) != dict(theirs).get(layer))
+        found, expected = (dict(layers).get(layer, "missing") for layers in (theirs, ours))
+        raise WeightFileError(f"{path} is of another network than {name}: {layer} is {found} there and {expected} here. {advice}")
+    for field in ("classes", "preprocessing") if kind == "description" else ():
+        here, there = getattr(description, field), getattr(stored, field)
+        if here is not None and there is not None and (list(here) != list(there) if field == "classes" else here != there):
+            shown = [listed(value) if field == "classes" else value for value in (there, here)]
+            raise WeightFileError(f"{path} has other {field} than {name}: {shown[0]} there and {shown[1]} here. {advice}")
+    return dataclasses.replace(
+        description,
+        input_shape=stored.input_shape if kind == "registered" else description.input_shape,
+        classes=stored.classes or description.classes,
+        preprocessing=stored.preprocessing or description.preprocessing,
+    )
 
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
@@ -289,7 +220,7 @@ def save(model: Model, path: str | os.PathLike, overwrite: bool = False, half: b
     check_model_place(path, overwrite)
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
-    kept = {} if model.origin is None else {key: text for key, text in model.origin.texts.items() if key != "preprocessing"}
+    kept = {} if model.origin is None else model.origin.texts
     write_keras(path, _stored(network, half), {**kept, **(texts or {}), DESCRIPTION: description}, overwrite)
 
 
@@ -309,19 +240,18 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
     return stored
 
 
-def _weights_path(name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
+def _weights_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
     """Find the file that has the weights: the given one, which may be the name of a downloaded one; the shipped or the downloaded one; or itself."""
-    architecture = ARCHITECTURES.get(name)
-    if architecture is None and Path(name).suffix.lower() != DESCRIPTION_SUFFIX:
+    if kind == "model file":
         if weights is not None:
-            raise WeightFileError(f"{name} has weights of its own; leave out {weights}, or load that file with the description of its network")
+            raise WeightFileError(f"{name} is a model file and has weights of its own, so {weights} cannot be loaded with it; name a model or a description (.toml) for it")
         return Path(name)
     if weights is not None:
         return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
-    if architecture is None:
+    if kind == "description":
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
-    if architecture.shipped_weights is not None:
-        return shipped_file(architecture.shipped_weights)
+    if (shipped := ARCHITECTURES[name].shipped_weights) is not None:
+        return shipped_file(shipped)
     if name in PUBLISHED:
         return cached_file(PUBLISHED[name])
     raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")

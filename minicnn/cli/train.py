@@ -22,10 +22,11 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.descriptions import write_description
-from minicnn.files import check_place, file_sha256, write_file
+from minicnn.errors import OutputError
+from minicnn.files import check_place, write_file
 from minicnn.geometry import as_pair
 from minicnn.model import Model
-from minicnn.model_files import check_model_place, load, save, untrained
+from minicnn.model_files import check_model_place, load, save
 from minicnn.tables import as_csv
 from minicnn.training import (
     Evaluation,
@@ -34,6 +35,7 @@ from minicnn.training import (
     State,
     read_checkpoint,
     read_dataset,
+    start_training,
     write_checkpoint,
 )
 from minicnn.training.curves import curves_png
@@ -54,8 +56,10 @@ def _number(name: str, default: float, text: str):
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The model file to write (.h5).")
-@click.option("--model", default="minivgg", show_default=True, help="A model's name, or a .toml file that names the layers.")
-@click.option("--weights", type=click.Path(path_type=Path), help="A weight file to start from, instead of random weights.")
+@click.option(
+    "--model", default="minivgg", show_default=True, help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further."
+)
+@click.option("--weights", type=click.Path(path_type=Path), help="A weight file, a model file or a model's name, to start from as far as its layers fit.")
 @size_option
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
@@ -69,7 +73,7 @@ def _number(name: str, default: float, text: str):
 @click.option("--flip/--no-flip", default=True, show_default=True, help="Whether photos are flipped left to right at random.")
 @click.option("--crop", type=int, help="By how many pixels photos are shifted at random.  [default: an eighth of their side]")
 @click.option("--cutout", default=0, show_default=True, help="The side of a square that is hidden in each photo, in pixels; 0 for none.")
-@click.option("--validation", default=0.1, show_default=True, type=click.FloatRange(0, 0.9), help="The share of each class's photos that is set apart to validate with.")
+@click.option("--validation", default=0.1, show_default=True, help="The share of each class's photos that is set apart to validate with.")
 @_number("--patience", DEFAULTS.patience, "End after so many epochs in a row without a better one on the validation photos; 0 for never.")
 @_number("--seed", DEFAULTS.seed, "For the split, the first weights, order, flips, shifts and dropout: same seed, same network.")
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
@@ -86,12 +90,15 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     settings = Settings(**settings)
     check_model_place(out, overwrite)
     names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
-    for path in (names["log.csv"], names["curves.png"], *([] if resume else [names["checkpoint.npz"]])):
+    if names["checkpoint.npz"].exists() and not (resume or overwrite):
+        raise OutputError(f"{names['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite")
+    for path in () if resume else names.values():
         check_place(path, overwrite)
     dataset = read_dataset(data)
-    trained = untrained(model, dataset.classes, weights, settings.seed, size)
+    start = start_training(model, dataset.classes, weights, settings.seed, size)
+    trained, dataset = start.model, dataset.in_order(start.model.classes)
     height, width, channels = trained.input_shape()
-    trained.check_memory(height, width, channels, settings.batch_size)
+    trained.check_memory(height, width, channels, min(settings.batch_size, len(dataset)))
     parts = dataset.split(validation, settings.seed)
     task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout)
     if settings.patience and len(parts[1]) == 0:
@@ -105,14 +112,14 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
         "crop": task.crop,
         "cutout": task.cutout,
         "description": write_description(trained.network, trained.input_shape(), trained.name, trained.preprocessing, dataset.classes),
-        "weights": None if weights is None else file_sha256(weights) if weights.is_file() else str(weights),
+        "weights": None if start.source is None else start.source.weights_sha256,
     }
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
-    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {'random weights' if weights is None else weights}")
+    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
     text = as_csv(state.history)
-    write_file(names["log.csv"], text.encode(), overwrite)
-    write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite)
+    write_file(names["log.csv"], text.encode(), overwrite or resume)
+    write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite or resume)
     network = state.result
     save(trained.with_network(network), out, overwrite, texts={"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)})
     names["checkpoint.npz"].unlink(missing_ok=True)

@@ -4,6 +4,7 @@ from minicnn.training.checkpoint import read_checkpoint, write_checkpoint
 from minicnn.training.datasets import Dataset, read_dataset
 from minicnn.training.evaluation import Evaluation, evaluate
 from minicnn.training.loop import Settings, State, train
+from minicnn.training.start import Start, start_training
 from minicnn.training.tasks import PhotoTask, Task
 
 __all__ = [
@@ -11,11 +12,13 @@ __all__ = [
     "Evaluation",
     "PhotoTask",
     "Settings",
+    "Start",
     "State",
     "Task",
     "evaluate",
     "read_checkpoint",
     "read_dataset",
+    "start_training",
     "train",
     "write_checkpoint",
 ]

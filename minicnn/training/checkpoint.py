@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
+from minicnn import npy
 from minicnn.errors import DatasetError
 from minicnn.files import staged_file
 from minicnn.network import Network
@@ -63,7 +63,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         If there is no such file, or it is damaged, or of another training; the message says what differs.
     """
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with npy.opened(path) as file:
             rest = json.loads(str(file["state"]))
             before = rest["training"]
             differing = [f"{name} {before.get(name)} (now {training.get(name)})" for name in {**before, **training} if before.get(name) != training.get(name)]
@@ -81,7 +81,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         )
     except FileNotFoundError:
         raise DatasetError(f"there is no checkpoint {path} to go on from; leave --resume out to begin") from None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+    except npy.DAMAGED as error:
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote") from None

@@ -6,7 +6,8 @@
     .csv                   a photo's path, from the CSV file's folder, and its label in each row; a row "path,label" may come first
     =====================  ==========================================================================================
 
-However many photos there are, only those of the batch at work are in memory: files are read when their turn comes, arrays are mapped.
+However many photos there are, only those of the batch at work are in memory: files are read when their turn comes, arrays are mapped. Before
+that only the files' first bytes are looked at, which tell a photo from what is none, but not whether it is complete.
 """
 
 from __future__ import annotations
@@ -18,15 +19,21 @@ import shutil
 import tempfile
 import zipfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from minicnn import images
+from minicnn import images, npy
 from minicnn.errors import DatasetError, ImageError
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
+
+#: No data set has more classes.
+MOST_CLASSES = 100_000
+
+#: Photos of an array that are read at once for a checksum.
+BLOCK = 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +71,12 @@ class Dataset:
         Raises
         ------
         DatasetError
-            If none is left to train on, or all are of one class.
+            If the share is not from 0 to 0.9, none is left to train on, or all are of one class.
         """
+        if not 0 <= share <= 0.9:
+            raise DatasetError(f"the share of the photos to validate with is {share}; expected 0 to 0.9")
         if len(np.unique(self.labels)) < 2:
-            raise DatasetError(f"all {len(self)} photos are of the class {self.classes[self.labels[0]]}; expected at least two classes to train on")
+            raise DatasetError(f"there are photos of one class only, {self.classes[self.labels[0]]}; expected at least two classes to train on")
         generator = np.random.default_rng(seed)
         apart = []
         for label in range(len(self.classes)):
@@ -79,11 +88,21 @@ class Dataset:
             raise DatasetError(f"with a share of {share} for validation none of {len(self)} photos is left to train on; set fewer apart")
         return training, validation
 
+    def in_order(self, classes: Sequence[str]) -> Dataset:
+        """Return the same photos with the same classes in another order."""
+        order = {_alike(name): label for label, name in enumerate(classes)}
+        return replace(self, labels=np.array([order[_alike(name)] for name in self.classes])[self.labels], classes=tuple(classes))
+
     def fingerprint(self) -> str:
-        """Return a checksum over the labels, the classes and, of files, the names; to tell whether it is still the same data."""
+        """Return a checksum over labels, classes and pixels, or of files their names and sizes; to tell whether it is still the same data."""
         digest = hashlib.sha256(np.ascontiguousarray(self.labels, np.int64).tobytes())
-        names = [path.name for path in self.photos] if not isinstance(self.photos, np.ndarray) else [str(self.photos.shape)]
-        digest.update("\0".join([*self.classes, *names]).encode())
+        if isinstance(self.photos, np.ndarray):
+            words = [str(self.photos.shape)]
+            for start in range(0, len(self), BLOCK):
+                digest.update(np.ascontiguousarray(self.photos[start : start + BLOCK]))
+        else:
+            words = [f"{path.name} {path.stat().st_size}" for path in self.photos]
+        digest.update("\0".join([*self.classes, *words]).encode("utf-8", "surrogateescape"))
         return digest.hexdigest()
 
 
@@ -116,7 +135,7 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
         return readers[path.suffix.lower()](path)
     except DatasetError:
         raise
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, csv.Error) as error:
+    except (*npy.DAMAGED, csv.Error) as error:
         raise DatasetError(f"{path} cannot be read ({error}); {EXPECTED}") from None
 
 
@@ -126,7 +145,7 @@ def _from_folder(folder: Path) -> Dataset:
     for label, name in enumerate(names):
         files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
-            raise DatasetError(f"the class folder {folder / name} is empty; put photos of the class there, or remove it")
+            raise DatasetError(f"the class folder {folder / name} holds no files; put photos of the class there, in no folders below it, or remove it")
         photos += files
         labels += [label] * len(files)
     _check_photos(photos, folder)
@@ -134,7 +153,7 @@ def _from_folder(folder: Path) -> Dataset:
 
 
 def _check_photos(files: Sequence[Path], place: object) -> None:
-    """Look at all files before a long training meets one that is no photo."""
+    """Look at how all files begin, before a long training meets one that is no photo."""
     errors = []
     for file in files:
         try:
@@ -159,22 +178,27 @@ def _from_csv(path: Path) -> Dataset:
 
 
 def _from_npz(path: Path) -> Dataset:
-    with np.load(path, allow_pickle=False) as file:
+    with npy.opened(path) as file:
         if not {"images", "labels"} <= set(file):
             raise DatasetError(f"{path} holds {', '.join(file) or 'nothing'}; expected images and labels")
         labels = file["labels"]
-        classes = [str(name) for name in file["classes"]] if "classes" in file else None
+        names = file.get("classes")
     photos = _mapped(path, "images")
     if photos.dtype != np.uint8 or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
         raise DatasetError(f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3) or (N, H, W), uint8")
     if labels.ndim != 1 or len(labels) != len(photos) or labels.dtype.kind not in "iuUS":
         raise DatasetError(f"{path} has labels of shape {labels.shape} and type {labels.dtype} for {len(photos)} images; expected one number or name each")
     if labels.dtype.kind in "US":
-        if classes is not None:
+        if names is not None:
             raise DatasetError(f"{path} has names as labels and a list of classes; expected numbers, or no list")
         return _checked(photos, *_numbered(labels.astype(str).tolist()), path)
-    classes = classes or [str(i) for i in range(int(labels.max(initial=-1)) + 1)]
-    return _checked(photos, labels.astype(np.int64), classes, path)
+    if names is not None and (names.ndim != 1 or names.dtype.kind not in "iuUS"):
+        raise DatasetError(f"{path} has classes of shape {names.shape} and type {names.dtype}; expected a list of names")
+    largest = int(labels.max(initial=0))
+    if largest >= MOST_CLASSES:
+        raise DatasetError(f"the labels of {path} go up to {largest:,}; expected numbers from 0 on, one for each class, below {MOST_CLASSES:,}")
+    classes = range(largest + 1) if names is None else names.astype(str)
+    return _checked(photos, labels.astype(np.int64), [str(name) for name in classes], path)
 
 
 def _mapped(path: Path, name: str) -> np.ndarray:
@@ -186,11 +210,8 @@ def _mapped(path: Path, name: str) -> np.ndarray:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
         shutil.copyfileobj(member, file)
     file.seek(0)
-    read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[np.lib.format.read_magic(file)]
-    shape, fortran, dtype = read_header(file)
-    if dtype.hasobject:
-        raise ValueError(f"{name} holds Python objects")
-    return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order="F" if fortran else "C")
+    shape, by_columns, dtype = npy.read_header(file)
+    return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order="F" if by_columns else "C")
 
 
 def _numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
@@ -204,14 +225,19 @@ def _in_order(names: set[str]) -> list[str]:
     return sorted(names, key=(lambda name: (int(name), name)) if all(name.isdecimal() for name in names) else str)
 
 
+def _alike(name: str) -> str:
+    """Return what two class names that look the same have in common."""
+    return " ".join(name.replace("_", " ").split()).lower()
+
+
 def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
     if len(labels) == 0:
         raise DatasetError(f"there is no photo in {path}; {EXPECTED}")
     alike = {}
     for name in classes:
-        other = alike.setdefault(" ".join(name.replace("_", " ").split()).lower(), name)
+        other = alike.setdefault(_alike(name), name)
         if not name.strip() or other is not name:
             raise DatasetError(f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ")
     if labels.min() < 0 or labels.max() >= len(classes):
-        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1} for {len(classes)} classes")
+        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}, and it names {len(classes)} class{'es' * (len(classes) > 1)}; expected numbers from 0 on, one for each class")
     return Dataset(photos, labels, tuple(classes))

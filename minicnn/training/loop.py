@@ -86,7 +86,7 @@ class Settings:
         }
         for name, (low, high) in limits.items():
             if not low <= getattr(self, name) <= high:
-                raise MinicnnError(f"the {name.replace('_', ' ')} is {getattr(self, name):,}; expected {low} to {high:,}")
+                raise MinicnnError(f"{name.replace('_', ' ')} is {getattr(self, name):,}; expected {low} to {high:,}")
 
     def make_optimiser(self) -> Optimiser:
         """Return the optimiser of one array."""

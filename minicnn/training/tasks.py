@@ -44,7 +44,7 @@ class PhotoTask:
     size : (height, width)
         Of the network's input.
     flip, crop, cutout : bool, int, int
-        See `minicnn.training.augmentation`.
+        What is changed at random while training; see `minicnn.training.augmentation`.
     """
 
     dataset: Dataset
@@ -52,8 +52,8 @@ class PhotoTask:
     validation: np.ndarray
     preprocessing: Preprocessing
     size: tuple[int, int]
-    flip: bool = True
-    crop: int = 4
+    flip: bool = False
+    crop: int = 0
     cutout: int = 0
 
     def __post_init__(self):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import zipfile
 from typing import Any, Literal
 
 import numpy as np
 
+from minicnn import npy
 from minicnn.ascent import Climb, ascend, scale_size
 from minicnn.errors import MinicnnError
 from minicnn.model import Model
@@ -210,11 +210,11 @@ def class_model(
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> Climb:
     """Read where an earlier run of the same settings stopped."""
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with npy.opened(path) as file:
             x, scores, source = file["input"], file["scores"], json.loads(str(file["source"]))
         recorded = {**source["settings"], "size": (source["input"]["height"], source["input"]["width"])}
         climb = Climb(x[None], list(scores[:, None]))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, RecursionError, zipfile.BadZipFile) as error:
+    except npy.DAMAGED as error:
         raise MinicnnError(f"cannot go on from {path} ({error}); expected the .npz file that a stopped class-model wrote") from None
     wanted = {**settings, "size": image.shape[1:3]}
     other = [f"{name} {recorded.get(name)} (now {value})" for name, value in wanted.items() if recorded.get(name) != value]

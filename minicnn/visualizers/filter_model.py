@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from minicnn import objectives
+from minicnn import npy, objectives
 from minicnn.ascent import Climb, ascend, scale_size
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
 from minicnn.layers import Conv2D
@@ -225,10 +225,10 @@ def check_channels(channels: Sequence[int], count: int, layer: str) -> None:
 def _loaded(path: str, count: int, layer: str) -> np.ndarray:
     """Read a direction."""
     try:
-        vector = np.load(path, allow_pickle=False)
+        vector = npy.opened(path)
         right = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu" and np.isfinite(vector).all()
         found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
-    except (OSError, ValueError, EOFError) as error:
+    except npy.DAMAGED as error:
         raise MinicnnError(f"cannot read a direction from {path} ({error}); expected a .npy file") from None
     right = right and vector.any()
     if not right:

@@ -2,6 +2,6 @@
 
 from minicnn.weightfiles.keras import write_keras
 from minicnn.weightfiles.reading import read_texts, read_weights
-from minicnn.weightfiles.stored import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import DESCRIPTION, StoredLayer, WeightFile
 
-__all__ = ["StoredLayer", "WeightFile", "read_texts", "read_weights", "write_keras"]
+__all__ = ["DESCRIPTION", "StoredLayer", "WeightFile", "read_texts", "read_weights", "write_keras"]

@@ -25,9 +25,15 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.files import check_place, explain_failure
+from minicnn.files import staged_file
 from minicnn.weightfiles.hdf5 import Hdf5, natural_groups, opened
-from minicnn.weightfiles.stored import StoredLayer, WeightFile, shown, stored_layer
+from minicnn.weightfiles.stored import (
+    DESCRIPTION,
+    StoredLayer,
+    WeightFile,
+    shown,
+    stored_layer,
+)
 from minicnn.weightfiles.torch_layout import channels_last
 
 #: What Keras calls a layer's arrays, in its order, by minicnn's names.
@@ -81,23 +87,15 @@ def write_keras(
     OutputError
         If the file exists, or cannot be written.
     """
-    path = Path(path)
-    check_place(path, overwrite)
-    beside = path.with_name(f".{path.name}.unfinished")
-    with explain_failure(path):
-        try:
-            with h5py.File(beside, "w") as file:
-                file.attrs.update(attributes)
-                file.attrs["layer_names"] = list(arrays)
-                for layer, by_name in arrays.items():
-                    group = file.create_group(layer)
-                    names = {name: f"{NORM_NAMES[name] if 'mean' in by_name else NAMES[name]}:0" for name in by_name}
-                    group.attrs["weight_names"] = list(names.values())
-                    for name, array in by_name.items():
-                        group[names[name]] = array
-            os.replace(beside, path)
-        finally:
-            beside.unlink(missing_ok=True)
+    with staged_file(path, overwrite) as beside, h5py.File(beside, "w") as file:
+        file.attrs.update(attributes)
+        file.attrs["layer_names"] = list(arrays)
+        for layer, by_name in arrays.items():
+            group = file.create_group(layer)
+            names = {name: f"{NORM_NAMES[name] if 'mean' in by_name else NAMES[name]}:0" for name in by_name}
+            group.attrs["weight_names"] = list(names.values())
+            for name, array in by_name.items():
+                group[names[name]] = array
 
 
 def _listed_layers(file: Hdf5, root: str, names: Sequence[str]) -> Iterator[StoredLayer]:
@@ -160,7 +158,7 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
 
 def _with_epsilons(layers: list[StoredLayer], texts: Mapping[str, str]) -> list[StoredLayer]:
     """Add the epsilon of batch normalisation: what the model's configuration says, else Keras' own; our files have it in the description."""
-    if "description" in texts:
+    if DESCRIPTION in texts:
         return layers
     try:
         listed = json.loads(texts.get("model_config", "{}"))["config"]

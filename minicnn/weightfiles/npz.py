@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import io
 import math
-import tokenize
 
 import numpy as np
 
+from minicnn import npy
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import Archive
 from minicnn.weightfiles.names import natural_order
@@ -48,10 +48,8 @@ def _array(content: np.ndarray, name: str) -> np.ndarray:
     """View the array in a .npy file. Pickled objects are refused, whatever they are."""
     stream = io.BytesIO(content[:LONGEST_HEADER].tobytes())
     try:
-        version = np.lib.format.read_magic(stream)
-        read_header = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[version]
-        shape, by_columns, dtype = read_header(stream)
-    except (ValueError, KeyError, TypeError, SyntaxError, tokenize.TokenError, RecursionError, MemoryError):
+        shape, by_columns, dtype = npy.read_header(stream)
+    except npy.DAMAGED:
         raise WeightFileError(f"its array {shown(name)} has no valid header; get the file again") from None
     if dtype.kind != "f":
         raise WeightFileError(f"its array {shown(name)} holds {dtype}, expected floating-point numbers")

@@ -18,6 +18,9 @@ CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense layer", "batch n
 #: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
 MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
 
+#: What says of a file that minicnn wrote it: the text with the network's description, see `minicnn.descriptions`.
+DESCRIPTION = "minicnn_description"
+
 #: What the networks that torchvision and timm publish expect.
 TORCH_PREPROCESSING = {"colours": "rgb", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
 
@@ -88,6 +91,11 @@ class WeightFile:
     preprocessing: Mapping[str, object] | None = None
     steps: Sequence[Step] | None = None
     input_shape: tuple[int, int, int] | None = None
+
+    @property
+    def description(self) -> str | None:
+        """The description of the network, if minicnn wrote the file."""
+        return self.texts.get(DESCRIPTION)
 
 
 class Budget:

@@ -90,5 +90,5 @@ def test_report(folder, panda):
 def test_errors(folder, panda):
     assert "fixed.toml describes a network and holds no weights; give a file" in fail("saliency", panda, "--model", "fixed.toml", folder=folder)
     assert "there is no file missing.toml" in fail("predict", panda, "--model", "missing.toml", folder=folder)
-    assert "has weights of its own; leave out" in fail("predict", panda, "--model", "grey.h5", "--weights", "fixed.h5", folder=folder)
+    assert "is a model file and has weights of its own, so fixed.h5 cannot be loaded with it" in fail("predict", panda, "--model", "grey.h5", "--weights", "fixed.h5", folder=folder)
     assert "grey.h5" in fail("predict", panda, "--weights", "grey.h5", folder=folder)

@@ -12,6 +12,7 @@ from commands import fail, minicnn, succeed
 from PIL import Image
 
 import minicnn as package
+from minicnn.training import start_training
 
 NETWORK = """
 name = "stripes"
@@ -42,6 +43,7 @@ def place(tmp_path, generator):
         Image.fromarray(noisy).save(folder / f"{i}.png")
     (tmp_path / "net.toml").write_text(NETWORK)
     (tmp_path / "three.toml").write_text(NETWORK.replace("units = 2", "units = 3"))
+    (tmp_path / "named.toml").write_text('classes = ["cat", "dog"]' + NETWORK)
     return tmp_path
 
 
@@ -76,7 +78,7 @@ def test_interrupted_and_resumed(place):
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 130 and "--resume goes on" in errors and "Traceback" not in errors
     assert {path.name for path in place.glob("stripes*")} == {"stripes-checkpoint.npz"}
-    assert "checkpoint.npz exists" in fail(*long, folder=place)
+    assert "checkpoint.npz exists, so this training was stopped; go on with --resume" in fail(*long, folder=place)
     assert "is of another training: epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
     succeed(*long, "--resume", folder=place)
     (place / "stripes.h5").rename(place / "resumed.h5")
@@ -96,11 +98,84 @@ def test_going_on_from_a_model_with_other_classes(place):
     assert "3 classes" in output
     found = json.loads(succeed("evaluate", "numbers", "--model", "numbers.h5", "--json", folder=place))
     assert [row["class"] for row in found["classes"]] == ["8", "9", "10"] and found["accuracy"] == 1.0
-    start, random = (package.model_files.untrained(place / name, ("a", "b", "c"), seed=3).network for name in ("stripes.h5", "three.toml"))
+    start, random = (start_training(place / name, ("a", "b", "c"), seed=3).model.network for name in ("stripes.h5", "three.toml"))
     trained = package.load(place / "stripes.h5", fold=False).network
     for layer in trained.arrays:
         same = random if layer == "fc" else trained
         assert all(np.array_equal(array, same.arrays[layer][name]) for name, array in start.arrays[layer].items())
+
+
+def arrays_of(network, layer):
+    return list(network.arrays[layer].values())
+
+
+def same(one, other, layer):
+    return all(np.array_equal(a, b) for a, b in zip(arrays_of(one, layer), arrays_of(other, layer), strict=True))
+
+
+def test_what_a_training_starts_from(place):
+    """The command says which layers have whose weights; classes and preprocessing are those that belong to them."""
+    succeed(*TRAIN, "--epochs", "2", folder=place)
+    trained = package.load(place / "stripes.h5", fold=False)
+    go_on = ("train", "photos", "--epochs", "1", "--batch-size", "6")
+    assert "starting from random weights" in succeed(*go_on, "--model", "net.toml", "--out", "a.h5", folder=place)
+    output = succeed(*go_on, "--model", "stripes.h5", "--out", "b.h5", folder=place)
+    assert "starting from the weights of stripes.h5\n" in output
+    (place / "wide.toml").write_text(NETWORK.replace('"conv2", filters = 8', '"conv2", filters = 9').replace("cifar10", "torch"))
+    output = succeed(*go_on, "--model", "wide.toml", "--weights", "stripes.h5", "--out", "c.h5", folder=place)
+    assert "starting from the weights of stripes.h5, random ones in conv2, fc\n" in output
+    assert package.load(place / "c.h5").preprocessing == package.PREPROCESSING["torch"]
+
+    start = start_training(place / "net.toml", ("standing", "lying"), place / "stripes.h5")
+    assert list(start.model.classes) == ["lying", "standing"] and start.fresh == ()
+    assert all(same(start.model.network, trained.network, layer) for layer in trained.network.arrays)
+    start = start_training(place / "stripes.h5", ("cat", "dog"))
+    assert list(start.model.classes) == ["cat", "dog"] and start.fresh == ("fc",)
+    assert same(start.model.network, trained.network, "conv1") and not same(start.model.network, trained.network, "fc")
+    start = start_training("minivgg", ("cat", "dog"), "minivgg-cifar10")
+    assert start.fresh == ("fc",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
+    with pytest.raises(package.MinicnnError, match="no layer of the weights to start from, conv1, norm1, conv2, fc, fits"):
+        start_training("minivgg", ("cat", "dog"), place / "stripes.h5")
+
+
+def test_starting_from_weights_for_other_channels(place):
+    """What is left out is said, and the pixels become what the network itself takes."""
+    grey = NETWORK.replace("[16, 20, 3]", "[16, 20, 1]").replace('"cifar10"', '{colours = "grey", mean = [120.0], deviation = [60.0]}')
+    (place / "grey.toml").write_text(grey)
+    package.save(start_training(place / "grey.toml", ("lying", "standing")).model, place / "grey.h5")
+    start = start_training(place / "net.toml", ("lying", "standing"), place / "grey.h5")
+    assert start.fresh == ("conv1",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
+    (place / "bare.toml").write_text(NETWORK.replace('preprocessing = "cifar10"', ""))
+    with pytest.raises(package.MinicnnError, match="does not say how pixels become"):
+        start_training(place / "bare.toml", ("lying", "standing"), place / "grey.h5")
+
+
+def test_a_training_that_ended_before_its_model_was_written(place):
+    """The log was there, the model not yet: the same command with --resume writes both."""
+    succeed(*TRAIN, "--epochs", "3", "--overwrite", folder=place)
+    first = (place / "stripes-log.csv").read_text()
+    (place / "stripes.h5").rename(place / "whole.h5")
+    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "3", "--overwrite"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=60)
+    assert (place / "stripes-log.csv").exists()
+    if not (place / "stripes.h5").exists():  # it may have been faster than the signal
+        succeed(*TRAIN, "--epochs", "3", "--resume", folder=place)
+    assert (place / "stripes-log.csv").read_text() == first
+    assert (place / "stripes.h5").read_bytes() == (place / "whole.h5").read_bytes()
+
+
+def test_tiny_photos(place):
+    np.savez(place / "tiny.npz", images=np.random.default_rng(0).integers(0, 256, (12, 2, 2, 3), np.uint8), labels=np.arange(12, dtype=np.uint8) % 2)
+    (place / "tiny.toml").write_text('''
+input = [2, 2, 3]
+preprocessing = "cifar10"
+layers = [{flatten = "flat"}, {dense = "fc", units = 2}]
+''')
+    succeed("train", "tiny.npz", "--model", "tiny.toml", "--epochs", "1", "--out", "tiny.h5", folder=place)
+    assert "12 photos: accuracy" in succeed("evaluate", "tiny.npz", "--model", "tiny.h5", folder=place)
 
 
 @pytest.mark.parametrize("change", [("padding = 1", "padding = 0"), ('"cifar10"', '"torch"')])
@@ -127,6 +202,9 @@ def test_a_checkpoint_of_another_network(place, change):
         (("train", "photos", "--out", "a.txt"), "expected .*[.]h5"),
         (("train", "photos", "--out", "a.h5", "--model", "three.toml"), "fc has 3 .*2 classes"),
         (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
+        (("train", "photos", "--out", "a.h5", "--model", "named.toml"), "named.toml names the classes cat, dog, and there are photos of lying, standing"),
+        (("train", "photos", "--out", "a.h5", "--validation", "nan"), "share of the photos to validate with is nan"),
+        (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate is nan; expected"),
         (("train", "photos", "--out", "a.h5", "--patience", "2", "--validation", "0"), "--validation"),
         (("evaluate", "photos"), "there is no class"),
     ],

@@ -1,5 +1,7 @@
 """Photos with labels, from folders, arrays and lists."""
 
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -83,11 +85,17 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
         "broken": tmp_path / "broken.npz",
         "names and list": save(tmp_path / "6.npz", images=pixels, labels=np.array(["a", "b", "c"] * 3), classes=["a", "b", "c"]),
         "objects": save(tmp_path / "7.npz", images=np.array([None] * 9), labels=np.arange(9)),
+        "unsigned and far apart": save(tmp_path / "9.npz", images=pixels, labels=np.array([0, 2**63 + 1] + [0] * 7, np.uint64)),
+        "classes in no list": save(tmp_path / "10.npz", images=pixels, labels=np.zeros(9, int), classes="cat"),
+        "classes in a table": save(tmp_path / "11.npz", images=pixels, labels=np.zeros(9, int), classes=[["cat", "dog"]]),
+        "more labels than classes": save(tmp_path / "12.npz", images=pixels, labels=np.arange(9), classes=["cat"]),
+        "a pickle": tmp_path / "pickle.npz",
         "three columns": tmp_path / "columns.csv",
         "no such file": tmp_path / "files.csv",
     }
     wrong["empty"].write_text("")
     wrong["broken"].write_bytes((tmp_path / "5.npz").read_bytes()[:1000])
+    wrong["a pickle"].write_bytes(pickle.dumps({"images": 1}))
     wrong["three columns"].write_text("a.png,1,2\n")
     wrong["no such file"].write_text("a.png,1\nb.png,2\n")
     for path in wrong.values():
@@ -95,8 +103,39 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
             read_dataset(path)
         assert str(error.value).count(str(path)) == 1
     (folder / "unicorn").mkdir()
-    with pytest.raises(DatasetError, match="unicorn is empty"):
+    with pytest.raises(DatasetError, match="unicorn holds no files"):
         read_dataset(folder)
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, "S1", "U1"])
+def test_labels_and_classes_of_any_type(tmp_path, pixels, dtype):
+    labels = np.arange(9) % 3
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=labels.astype(dtype)))
+    assert data.classes == ("0", "1", "2") and data.labels.tolist() == labels.tolist()
+    data = read_dataset(save(tmp_path / "b.npz", images=pixels, labels=labels.astype(np.uint8), classes=np.array([7, 8, 9]).astype(dtype)))
+    assert data.classes == ("7", "8", "9")
+
+
+def test_the_same_classes_in_another_order(tmp_path, pixels):
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.arange(9) % 3, classes=["cat", "dog", "Red_fox"]))
+    other = data.in_order(["red fox", "cat", "dog"])
+    assert other.classes == ("red fox", "cat", "dog") and other.labels.tolist() == [1, 2, 0] * 3
+
+
+def test_the_fingerprint_is_of_the_pixels_too(tmp_path, folder, pixels):
+    labels = np.arange(9) % 2
+    one, two = (read_dataset(save(tmp_path / f"{i}.npz", images=pixels + np.uint8(i), labels=labels)) for i in range(2))
+    assert one.fingerprint() == read_dataset(tmp_path / "0.npz").fingerprint() != two.fingerprint()
+    before = read_dataset(folder).fingerprint()
+    Image.fromarray(pixels[1] // 4).save(folder / "Zebra" / "0.png")
+    assert read_dataset(folder).fingerprint() != before
+
+
+@pytest.mark.parametrize("share", [float("nan"), -0.1, 0.95])
+def test_a_share_that_is_none(tmp_path, pixels, share):
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.arange(9) % 2))
+    with pytest.raises(DatasetError, match="the share of the photos to validate with is .* expected 0 to 0.9"):
+        data.split(share, seed=0)
 
 
 def test_photos_of_one_class_can_be_read_but_not_trained_on(tmp_path, pixels):

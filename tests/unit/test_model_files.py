@@ -6,6 +6,7 @@ import pytest
 from own_networks import FIXED, GREY, NORMALISED, TEXTS
 
 import minicnn
+from minicnn.architectures import ARCHITECTURES
 from minicnn.descriptions import read_description
 from minicnn.errors import (
     DescriptionError,
@@ -71,6 +72,61 @@ def test_a_description_with_weights(tmp_path):
     assert minicnn.load(tmp_path / "my.toml", weights=tmp_path / "weights.h5").origin.description == tmp_path / "my.toml"
 
 
+@pytest.mark.parametrize(
+    "change, field",
+    [(('"ant", "bee"', '"bee", "ant"'), "classes than .*my.toml: ant, bee, red fox, crane there and bee, ant,"), (('"torch"', '"cifar10"'), "preprocessing than .*0.485.* there and .*125.3.* here")],
+)
+def test_a_description_that_contradicts_its_weights(tmp_path, change, field):
+    """Answers under wrong names, or from wrong pixels, look like answers."""
+    minicnn.save(random_model(FIXED), tmp_path / "weights.h5")
+    (tmp_path / "my.toml").write_text(FIXED.replace(*change))
+    with pytest.raises(WeightFileError, match=f"weights.h5 has other {field}.* load it alone"):
+        minicnn.load(tmp_path / "my.toml", tmp_path / "weights.h5")
+    without = "\n".join(line for line in FIXED.splitlines() if not line.startswith(("classes", "preprocessing")))
+    (tmp_path / "my.toml").write_text(without)
+    loaded = minicnn.load(tmp_path / "my.toml", tmp_path / "weights.h5")
+    assert list(loaded.classes) == ["ant", "bee", "red fox", "crane"] and loaded.preprocessing == minicnn.PREPROCESSING["torch"]
+
+
+def test_a_model_file_knows_better_than_what_is_usual_for_its_architecture(tmp_path):
+    network = minicnn.he_initialised(describe("minivgg").network)
+    names = [f"class {i}" for i in range(10)]
+    minicnn.save(minicnn.Model(network, "mine", minicnn.PREPROCESSING["torch"], names, 40), tmp_path / "mine.h5")
+    loaded = minicnn.load("minivgg", tmp_path / "mine.h5")
+    assert (list(loaded.classes), loaded.preprocessing, loaded.input_size) == (names, minicnn.PREPROCESSING["torch"], 40)
+    three = ARCHITECTURES["minivgg"].network(classes=3)
+    minicnn.save(minicnn.Model(minicnn.he_initialised(three), "three", minicnn.PREPROCESSING["torch"], names[:3], 32), tmp_path / "three.h5")
+    with pytest.raises(WeightFileError, match="three.h5 is of another network than minivgg: fc .*load it alone .--model .*three.h5"):
+        minicnn.load("minivgg", tmp_path / "three.h5")
+
+
+def test_a_model_file_without_top(tmp_path):
+    """The file's layers are the beginning of the description's."""
+    model = random_model(FIXED)
+    minicnn.save(model.trunk, tmp_path / "trunk.h5")
+    (tmp_path / "my.toml").write_text(FIXED)
+    loaded = minicnn.load(tmp_path / "my.toml", tmp_path / "trunk.h5")
+    assert list(loaded.network.layers) == list(model.trunk.network.layers) and loaded.classes is None
+    assert same_arrays(loaded.network, model.trunk.network)
+
+
+def test_files_of_others_that_have_a_description(tmp_path):
+    """A text of that name in somebody else's file is no network of ours."""
+    model = random_model(FIXED)
+    minicnn.save(model, tmp_path / "weights.h5")
+    with h5py.File(tmp_path / "weights.h5", "a") as file:
+        del file.attrs["minicnn_description"]
+        file.attrs["description"], file.attrs["preprocessing"] = "a fine network", "like VGG"
+    (tmp_path / "my.toml").write_text(FIXED)
+    assert same_arrays(minicnn.load(tmp_path / "my.toml", tmp_path / "weights.h5").network, model.network)
+
+
+def test_a_file_of_the_users_beside_is_left_alone(tmp_path):
+    (tmp_path / ".model.h5.unfinished").write_text("mine")
+    minicnn.save(random_model(FIXED), tmp_path / "model.h5")
+    assert {path.name for path in tmp_path.iterdir()} == {"model.h5", ".model.h5.unfinished"}
+
+
 def test_a_registered_architecture(tmp_path, generator):
     network = minicnn.he_initialised(describe("minivgg").network)
     model = minicnn.Model(network, "minivgg", minicnn.PREPROCESSING["cifar10"], describe("minivgg").classes, 32)
@@ -110,7 +166,7 @@ def test_the_file_is_a_keras_file(tmp_path):
         assert list(file["conv1"].attrs["weight_names"]) == ["kernel:0", "bias:0"]
         assert list(file["norm1"].attrs["weight_names"]) == ["gamma:0", "beta:0", "moving_mean:0", "moving_variance:0"]
         assert file["norm2/moving_variance:0"].shape == (8,)
-        assert read_description(file.attrs["description"], "x").name == "normalised"
+        assert read_description(file.attrs["minicnn_description"], "x").name == "normalised"
 
 
 def test_half_stores_the_weights_alone_with_16_bits(tmp_path):
@@ -145,9 +201,9 @@ def test_errors_of_loading(tmp_path):
     minicnn.save(random_model(FIXED), tmp_path / "fixed.h5")
     with pytest.raises(WeightFileError, match="describes a network and holds no weights; give a file"):
         minicnn.load(tmp_path / "my.toml")
-    with pytest.raises(WeightFileError, match="belongs to another network"):
+    with pytest.raises(WeightFileError, match="fixed.h5 is of another network than .*load it alone"):
         minicnn.load(tmp_path / "my.toml", tmp_path / "fixed.h5")
-    with pytest.raises(WeightFileError, match="has weights of its own; leave out"):
+    with pytest.raises(WeightFileError, match="is a model file and has weights of its own, so .*fixed.h5 cannot be loaded with it"):
         minicnn.load(tmp_path / "grey.h5", tmp_path / "fixed.h5")
     with pytest.raises(UnknownNameError, match="no model 'vgg17' .did you mean 'vgg1.*or give the path of a description"):
         minicnn.load("vgg17")
@@ -168,6 +224,6 @@ def test_errors_of_loading(tmp_path):
     with pytest.raises(WeightFileError, match="does not say of which network: name the model"):
         minicnn.load(tmp_path / "plain.h5")
     with h5py.File(tmp_path / "grey.h5", "a") as file:
-        file.attrs["description"] = "layers = ["
+        file.attrs["minicnn_description"] = "layers = ["
     with pytest.raises(DescriptionError, match="grey.h5 is no valid TOML"):
         minicnn.load(tmp_path / "grey.h5")

@@ -54,12 +54,12 @@ def test_without_top(tmp_path, layout, panda):
 
 def test_our_own_files(tmp_path):
     parameters = random_parameters("vgg16-gap")
-    write_keras(tmp_path / "own.h5", parameters, {"preprocessing": "torch", "source": "nowhere"})
+    write_keras(tmp_path / "own.h5", parameters, {"description": "not minicnn's", "source": "nowhere"})
     found, attributes = read(tmp_path / "own.h5", layers_of(parameters)), read_weights(tmp_path / "own.h5").texts
     assert_equal(found, parameters)
-    assert attributes == {"preprocessing": "torch", "source": "nowhere"}
+    assert attributes == {"description": "not minicnn's", "source": "nowhere"}
     model = minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
-    assert model.preprocessing == minicnn.images.PREPROCESSING["torch"]
+    assert model.preprocessing == minicnn.images.PREPROCESSING["caffe"] and len(model.classes) == 1000
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])
@@ -197,12 +197,6 @@ def test_the_other_vgg_is_told_apart(tmp_path):
     write_applications(tmp_path / "vgg19.h5", random_parameters("vgg19", without_top=True))
     with pytest.raises(WeightFileError, match="16 convolutions, expected 13"):
         minicnn.load("vgg16", weights=tmp_path / "vgg19.h5")
-
-
-def test_unknown_preprocessing(tmp_path):
-    write_keras(tmp_path / "own.h5", random_parameters("vgg16-gap"), {"preprocessing": "magic"})
-    with pytest.raises(WeightFileError, match="'magic'; expected one of caffe, torch"):
-        minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
 
 
 @pytest.mark.slow

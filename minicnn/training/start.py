@@ -1,0 +1,158 @@
+"""What a training starts from: random weights, or those of another network, as far as they fit."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from minicnn.architectures import ARCHITECTURES
+from minicnn.classes import ClassNames
+from minicnn.descriptions import Description
+from minicnn.errors import DescriptionError, ShapeError, WeightFileError, listed
+from minicnn.geometry import as_pair
+from minicnn.images import Preprocessing
+from minicnn.initialise import he_initialised, unset
+from minicnn.layers import BatchNorm, Dense
+from minicnn.model import Model
+from minicnn.model_files import Kind, describe, kind_of, load
+from minicnn.network import Network
+from minicnn.published import PUBLISHED
+from minicnn.weightfiles import read_weights
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """A model that is to be trained.
+
+    Attributes
+    ----------
+    model : Model
+        With batch normalisation where it was, and with the classes in the order of its outputs.
+    source : Model or None
+        Whose weights it has; None if all are random.
+    fresh : tuple of str
+        The layers whose weights are random.
+    """
+
+    model: Model
+    source: Model | None
+    fresh: tuple[str, ...]
+
+    def __str__(self) -> str:
+        if self.source is None:
+            return "random weights"
+        return f"the weights of {self.source.origin.weights.name}{f', random ones in {listed(self.fresh)}' if self.fresh else ''}"
+
+
+def start_training(
+    name: str | os.PathLike,
+    classes: Sequence[str],
+    weights: str | os.PathLike | None = None,
+    seed: int = 0,
+    size: int | tuple[int, int] | None = None,
+) -> Start:
+    """Make a model that is to be trained.
+
+    Parameters
+    ----------
+    name : str or path
+        As for `minicnn.load`. An architecture that is registered, or a model file, gets as many outputs as there are classes. A model file's
+        training goes on; the others have random weights.
+    classes : sequence of str
+        If they are those of the description, or of the weights, only in another order, that order is kept.
+    weights : path, optional
+        To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the last
+        one if the classes are others.
+    seed : int
+        For the random weights; see `minicnn.initialise`.
+    size : int or (height, width), optional
+        Of the photos, in pixels, if not what the network is for by itself.
+
+    Returns
+    -------
+    Start
+
+    Raises
+    ------
+    ShapeError
+        If the network has another number of outputs than there are classes.
+    DescriptionError
+        If the network knows no preprocessing, or its description names other classes.
+    WeightFileError
+        If no layer of the weights fits.
+    MinicnnError
+        As for `minicnn.load`.
+    """
+    kind, description = kind_of(name), describe(name)
+    channels = description.input_shape[2]
+    height, width = description.input_shape[:2] if size is None else as_pair(size, "size", 1)
+    if kind == "description" and not _same_names(description.classes or classes, classes):
+        raise DescriptionError(
+            f"{name} names the classes {listed(description.classes)}, and there are photos of {listed(classes)}; let them be the same, or leave "
+            "the classes out of the description"
+        )
+    network = _outputs_for(kind, name, description, height if height == width else None, len(classes))
+    last, shape = list(network.shapes((height, width, channels)).items())[-1]
+    if shape != (len(classes),):
+        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
+    network, source, fresh = he_initialised(network, seed), _source(kind, name, weights), tuple(network.arrays)
+    if source is not None:
+        same_classes = _same_names(source.classes or classes, classes)
+        network, fresh = _with_weights_of(network, source.network, () if same_classes else (last,))
+    named = (names for names in (description.classes if kind == "description" else None, source and source.classes) if names is not None)
+    ordered = next((names for names in named if _same_names(names, classes)), classes)
+    preprocessing = _preprocessing(kind, name, description, source)
+    return Start(Model(network, description.name, preprocessing, ordered, height if height == width else (height, width)), source, fresh)
+
+
+def _outputs_for(kind: Kind, name: str | os.PathLike, description: Description, side: int | None, count: int) -> Network:
+    """Build the network with so many outputs, as far as that may be chosen, without weights."""
+    if kind == "registered":
+        return ARCHITECTURES[name].network(side, count)
+    last, layer = list(description.network.layers.items())[-1]
+    if kind == "description" or not isinstance(layer, Dense) or layer.bias.size == count:
+        return description.network
+    return Network({**description.network.layers, last: Dense(unset(len(layer.weight), count), unset(count))})
+
+
+def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Model | None:
+    """Load what the training starts from: a model that says itself what it is, or else weights for the named network."""
+    if kind == "model file" or weights is None:
+        return load(name, weights, fold=False) if kind == "model file" else None
+    if str(weights) in ARCHITECTURES:
+        return load(str(weights), fold=False)
+    if str(weights) not in PUBLISHED and read_weights(weights).description is not None:
+        return load(weights, fold=False)
+    return load(name, weights, fold=False)
+
+
+def _with_weights_of(network: Network, source: Network, without: Sequence[str]) -> tuple[Network, tuple[str, ...]]:
+    """Return the network with all arrays of another one that are those of a layer of the same name, and fit; and the layers that have none."""
+    layers = dict(network.layers)
+    for name, layer in network.layers.items():
+        other = source.layers.get(name)
+        fits = type(other) is type(layer) and all(array.shape == layer.arrays[key].shape for key, array in other.arrays.items())
+        if layer.arrays and fits and name not in without:
+            constants = {"epsilon": other.epsilon} if isinstance(layer, BatchNorm) else {}
+            layers[name] = dataclasses.replace(layer, **other.arrays, **constants)
+    fresh = tuple(name for name in network.arrays if layers[name] is network.layers[name])
+    if len(fresh) == len(network.arrays):
+        raise WeightFileError(f"no layer of the weights to start from, {listed(tuple(source.arrays))}, fits one of the network's, {listed(fresh)}")
+    return Network(layers), fresh
+
+
+def _preprocessing(kind: Kind, name: str | os.PathLike, description: Description, source: Model | None) -> Preprocessing:
+    """Choose what a description says, or else what the weights have been trained with, or else what is usual for the architecture."""
+    theirs = None if source is None else source.preprocessing
+    found = [choice for choice in ((description.preprocessing, theirs) if kind == "description" else (theirs, description.preprocessing)) if choice is not None]
+    fitting = next((choice for choice in found if len(choice.names) == description.input_shape[2]), None)
+    if fitting is None:
+        raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
+    return fitting
+
+
+def _same_names(one: Sequence[str], other: Sequence[str]) -> bool:
+    """Tell whether two lists hold the same class names, in whatever order."""
+    return sorted(ClassNames(one)) == sorted(ClassNames(other))
