@@ -23,7 +23,7 @@ import filelock
 
 from minicnn.errors import DownloadError, OutputError
 from minicnn.files import explain_failure, file_hash
-from minicnn.published import PublishedFile, cache_folder
+from minicnn.published import CACHE_VARIABLE, PublishedFile, cache_folder
 from minicnn.transfer import CutError, StartOverError, ask
 
 #: After a try that brought this many new bytes, the count of failed tries begins anew.
@@ -146,6 +146,8 @@ def download(
         If it cannot be written, or another process is about it, or a file of its name is there and is another one.
     """
     path = (cache_folder() if folder is None else Path(folder)) / published.file_name
+    if path.parent.exists() and not path.parent.is_dir():
+        raise OutputError(f"{path.parent} is a file, so nothing can be put there; name a folder to download to (--folder, or the environment variable {CACHE_VARIABLE})")
     with explain_failure(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
@@ -157,7 +159,7 @@ def download(
             part = PartFile(path, published.algorithm)
             with contextlib.closing(part):
                 _check_room(part, published)
-                _fetch(part, published, address or published.address, progress, notice, patience)
+                _fetch(part, published, published.address if address is None else address, progress, notice, patience)
                 part.move_to(path)
     return path
 

@@ -259,7 +259,7 @@ class Model:
         name, probability = ranking[0]
         if probability >= 0.5:
             return None
-        return f"Not sure: even the likeliest class, {name}, has only {probability:.0%}. Perhaps no class of {self.name} fits the photo."
+        return f"Not sure: even the likeliest class, {name}, has {'only ' if probability >= 0.01 else 'less than '}{max(probability, 0.01):.0%}. Perhaps no class of {self.name} fits the photo."
 
     def class_index(self, target: str | int) -> int:
         """Find a class by name, index or identifier; see `ClassNames.find`.

@@ -31,7 +31,7 @@ from minicnn.gradcheck import Check, check_network
 from minicnn.initialise import he_initialised
 from minicnn.layers.base import Shape
 from minicnn.model import Model
-from minicnn.model_files import DESCRIPTION_SUFFIX, describe, load
+from minicnn.model_files import describe, kind_of, load
 from minicnn.network import Network
 from minicnn.results import check_names
 from minicnn.summary import summarise
@@ -251,7 +251,7 @@ def _network_to_check(model: str, weights: Path | None, size: int | None, seed: 
     description, architecture = describe(model), ARCHITECTURES.get(model)
     shape = (size, size, description.input_shape[2]) if size else description.input_shape
     if architecture is None:
-        random = weights is None and Path(model).suffix.lower() == DESCRIPTION_SUFFIX
+        random = weights is None and kind_of(model) == "description"
     else:
         random = weights is None and architecture.shipped_weights is None
         if size is None and (random or architecture.any_size):

@@ -88,7 +88,7 @@ def write_keras(
         If the file exists, or cannot be written.
     """
     with staged_file(path, overwrite) as beside, h5py.File(beside, "w") as file:
-        file.attrs.update(attributes)
+        file.attrs.update(dict(sorted(attributes.items())))  # the same file, however often it is loaded and written
         file.attrs["layer_names"] = list(arrays)
         for layer, by_name in arrays.items():
             group = file.create_group(layer)

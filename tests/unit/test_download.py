@@ -297,7 +297,7 @@ def test_places_that_cannot_be_written(server, tmp_path):
     record = published(CONTENT, server.address)
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder" / "file.h5").mkdir(parents=True)
-    with pytest.raises(OutputError, match="cannot write"):
+    with pytest.raises(OutputError, match="file is a file, so nothing can be put there; name a folder"):
         download(record, tmp_path / "file")
     with pytest.raises(OutputError, match="cannot write"):
         download(record, "/proc/nowhere")
