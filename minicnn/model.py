@@ -279,11 +279,15 @@ class Model:
         """Name a class; without names, "class 7"."""
         return f"class {index}" if self.classes is None else self.classes[index]
 
+    def is_classifier(self, x_shape: tuple[int, ...]) -> bool:
+        """Tell whether for such an input (1, height, width, channels) the network ends in one number for each class."""
+        return len(list(self.network.shapes(x_shape[1:]).values())[-1]) == 1 if self.network.layers else False
+
     def check_classifier(self, x_shape: tuple[int, ...]) -> None:
         """Raise UnknownNameError if for such an input the network ends in no classes, as one "without top" does."""
-        shapes = self.network.shapes(x_shape[1:])
-        last, shape = list(shapes.items())[-1] if shapes else ("nothing", x_shape[1:])
-        if len(shape) != 1:
+        if not self.is_classifier(x_shape):
+            shapes = self.network.shapes(x_shape[1:])
+            last, shape = list(shapes.items())[-1] if shapes else ("nothing", x_shape[1:])
             raise UnknownNameError(
                 f"{self.name} ends with {last}, whose output of shape {shape} holds no classes; expected one number for each class. "
                 "If its weight file has no top, use one with top, or vgg16-gap"

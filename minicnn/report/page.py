@@ -68,6 +68,24 @@ class Section:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """What the model says about the photo.
+
+    Attributes
+    ----------
+    top : list of (str, float)
+        The likeliest classes and their probabilities.
+    class_count : int
+    target : int
+        The class that the maps are about.
+    """
+
+    top: list[tuple[str, float]]
+    class_count: int
+    target: int
+
+
+@dataclass(frozen=True)
 class PartTime:
     """How long a part of the report took, in seconds."""
 
@@ -95,6 +113,7 @@ def write_report(
     Parameters
     ----------
     model : Model
+        Without classes (one "without top") it gets a page of the methods that need none.
     photo : path, PIL image or RGB array
     folder : path
         Where index.html and the pictures go; made if it is not there.
@@ -134,31 +153,37 @@ def write_report(
         clock = time.perf_counter()
         progress("prediction", 0, 1)
         x = model.prepare(photo, size)
-        model.check_classifier(x.shape)
-        probabilities = model.probabilities(x)
-        target = int(probabilities.argmax()) if target is None else model.class_index(target)
-        top = model.ranked(probabilities, 5)
+        answer = _answer(model, x, target) if target is not None or model.is_classifier(x.shape) else None
         pixels = model.deprocess(x)[0]
         (stage / "photo.png").write_bytes(render.png(pixels))
-        names_and_shares = list(zip(*top))
-        (stage / "prediction.png").write_bytes(render.png(render.bars(*names_and_shares, f"{model.name}: the likeliest classes")))
+        if answer is not None:
+            (stage / "prediction.png").write_bytes(render.png(render.bars(*zip(*answer.top), f"{model.name}: the likeliest classes")))
         progress("prediction", 1, 1)
         times = [PartTime("prediction", time.perf_counter() - clock)]
-        sections, left_out = [], [entry.lacks for entry in REGISTRY.values() if entry.lacks]
+        sections, failed = [], {}
         for name in methods:
             try:
-                section = _section(REGISTRY[name], model, photo, x, style, target, seed, quick, progress)
+                section = _section(REGISTRY[name], model, photo, x, style, answer and answer.target, seed, quick, progress)
             except MinicnnError as error:
                 if name in only or len(methods) == 1:
                     raise
-                left_out.append(f"{name} does not work on this network and photo: {error}")
+                failed.setdefault(str(error), []).append(name)
                 continue
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
-        page = _page(model, photo, pixels, top, len(probabilities), model.class_name(target), sections, times, left_out)
+        left_out = [entry.lacks for entry in REGISTRY.values() if entry.lacks]
+        left_out += [f"{', '.join(names)} on this network and photo: {reason}" for reason, names in failed.items()]
+        page = _page(model, photo, pixels, answer, sections, times, left_out)
         (stage / "index.html").write_text(page, encoding="utf-8")
     return Path(folder) / "index.html", times
+
+
+def _answer(model: Model, x: np.ndarray, target: str | int | None) -> Answer:
+    """Ask the model about the photo; raises UnknownNameError if it has no classes, or not that one."""
+    probabilities = model.probabilities(x)
+    index = int(probabilities.argmax()) if target is None else model.class_index(target)
+    return Answer(model.ranked(probabilities, 5), len(probabilities), index)
 
 
 def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_style: bool = False) -> list[str]:
@@ -187,7 +212,7 @@ def _section(
     photo: Photo,
     x: np.ndarray,
     style: Photo | None,
-    target: int,
+    target: int | None,
     seed: int,
     quick: bool,
     progress: ReportProgress,
@@ -239,7 +264,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
     return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
 
 
-def _page(model, photo, pixels, top, class_count, target_name, sections, times, left_out) -> str:
+def _page(model, photo, pixels, answer, sections, times, left_out) -> str:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
     environment.filters["data_address"] = _data_address
     environment.filters["gradient"] = lambda colours: ", ".join(render.gradient_stops(colours))
@@ -249,10 +274,9 @@ def _page(model, photo, pixels, top, class_count, target_name, sections, times, 
         photo_name=_readable_name(photo),
         credit=_credit(photo),
         pixels=pixels,
-        top=top,
-        class_count=class_count,
-        unsure=model.unsure(top),
-        target_name=target_name,
+        answer=answer,
+        unsure=answer and model.unsure(answer.top),
+        target_name=answer and model.class_name(answer.target),
         chapters=_chapters(sections),
         left_out=left_out,
         times=times,
