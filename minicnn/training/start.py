@@ -64,7 +64,7 @@ def start_training(
         If they are those of the description, or of the weights, only in another order, that order is kept.
     weights : path, optional
         To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the last
-        one if the classes are others.
+        one if the classes are others, or the description has them in another order.
     seed : int
         For the random weights; see `minicnn.initialise`.
     size : int or (height, width), optional
@@ -98,11 +98,11 @@ def start_training(
     if shape != (len(classes),):
         raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
     network, source, fresh = he_initialised(network, seed), _source(kind, name, weights), tuple(network.arrays)
-    if source is not None:
-        same_classes = _same_names(source.classes or classes, classes)
-        network, fresh = _with_weights_of(network, source.network, () if same_classes else (last,))
     named = (names for names in (description.classes if kind == "description" else None, source and source.classes) if names is not None)
     ordered = next((names for names in named if _same_names(names, classes)), classes)
+    if source is not None:
+        same_outputs = source.classes is None or list(source.classes) == list(ClassNames(ordered))
+        network, fresh = _with_weights_of(network, source.network, () if same_outputs else (last,))
     preprocessing = _preprocessing(kind, name, description, source)
     return Start(Model(network, description.name, preprocessing, ordered, height if height == width else (height, width)), source, fresh)
 

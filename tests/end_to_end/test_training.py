@@ -129,6 +129,9 @@ def test_what_a_training_starts_from(place):
     start = start_training(place / "net.toml", ("standing", "lying"), place / "stripes.h5")
     assert list(start.model.classes) == ["lying", "standing"] and start.fresh == ()
     assert all(same(start.model.network, trained.network, layer) for layer in trained.network.arrays)
+    (place / "turned.toml").write_text('classes = ["standing", "lying"]' + NETWORK)
+    start = start_training(place / "turned.toml", ("lying", "standing"), place / "stripes.h5")
+    assert list(start.model.classes) == ["standing", "lying"] and start.fresh == ("fc",)  # whose outputs would be the other way round
     start = start_training(place / "stripes.h5", ("cat", "dog"))
     assert list(start.model.classes) == ["cat", "dog"] and start.fresh == ("fc",)
     assert same(start.model.network, trained.network, "conv1") and not same(start.model.network, trained.network, "fc")
