@@ -15,6 +15,7 @@ normalisation has the arrays gamma, beta, moving_mean and moving_variance.
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -170,9 +171,9 @@ def _agreed(kind: Kind, description: Description, stored: Description, name: str
     without_top = not any(isinstance(layer, Dense) for layer in stored.network.layers.values())
     advice = f"{path} says itself what it is: load it alone (--model {path})"
     if theirs != (ours[: len(theirs)] if without_top else ours):
-        layer = next(layer for layer in dict(ours + theirs) if dict(ours).get(layer) != dict(theirs).get(layer))
-        found, expected = (dict(layers).get(layer, "missing") for layers in (theirs, ours))
-        raise WeightFileError(f"{path} is of another network than {name}: {layer} is {found} there and {expected} here. {advice}")
+        pairs = enumerate(itertools.zip_longest(theirs, ours), start=1)
+        number, shown = next((number, [_called(layer) for layer in pair]) for number, pair in pairs if pair[0] != pair[1])
+        raise WeightFileError(f"{path} is of another network than {name}: layer {number} is {shown[0]} there and {shown[1]} here. {advice}")
     for field in ("classes", "preprocessing") if kind == "description" else ():
         here, there = getattr(description, field), getattr(stored, field)
         if here is not None and there is not None and (list(here) != list(there) if field == "classes" else here != there):
@@ -184,6 +185,14 @@ def _agreed(kind: Kind, description: Description, stored: Description, name: str
         classes=stored.classes or description.classes,
         preprocessing=stored.preprocessing or description.preprocessing,
     )
+
+
+def _called(layer: tuple[str, tuple[str, Mapping[str, object]]] | None) -> str:
+    """Write a layer's name, kind and options in one line."""
+    if layer is None:
+        return "missing"
+    name, (word, options) = layer
+    return f"{name} ({', '.join([word, *(f'{key} {value}' for key, value in options.items())])})"
 
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:

@@ -92,8 +92,8 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
     if names["checkpoint.npz"].exists() and not (resume or overwrite):
         raise OutputError(f"{names['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite")
-    for path in () if resume else names.values():
-        check_place(path, overwrite)
+    for path in names.values():
+        check_place(path, overwrite or resume)
     dataset = read_dataset(data)
     start = start_training(model, dataset.classes, weights, settings.seed, size)
     trained, dataset = start.model, dataset.in_order(start.model.classes)

@@ -58,7 +58,18 @@ def test_weights_of_another_network_of_the_same_shapes(tmp_path):
     text = 'input = [8, 8, 3]\nlayers = [{convolution = "c", filters = 2, size = 3, padding = 1}, {global_average_pool = "gap"}]'
     minicnn.save(random_model(text), tmp_path / "a.h5")
     (tmp_path / "b.toml").write_text(text.replace("padding = 1", "padding = 1, stride = 2"))
-    with pytest.raises(WeightFileError, match="a.h5 is of another network .*c is .*stride.* here"):
+    with pytest.raises(WeightFileError, match=r"a.h5 is of another network than .*b.toml: layer 1 is c .convolution, filters 2, size 3, padding 1. there and c .*stride 2, .* here"):
+        minicnn.load(tmp_path / "b.toml", tmp_path / "a.h5")
+
+
+def test_weights_of_the_same_layers_in_another_order(tmp_path):
+    text = '''
+        input = [8, 8, 3]
+        layers = [{convolution = "c", filters = 2, size = 3}, {relu = "r"}, {max_pool = "p", size = 2}, {global_average_pool = "gap"}]
+    '''
+    minicnn.save(random_model(text), tmp_path / "a.h5")
+    (tmp_path / "b.toml").write_text(text.replace('{relu = "r"}, {max_pool = "p", size = 2}', '{max_pool = "p", size = 2}, {relu = "r"}'))
+    with pytest.raises(WeightFileError, match="layer 2 is r .relu. there and p .max_pool, size .* here"):
         minicnn.load(tmp_path / "b.toml", tmp_path / "a.h5")
 
 
@@ -96,7 +107,7 @@ def test_a_model_file_knows_better_than_what_is_usual_for_its_architecture(tmp_p
     assert (list(loaded.classes), loaded.preprocessing, loaded.input_size) == (names, minicnn.PREPROCESSING["torch"], 40)
     three = ARCHITECTURES["minivgg"].network(classes=3)
     minicnn.save(minicnn.Model(minicnn.he_initialised(three), "three", minicnn.PREPROCESSING["torch"], names[:3], 32), tmp_path / "three.h5")
-    with pytest.raises(WeightFileError, match="three.h5 is of another network than minivgg: fc .*load it alone .--model .*three.h5"):
+    with pytest.raises(WeightFileError, match="three.h5 is of another network than minivgg: layer 25 is fc .dense, units 3. there and fc .dense, units 10. here.* load it alone .--model .*three.h5"):
         minicnn.load("minivgg", tmp_path / "three.h5")
 
 
