@@ -15,16 +15,13 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
+from minicnn.weightfiles.chunks import filters_of, read_compressed
 from minicnn.weightfiles.heaps import check_heaps
-from minicnn.weightfiles.inflate import inflate
 from minicnn.weightfiles.names import natural_order
 from minicnn.weightfiles.stored import Budget, shown
 
 #: No attribute is larger, in bytes, nor are there more groups, one in another or altogether.
 LARGEST_ATTRIBUTE, DEEPEST, MOST_GROUPS = 10_000_000, 16, 10_000
-
-#: Filters that may have been applied to an array's chunks: h5py's names for gzip, and for putting equal bytes side by side first.
-GZIP, SHUFFLE = h5py.h5z.FILTER_DEFLATE, h5py.h5z.FILTER_SHUFFLE
 
 #: What h5py raises on damaged files.
 DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, AttributeError, OverflowError, MemoryError, NotImplementedError)
@@ -133,27 +130,13 @@ class Hdf5:
                 raise WeightFileError(f"it is truncated or damaged: {shown(place)} of shape {item.shape} does not lie in the file")
             return self.bytes[offset : offset + size].view(item.dtype).reshape(item.shape)
         self.budget.take(size, place)
-        self._check_chunks(item, place)
+        if item.chunks is not None:
+            self.budget.take(math.prod(item.chunks) * item.dtype.itemsize, place)
+        if filters_of(item):
+            return read_compressed(item, place)
         array = np.empty(item.shape, item.dtype)
         item.read_direct(array)
         return array
-
-    def _check_chunks(self, item: h5py.Dataset, place: str) -> None:
-        """Decompress each chunk within bounds before HDF5 does, which would go on as long as something comes out."""
-        plan = item.id.get_create_plist()
-        filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
-        if filters not in ([], [GZIP], [SHUFFLE, GZIP]):
-            raise WeightFileError(f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip or nothing")
-        if item.chunks is None:
-            return
-        size = math.prod(item.chunks) * item.dtype.itemsize
-        self.budget.take(size, place)
-        for i in range(item.id.get_num_chunks() if filters else 0):
-            chunk = item.id.get_chunk_info(i)
-            raw = self.bytes[chunk.byte_offset : chunk.byte_offset + chunk.size]
-            plain = chunk.filter_mask >> filters.index(GZIP) & 1
-            if raw.size != chunk.size or (not plain and inflate(raw.tobytes(), size) is None):
-                raise WeightFileError(f"it is damaged: {shown(place)} cannot be decompressed; get the file again")
 
     def _attribute(self, item: h5py.Group | h5py.Dataset, name: str) -> object:
         """Read an attribute after a look at its size; None if it is of a type that is neither numbers nor texts."""

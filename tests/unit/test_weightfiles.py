@@ -70,15 +70,23 @@ def test_other_floating_point_types_become_float32(tmp_path, dtype):
     assert found["conv1"]["weight"].dtype == np.float32
 
 
-@pytest.mark.parametrize("way", ["in one piece", "compressed", "big endian"])
+WAYS = {
+    "in one piece": {},
+    "big endian": {"dtype": ">f4"},
+    "in chunks": {"chunks": (2, 3, 3, 5)},
+    "compressed": {"compression": "gzip"},
+    "compressed in chunks": {"compression": "gzip", "shuffle": True, "chunks": (2, 3, 3, 5), "dtype": ">f4"},
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
 def test_ways_to_lie_in_the_file(tmp_path, generator, way):
     parameters = {"conv1": {"weight": generator.random((3, 3, 4, 8), np.float32), "bias": generator.random(8, np.float32)}}
     write_keras(tmp_path / "own.h5", parameters, {})
 
     def change_file(file):
         del file["conv1/kernel:0"]
-        options = {"compressed": {"compression": "gzip"}, "big endian": {"dtype": ">f4"}}.get(way, {})
-        file.create_dataset("conv1/kernel:0", data=parameters["conv1"]["weight"], **options)
+        file.create_dataset("conv1/kernel:0", data=parameters["conv1"]["weight"], **WAYS[way])
 
     change(tmp_path / "own.h5", change_file)
     found = read(tmp_path / "own.h5", layers_of(parameters))
