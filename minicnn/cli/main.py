@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 import warnings
 
 import click
 
+from minicnn.cli.signals import stop_by_exception
 from minicnn.cli.tools import TOOLS
 from minicnn.cli.visualize import make_command
 from minicnn.errors import MinicnnError
@@ -47,9 +47,7 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    for name in ("SIGTERM", "SIGHUP"):  # clean up as after Ctrl-C
-        if hasattr(signal, name):
-            signal.signal(getattr(signal, name), signal.default_int_handler)
+    stop_by_exception()
     announce_compilation(lambda: click.echo("compiling the kernels for this machine; this is done once ...", err=True))
     try:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))

@@ -21,6 +21,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.cli.signals import finish_undisturbed
 from minicnn.descriptions import write_description
 from minicnn.errors import OutputError
 from minicnn.files import check_place, write_file
@@ -117,11 +118,11 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
     click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
-    text = as_csv(state.history)
-    write_file(names["log.csv"], text.encode(), overwrite or resume)
+    finish_undisturbed()
+    write_file(names["log.csv"], as_csv(state.history).encode(), overwrite or resume)
     write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite or resume)
-    network = state.result
-    save(trained.with_network(network), out, overwrite, texts={"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)})
+    texts = {"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)}
+    save(trained.with_network(state.result), out, overwrite, texts=texts)
     names["checkpoint.npz"].unlink(missing_ok=True)
     best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
     click.echo(f"The network{best}: {out}")
@@ -145,8 +146,10 @@ def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, 
         try:
             return training.train(task, state, settings, callback)
         except KeyboardInterrupt:
+            finish_undisturbed()
+            click.echo("\nsaving ...", err=True)
             write_checkpoint(checkpoint, now, identity)
-            click.echo(f"\nstopped after step {now.step:,} of {total:,}; the same command with --resume goes on", err=True)
+            click.echo(f"stopped after step {now.step:,} of {total:,}; the same command with --resume goes on", err=True)
             click.get_current_context().exit(130)
 
 

@@ -5,6 +5,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -85,6 +86,33 @@ def test_interrupted_and_resumed(place):
     succeed(*long, "--overwrite", folder=place)
     resumed, whole = (package.load(place / f"{name}.h5").network.arrays for name in ("resumed", "stripes"))
     assert all(np.array_equal(array, whole[layer][name]) for layer, arrays in resumed.items() for name, array in arrays.items())
+
+
+def test_interrupted_twice(place):
+    """A second Ctrl-C does not stop the saving."""
+    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGINT)
+    while "saving" not in process.stderr.readline():
+        assert process.poll() is None
+    while process.poll() is None:
+        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.001)
+    assert process.returncode == 130 and "--resume goes on" in process.stderr.read()
+    assert (place / "stripes-checkpoint.npz").exists()
+
+
+def test_a_training_outlives_its_terminal(place):
+    """As under nohup: what is to be ignored stays ignored."""
+    start = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from minicnn.cli.main import main; main()"
+    process = subprocess.Popen([sys.executable, "-c", start, *TRAIN, "--epochs", "8"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    while "epoch 1/" not in process.stdout.readline():
+        assert process.poll() is None
+    process.send_signal(signal.SIGHUP)
+    process.communicate(timeout=60)
+    assert process.returncode == 0 and (place / "stripes.h5").exists()
 
 
 def test_going_on_from_a_model_with_other_classes(place):
