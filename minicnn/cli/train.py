@@ -12,6 +12,7 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn import training
+from minicnn.architectures import ARCHITECTURES
 from minicnn.cli.options import (
     algorithm_option,
     model_option,
@@ -117,6 +118,8 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     }
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
     click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
+    if start.source is None and model in ARCHITECTURES and ARCHITECTURES[model].shipped_weights:
+        click.echo(f"(to start from the weights of {model}: --weights {model})")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
     finish_undisturbed()
     write_file(names["log.csv"], as_csv(state.history).encode(), overwrite or resume)

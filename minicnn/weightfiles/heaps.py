@@ -62,7 +62,7 @@ def _leads_to_its_end(content: np.ndarray, start: int) -> bool:
     """Follow a global heap's objects as the library does."""
     end = start + _number(content, start + 8)
     if end > content.size:
-        return False
+        return True  # the library refuses that
     position = start + HEADER
     while position + HEADER <= end:
         size, free = _number(content, position + 8), not content[position : position + 2].any()

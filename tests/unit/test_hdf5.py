@@ -115,6 +115,24 @@ def test_names_whose_free_blocks_go_in_circles(block, tmp_path, parameters):
             read_weights(tmp_path / "file")
 
 
+def test_a_file_that_was_cut(tmp_path, parameters):
+    write_applications(tmp_path / "whole", parameters)
+    content = (tmp_path / "whole").read_bytes()
+    for size in range(100, len(content), 97):
+        (tmp_path / "file").write_bytes(content[:size])
+        with pytest.raises(WeightFileError, match=f"it is truncated: {size:,} bytes and not all of it"):
+            read_weights(tmp_path / "file")
+
+
+@pytest.mark.parametrize("size", [1 << 20, 1 << 40, (1 << 64) - 16])
+def test_texts_beyond_the_end(size, tmp_path, parameters):
+    write_applications(tmp_path / "file", parameters)
+    for heap in places(tmp_path / "file", b"GCOL\x01\0\0\0"):
+        changed(tmp_path / "file", heap + 8, "<Q", size)
+    with pytest.raises(WeightFileError, match="damaged"):
+        read_weights(tmp_path / "file")
+
+
 def test_texts_that_take_no_room(tmp_path, parameters):
     write_keras3(tmp_path / "file", parameters)
     with h5py.File(tmp_path / "file", "r+") as file:
