@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import re
+import unicodedata
 from collections.abc import Sequence
 from functools import cache
 
@@ -24,7 +25,7 @@ class ClassNames(Sequence):
     """
 
     def __init__(self, names: Sequence[str], identifiers: Sequence[str] = ()):
-        self.names = tuple(_spaced(name) for name in names)
+        self.names = tuple(as_name(name) for name in names)
         self.identifiers = tuple(identifiers)
 
     def __len__(self) -> int:
@@ -39,7 +40,7 @@ class ClassNames(Sequence):
         Parameters
         ----------
         target : str or int
-            An index, a name (upper or lower case, spaces or underscores), or an identifier.
+            A name (upper or lower case, spaces or underscores), an identifier, or an index, as a number or as text that is nobody's name.
 
         Returns
         -------
@@ -50,16 +51,16 @@ class ClassNames(Sequence):
         UnknownNameError
             If there is no such class (the message has the nearest names), or more than one.
         """
-        spaced = _spaced(str(target))
+        spaced = as_name(str(target))
         text = spaced.lower()
-        if re.fullmatch("-?[0-9]+", text):
+        exact = [i for i, name in enumerate(self.names) if name == spaced and isinstance(target, str)]  # "Cardigan" is a dog, "cardigan" a garment
+        if not exact and re.fullmatch("-?[0-9]+", text):
             if len(text) > 9 or not 0 <= int(text) < len(self):
                 raise UnknownNameError(f"there is no class {text[:20]}; the indices run from 0 to {len(self) - 1}")
             return int(text)
         if text in self.identifiers:
             return self.identifiers.index(text)
         plain = [name.lower() for name in self.names]
-        exact = [i for i, name in enumerate(self.names) if name == spaced]  # "Cardigan" is a dog, "cardigan" a garment
         found = exact or [i for i, name in enumerate(plain) if name == text]
         if len(found) == 1:
             return found[0]
@@ -67,7 +68,7 @@ class ClassNames(Sequence):
             choices = " or ".join(f"{i} ({self.identifiers[i]})" if self.identifiers else str(i) for i in found)
             raise UnknownNameError(f"{len(found)} classes are called {target!r}; give the index instead: {choices}")
         one_word = [name for name in plain if difflib.get_close_matches(text, name.split(), n=1, cutoff=0.8)]
-        near = dict.fromkeys(one_word + difflib.get_close_matches(text, plain, n=5, cutoff=0.5))
+        near = dict.fromkeys(self.names[plain.index(name)] for name in one_word + difflib.get_close_matches(text, plain, n=5, cutoff=0.5))
         hint = f"the nearest names are {', '.join(list(near)[:5])}" if near else "no name is near"
         raise UnknownNameError(f"there is no class {target!r}; {hint}. Or give an index from 0 to {len(self) - 1}")
 
@@ -86,5 +87,6 @@ def cifar10() -> ClassNames:
     return ClassNames(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 
 
-def _spaced(name: str) -> str:
-    return " ".join(name.replace("_", " ").split())
+def as_name(text: str) -> str:
+    """Return a class name with single spaces for underscores and other spaces, and each accented letter as one character (Unicode's NFC)."""
+    return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split())

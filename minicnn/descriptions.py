@@ -280,7 +280,7 @@ def _read_classes(given: Any, network: Network, input_shape: tuple[int, int, int
     last, shape = list(network.shapes(input_shape).items())[-1]
     if shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
-        raise DescriptionError(f"there are {len(classes)} classes, but the last layer, {last}, puts out {puts_out}; expected a number for each class")
+        raise DescriptionError(f"it names {len(classes)} class{'es' * (len(classes) != 1)}, but the last layer, {last}, puts out {puts_out}; expected a number for each class")
     return classes
 
 

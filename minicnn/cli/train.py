@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +14,7 @@ from tqdm import tqdm
 
 from minicnn import training
 from minicnn.architectures import ARCHITECTURES
+from minicnn.classes import as_name
 from minicnn.cli.options import (
     algorithm_option,
     model_option,
@@ -24,7 +26,7 @@ from minicnn.cli.options import (
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.descriptions import write_description
-from minicnn.errors import OutputError
+from minicnn.errors import OutputError, UnknownNameError
 from minicnn.files import check_place, write_file
 from minicnn.geometry import as_pair
 from minicnn.model import Model
@@ -179,8 +181,7 @@ def evaluate(data, model, weights, size, batch_size, as_json):
     """
     loaded = load(model, weights)
     dataset = read_dataset(data)
-    labels = np.array([_index_of(loaded, name) for name in dataset.classes])[dataset.labels]
-    dataset = dataclasses.replace(dataset, labels=labels)
+    dataset = dataclasses.replace(dataset, labels=np.array(_indices_of(loaded, dataset.classes))[dataset.labels])
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
     task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))
     loaded.check_classifier((1, *loaded.input_shape((height, width))))
@@ -195,11 +196,14 @@ def evaluate(data, model, weights, size, batch_size, as_json):
     click.echo(f"{len(dataset):,} photos: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
 
 
-def _index_of(model: Model, name: str) -> int:
-    """Find a photo's class among the model's: the one of that very name, or else by name, identifier or index."""
-    if model.classes is not None and name in model.classes:
-        return list(model.classes).index(name)
-    return model.class_index(int(name) if name.isdecimal() else name)
+def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
+    """Find the photos' classes among the model's: by their very names, or if one of these is none, all by index, name or identifier."""
+    by_name = model.classes is not None and all(as_name(name) in model.classes for name in names)
+    indices = [model.class_index(int(name) if name.isdecimal() and not by_name else name) for name in names]
+    for name, index in zip(names, indices, strict=True):
+        if indices.count(index) > 1:
+            raise UnknownNameError(f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; expected names or numbers that differ")
+    return indices
 
 
 def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:

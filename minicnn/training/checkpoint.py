@@ -66,7 +66,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         with npy.opened(path) as file:
             rest = json.loads(str(file["state"]))
             before = rest["training"]
-            differing = [f"{name} {before.get(name)} (now {training.get(name)})" for name in {**before, **training} if before.get(name) != training.get(name)]
+            differing = [_difference(name, before.get(name), training.get(name)) for name in {**before, **training} if before.get(name) != training.get(name)]
             if differing:
                 raise DatasetError(f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew without --resume")
             arrays = {name: file[name] for name in file if name != "state"}
@@ -86,6 +86,11 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
             raise
         raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote") from None
     return state
+
+
+def _difference(name: str, before: Any, now: Any) -> str:
+    """Say what is not the same; of checksums and descriptions only that they differ."""
+    return f"other {name}" if max(len(str(before)), len(str(now))) > 20 else f"{name} {before} (now {now})"
 
 
 def _named(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:

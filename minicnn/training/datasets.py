@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn import images, npy
+from minicnn.classes import as_name
 from minicnn.errors import DatasetError, ImageError
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
@@ -141,6 +142,8 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
 
 def _from_folder(folder: Path) -> Dataset:
     names = _in_order({entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")})
+    if not names:
+        raise DatasetError(f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder above")
     photos, labels = [], []
     for label, name in enumerate(names):
         files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
@@ -165,14 +168,19 @@ def _check_photos(files: Sequence[Path], place: object) -> None:
 
 
 def _from_csv(path: Path) -> Dataset:
-    with open(path, newline="", encoding="utf-8-sig") as file:
-        rows = [row for row in csv.reader(file) if row]
+    try:
+        with open(path, newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except UnicodeDecodeError:
+        raise DatasetError(f"{path} is no text in UTF-8; save it as UTF-8") from None
     if rows and [cell.strip().lower() for cell in rows[0]] == ["path", "label"]:
         rows = rows[1:]
     for number, row in enumerate(rows, 1):
         if len(row) != 2:
-            raise DatasetError(f"row {number} of {path} has {len(row)} columns; expected two, the path of a photo and its label")
+            raise DatasetError(f"row {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label")
     photos = [path.parent / row[0].strip() for row in rows]
+    if len(photos) > 1 and not photos[0].exists() and photos[1].exists():
+        raise DatasetError(f"{path} begins with {','.join(rows[0])!r}, and there is no file {photos[0]}; if it is a heading, let it be 'path,label'")
     _check_photos(photos, f"{path} (paths count from its folder)")
     return _checked(photos, *_numbered([row[1].strip() for row in rows]), path)
 
@@ -181,10 +189,9 @@ def _from_npz(path: Path) -> Dataset:
     with npy.opened(path) as file:
         if not {"images", "labels"} <= set(file):
             raise DatasetError(f"{path} holds {', '.join(file) or 'nothing'}; expected images and labels")
-        labels = file["labels"]
-        names = file.get("classes")
+        labels, names = (_list(file, name, path) for name in ("labels", "classes"))
     photos = _mapped(path, "images")
-    if photos.dtype != np.uint8 or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
+    if photos.dtype != np.uint8 or 0 in photos.shape[1:] or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
         raise DatasetError(f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3) or (N, H, W), uint8")
     if labels.ndim != 1 or len(labels) != len(photos) or labels.dtype.kind not in "iuUS":
         raise DatasetError(f"{path} has labels of shape {labels.shape} and type {labels.dtype} for {len(photos)} images; expected one number or name each")
@@ -199,6 +206,16 @@ def _from_npz(path: Path) -> Dataset:
         raise DatasetError(f"the labels of {path} go up to {largest:,}; expected numbers from 0 on, one for each class, below {MOST_CLASSES:,}")
     classes = range(largest + 1) if names is None else names.astype(str)
     return _checked(photos, labels.astype(np.int64), [str(name) for name in classes], path)
+
+
+def _list(file: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray | None:
+    """Read a short array; None if there is none."""
+    try:
+        return file.get(name)
+    except ValueError as error:
+        if "allow_pickle" not in str(error):
+            raise
+        raise DatasetError(f"the {name} of {path} are Python objects, which are not read; save them as numbers, or as names with {name}.astype(str)") from None
 
 
 def _mapped(path: Path, name: str) -> np.ndarray:
@@ -222,12 +239,12 @@ def _numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
 
 def _in_order(names: set[str]) -> list[str]:
     """Sort class names, alphabetically, or if all are whole numbers by these."""
-    return sorted(names, key=(lambda name: (int(name), name)) if all(name.isdecimal() for name in names) else str)
+    return sorted(names, key=(lambda name: (int(name), name)) if all(name.isdecimal() and len(name) < 20 for name in names) else str)
 
 
 def _alike(name: str) -> str:
     """Return what two class names that look the same have in common."""
-    return " ".join(name.replace("_", " ").split()).lower()
+    return as_name(name).lower()
 
 
 def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:

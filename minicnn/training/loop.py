@@ -154,7 +154,7 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
     Raises
     ------
     MinicnnError
-        If a loss is no longer a number, as with too large a rate.
+        If a loss or a parameter is no longer a number, as with too large a rate.
     """
     steps = steps_per_epoch(task, settings) * settings.epochs
     while state.step < steps and not _out_of_patience(state, settings):
@@ -238,6 +238,9 @@ def decays(parameter: np.ndarray) -> bool:
 
 def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> State:
     """Write an epoch down, and look at the validation photos."""
+    for layer, arrays in state.network.arrays.items():
+        if not all(np.isfinite(array).all() for array in arrays.values()):
+            raise MinicnnError(f"{layer} holds numbers that are not finite after epoch {epoch}; try a smaller rate than {settings.rate}")
     loss, correct, count = state.sums
     entry = {"epoch": epoch, "loss": loss / count, "accuracy": correct / count}
     if len(task.validation) == 0:

@@ -36,12 +36,15 @@ def read_compressed(item: h5py.Dataset, place: str) -> np.ndarray:
     """
     filters = filters_of(item)
     if filters not in ([GZIP], [SHUFFLE, GZIP]):
-        raise WeightFileError(f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip or nothing")
+        raise WeightFileError(f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip, with or without shuffling before it, or nothing")
     size = math.prod(item.chunks) * item.dtype.itemsize
     array = np.empty(item.shape, item.dtype)
     raw = np.empty(2 * size + 1024, np.uint8)  # what does not shrink grows by far less
     for corner in itertools.product(*map(range, itertools.repeat(0), item.shape, item.chunks)):
-        skipped, content = item.id.read_direct_chunk(corner, out=raw)
+        try:
+            skipped, content = item.id.read_direct_chunk(corner, out=raw)
+        except (OSError, RuntimeError, ValueError):  # h5py's ways to say so
+            raise WeightFileError(f"{shown(place)} lacks its chunk at {corner}, or it is damaged; get the file again") from None
         numbers = _undone(bytes(content), [name for i, name in enumerate(filters) if not skipped >> i & 1], item.dtype, size)
         if numbers is None:
             raise WeightFileError(f"it is damaged: {shown(place)} cannot be decompressed; get the file again")

@@ -118,14 +118,19 @@ def test_a_training_outlives_its_terminal(place):
 def test_going_on_from_a_model_with_other_classes(place):
     succeed(*TRAIN, "--epochs", "12", folder=place)
     for i, path in enumerate(sorted((place / "photos").rglob("*.png"))):  # three classes, called by numbers
-        folder = place / "numbers" / str(8 + i % 3)
+        folder = place / "numbers" / str(1 + i % 3)
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(np.full((16, 20, 3), 60 * (i % 3) + 50, np.uint8)).save(folder / path.name)
     command = ("train", "numbers", "--model", "stripes.h5", "--batch-size", "6", "--rate", "0.05", "--no-flip")
     output = succeed(*command, "--epochs", "15", "--out", "numbers.h5", folder=place)
     assert "3 classes" in output
-    found = json.loads(succeed("evaluate", "numbers", "--model", "numbers.h5", "--json", folder=place))
-    assert [row["class"] for row in found["classes"]] == ["8", "9", "10"] and found["accuracy"] == 1.0
+    greys = np.arange(6, dtype=np.uint8) % 3
+    np.savez(place / "numbers.npz", images=np.broadcast_to(60 * greys[:, None, None] + 50, (6, 16, 20)), labels=greys)
+    for data in ("numbers", "numbers.npz"):  # folders are named 1, 2, 3; labels are 0, 1, 2
+        found = json.loads(succeed("evaluate", data, "--model", "numbers.h5", "--json", folder=place))
+        assert [row["class"] for row in found["classes"]] == ["1", "2", "3"] and found["accuracy"] == 1.0
+    np.savez(place / "mixed.npz", images=np.zeros((2, 16, 20), np.uint8), labels=np.array(["0", "00"]))
+    assert "0 is not the only class of the photos that would be 1 for the model" in fail("evaluate", "mixed.npz", "--model", "numbers.h5", folder=place)
     start, random = (start_training(place / name, ("a", "b", "c"), seed=3).model.network for name in ("stripes.h5", "three.toml"))
     trained = package.load(place / "stripes.h5", fold=False).network
     for layer in trained.arrays:
@@ -217,7 +222,7 @@ def test_a_checkpoint_of_another_network(place, change):
     process.send_signal(signal.SIGINT)
     process.communicate(timeout=60)
     (place / "net.toml").write_text(NETWORK.replace(*change))
-    assert "is of another training: description" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
+    assert "is of another training: other description;" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
 
 
 @pytest.mark.parametrize(

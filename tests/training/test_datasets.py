@@ -107,6 +107,30 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
         read_dataset(folder)
 
 
+def test_errors_that_say_what_to_do(tmp_path, folder, pixels):
+    photo = next(folder.rglob("*.png"))
+    wrong = {
+        "1 column; expected two with a comma between": f"{photo};1\n",
+        "if it is a heading, let it be 'path,label'": f"file,class\n{photo},1\n",
+        "save it as UTF-8": f"{photo},K\u00e4tzchen\n".encode("latin-1"),
+    }
+    for message, content in wrong.items():
+        (tmp_path / "list.csv").write_bytes(content if isinstance(content, bytes) else content.encode())
+        with pytest.raises(DatasetError, match=message):
+            read_dataset(tmp_path / "list.csv")
+    with pytest.raises(DatasetError, match="give the folder above"):
+        read_dataset(photo.parent)
+    with pytest.raises(DatasetError, match="labels.astype"):
+        read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.array(["cat", "dog", "cow"] * 3, object)))
+    with pytest.raises(DatasetError, match=r"shape \(9, 0, 12, 3\)"):
+        read_dataset(save(tmp_path / "b.npz", images=pixels[:, :0], labels=np.arange(9)))
+
+
+def test_names_that_look_alike_are_one_class(tmp_path, pixels):
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.array(["Ka\u0308tzchen", "Hund", "Kuh"] * 3)))
+    assert data.in_order(["Kuh", "k\u00e4tzchen", "Hund"]).labels.tolist() == [1, 2, 0] * 3
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.int8, np.uint64, "S1", "U1"])
 def test_labels_and_classes_of_any_type(tmp_path, pixels, dtype):
     labels = np.arange(9) % 3

@@ -191,6 +191,14 @@ def test_a_rate_that_is_too_large(task):
         train(task, State(small_network()), Settings(epochs=50, rate=1000.0, batch_size=32), lambda state: None)
 
 
+def test_statistics_that_are_no_longer_numbers(task):
+    """In training the loss does not depend on the running variance, so it stays finite; the network is of no use all the same."""
+    network = small_network()
+    norm = dataclasses.replace(network.layers["norm1"], variance=np.full(8, np.inf, np.float32))
+    with pytest.raises(MinicnnError, match="norm1 holds numbers that are not finite after epoch 1; try a smaller rate"):
+        train(task, State(minicnn.Network({**network.layers, "norm1": norm})), Settings(epochs=2, batch_size=32), lambda state: None)
+
+
 @pytest.mark.parametrize("options", [{"epochs": 0}, {"batch_size": 0}, {"rate": -1.0}, {"momentum": 1.5}, {"seed": -1}, {"warm_up": 2.0}])
 def test_settings_out_of_range(options):
     with pytest.raises(MinicnnError, match="expected"):

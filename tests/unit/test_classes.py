@@ -1,12 +1,26 @@
 import pytest
 
-from minicnn.classes import imagenet
+from minicnn.classes import ClassNames, imagenet
 from minicnn.errors import UnknownNameError
 
 
 @pytest.mark.parametrize("name", ["giant panda", "Giant_Panda", " giant  panda ", 388, "388", "n02510455"])
 def test_ways_to_name_a_class(name):
     assert imagenet().find(name) == 388
+
+
+def test_names_that_are_numbers():
+    """A text is a name first, and if nobody's then an index; a number is an index."""
+    names = ClassNames(["1", "2", "10"])
+    assert [names.find(target) for target in ("1", "2", "10", "0", 1, 2)] == [0, 1, 2, 0, 1, 2]
+
+
+def test_names_of_one_look():
+    """An accented letter may be one character, or a letter and its accent."""
+    names = ClassNames(["K\u00e4tzchen", "Hund"])
+    assert names.find("Ka\u0308tzchen") == 0 == ClassNames(["Ka\u0308tzchen"]).find("k\u00e4tzchen")
+    with pytest.raises(UnknownNameError, match="nearest names are K\u00e4tzchen"):
+        names.find("k\u00e4tzche")
 
 
 def test_all_names_but_the_ambiguous_find_themselves():

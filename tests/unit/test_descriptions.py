@@ -165,7 +165,7 @@ WRONG = {
     r"gives 1 channels \(grey\), the input has 3": changed('"torch"', '{colours = "grey"}'),
     "classes is no list of names": changed('["cat", "dog"]', "[1, 2]"),
     "there is no list of classes 'imagnet' .did you mean 'imagenet'": changed('["cat", "dog"]', '"imagnet"'),
-    "there are 3 classes, but the last layer, fc, puts out 2 numbers": changed('"dog"]', '"dog", "cow"]'),
+    "it names 3 classes, but the last layer, fc, puts out 2 numbers": changed('"dog"]', '"dog", "cow"]'),
     "puts out an image, 1 x 1 x 5": 'input=[3,3,1]\nclasses=["a"]\nlayers=[{convolution="c", filters=5, size=3}]',
     "layers is no list of tables, or is empty": "input = [3, 3, 3]\nlayers = []",
     "layer 1 is 'relu'; expected a table": 'input = [3, 3, 3]\nlayers = ["relu"]',
