@@ -158,6 +158,9 @@ def test_what_a_training_starts_from(place):
     output = succeed(*go_on, "--model", "wide.toml", "--weights", "stripes.h5", "--out", "c.h5", folder=place)
     assert "starting from the weights of stripes.h5, random ones in conv2, fc\n" in output
     assert package.load(place / "c.h5").preprocessing == package.PREPROCESSING["torch"]
+    hint = "(to start from the weights of minivgg-cifar10: --weights minivgg-cifar10)"
+    assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
+    assert hint not in succeed(*go_on, "--model", "minivgg-cifar10", "--weights", "minivgg-cifar10", "--out", "e.h5", folder=place)
 
     start = start_training(place / "net.toml", ("standing", "lying"), place / "stripes.h5")
     assert list(start.model.classes) == ["lying", "standing"] and start.fresh == ()
