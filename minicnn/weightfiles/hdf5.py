@@ -15,10 +15,12 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.weightfiles.chunks import filters_of, read_compressed
+from minicnn.weightfiles.chunks import read_chunks
+from minicnn.weightfiles.headers import check_header, tree_of_chunks
 from minicnn.weightfiles.heaps import check_heaps
 from minicnn.weightfiles.names import natural_order
 from minicnn.weightfiles.stored import Budget, shown
+from minicnn.weightfiles.superblock import Hdf5Bytes
 
 #: No attribute is larger, in bytes, nor are there more groups, one in another or altogether.
 LARGEST_ATTRIBUTE, DEEPEST, MOST_GROUPS = 10_000_000, 16, 10_000
@@ -30,16 +32,15 @@ DAMAGE = (OSError, RuntimeError, KeyError, ValueError, TypeError, IndexError, At
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Hdf5]:
     """Open a file for reading; every way in which that, or the reading, fails becomes one WeightFileError."""
-    content = np.memmap(path, np.uint8, mode="r")
+    content = Hdf5Bytes(np.memmap(path, np.uint8, mode="r"))
     check_heaps(content)
+    check_header(content, content.root)
     try:
         with h5py.File(path, "r") as file:
             yield Hdf5(file, content)
     except WeightFileError:
         raise
     except DAMAGE as error:
-        if "truncated" in str(error):
-            raise WeightFileError(f"it is truncated: {path.stat().st_size:,} bytes and not all of it; download or copy it again") from None
         raise WeightFileError(f"it is damaged ({shown(error)}); download or copy it again") from None
 
 
@@ -51,24 +52,17 @@ class Hdf5:
     Parameters
     ----------
     file : h5py.File
-    content : array of uint8
-        The file's bytes, mapped.
+    content : Hdf5Bytes
+        Of the same file.
     """
 
-    def __init__(self, file: h5py.File, content: np.ndarray):
+    def __init__(self, file: h5py.File, content: Hdf5Bytes):
         self.file, self.bytes = file, content
-        self.budget = Budget(content.size)
+        self.budget = Budget(self.bytes.size)
 
     def item(self, place: str) -> h5py.Group | h5py.Dataset | None:
-        """Find what is at a place, along hard links only, which cannot leave the file; None if there is nothing."""
-        item: h5py.Group | h5py.Dataset = self.file
-        for part in place.split("/"):
-            if part in ("", "."):
-                continue
-            if not isinstance(item, h5py.Group) or not isinstance(item.get(part, getlink=True), h5py.HardLink):
-                return None
-            item = item[part]
-        return item
+        """Find what is at a place; None if there is nothing."""
+        return self._found(place)[0]
 
     def is_group(self, place: str) -> bool:
         """Tell whether there is a group."""
@@ -116,8 +110,8 @@ class Hdf5:
         Float32 and other numbers that lie in the file in one piece are mapped into memory, not copied; they are read when they are used. So
         while they are in use the file may be replaced by another, but not be changed in place.
         """
-        item = self.item(place)
-        if not isinstance(item, h5py.Dataset) or item.external is not None or item.is_virtual:
+        item, header = self._found(place)
+        if not isinstance(item, h5py.Dataset) or item.external is not None:
             raise WeightFileError(f"it is damaged: layer {shown(layer)} does not consist of arrays in this file ({shown(place)})")
         if item.dtype.kind != "f" or item.dtype.itemsize > 8:
             raise WeightFileError(f"{shown(place)} holds {item.dtype}, expected floating-point numbers")
@@ -132,11 +126,26 @@ class Hdf5:
         self.budget.take(size, place)
         if item.chunks is not None:
             self.budget.take(math.prod(item.chunks) * item.dtype.itemsize, place)
-        if filters_of(item):
-            return read_compressed(item, place)
+            return read_chunks(item, place, self.bytes, tree_of_chunks(self.bytes, header))
         array = np.empty(item.shape, item.dtype)
         item.read_direct(array)
         return array
+
+    def _found(self, place: str) -> tuple[h5py.Group | h5py.Dataset | None, int]:
+        """Find what is at a place, and where its header is, along hard links only, which cannot leave the file."""
+        item: h5py.Group | h5py.Dataset = self.file
+        header = self.bytes.root
+        for part in place.split("/"):
+            if part in ("", "."):
+                continue
+            group, name = item.id, part.encode("utf-8", "surrogateescape")
+            link = group.links.get_info(name) if isinstance(item, h5py.Group) and group.links.exists(name) else None
+            if link is None or link.type != h5py.h5l.TYPE_HARD:
+                return None, 0
+            header = link.u
+            check_header(self.bytes, header)
+            item = item[part]
+        return item, header
 
     def _attribute(self, item: h5py.Group | h5py.Dataset, name: str) -> object:
         """Read an attribute after a look at its size; None if it is of a type that is neither numbers nor texts."""

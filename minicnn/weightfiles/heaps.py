@@ -8,84 +8,50 @@ A *local heap* holds the names in a group. It begins with HEAP, a version, the s
 where the content lies in the file. A free block begins with where the next one lies (1 after the last), and its own size. The library follows
 them without asking whether it has been there, and takes memory at each step.
 
-All begin at multiples of 8 bytes, and numbers have 8 bytes. Version 3.0 of the format's specification calls them III.E and III.D.
+Version 3.0 of the format's specification calls them III.E and III.D.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-import numpy as np
-
 from minicnn.errors import WeightFileError
+from minicnn.weightfiles.superblock import Hdf5Bytes
 
-#: How heaps begin, with their version, as numbers of 8 bytes.
-GLOBAL, LOCAL = (int.from_bytes(start, "little") for start in (b"GCOL\x01\0\0\0", b"HEAP\0\0\0\0"))
+#: How heaps begin, with their versions; and how long that is, with their size.
+GLOBAL, LOCAL = b"GCOL\x01\0\0\0", b"HEAP\0\0\0\0"
 HEADER = 16
 
 #: Where the next free block lies if there is none.
 NO_MORE = 1
 
-#: Numbers looked at in one go, which fit into the processor's cache.
-BLOCK = 1 << 16
 
-
-def check_heaps(content: np.ndarray) -> None:
-    """Raise WeightFileError if one of the heaps in a file's bytes is damaged."""
-    origin = _origin(content)
-    for start in _starts(content, GLOBAL):
-        if not _leads_to_its_end(content, start):
+def check_heaps(file: Hdf5Bytes) -> None:
+    """Raise WeightFileError if one of the heaps in a file is damaged."""
+    for start in file.places_of(GLOBAL):
+        if not _texts_end(file, start):
             raise WeightFileError(f"it is damaged: its heap of texts at byte {start:,} makes no sense; download or copy it again")
-    for start in _starts(content, LOCAL):
-        if _goes_in_circles(content, start, origin):
+    for start in file.places_of(LOCAL):
+        if not _names_end(file, start):
             raise WeightFileError(f"it is damaged: its heap of names at byte {start:,} makes no sense; download or copy it again")
 
 
-def _origin(content: np.ndarray) -> int:
-    """Find the byte from which places in the file count: its signature's, at 0, 512, 1024, 2048 or so on."""
-    start = 0
-    while start < content.size and content[start : start + 8].tobytes() != b"\x89HDF\r\n\x1a\n":
-        start = 2 * start or 512
-    return start
-
-
-def _starts(content: np.ndarray, first_number: int) -> Iterator[int]:
-    """Find where heaps begin."""
-    numbers = content[: content.size // 8 * 8].view("<u8")
-    for first in range(0, numbers.size, BLOCK):
-        found = numbers[first : first + BLOCK] == first_number
-        if found.any():
-            yield from (8 * (first + int(i)) for i in np.flatnonzero(found))
-
-
-def _leads_to_its_end(content: np.ndarray, start: int) -> bool:
-    """Follow a global heap's objects as the library does."""
-    end = start + _number(content, start + 8)
-    if end > content.size:
-        return True  # the library refuses that
+def _texts_end(file: Hdf5Bytes, start: int) -> bool:
+    """Follow a global heap's objects, and tell whether they lead to its end, in the file."""
+    end = start + file.number(start + 8)
     position = start + HEADER
-    while position + HEADER <= end:
-        size, free = _number(content, position + 8), not content[position : position + 2].any()
+    while position + HEADER <= end <= file.size:
+        size, free = file.number(position + 8), not file[position : position + 2].any()
         step = size if free else HEADER + (size + 7) // 8 * 8
         if step < HEADER or position + step > end:
             return False
         position += step
-    return True
+    return end <= file.size
 
 
-def _goes_in_circles(content: np.ndarray, start: int, origin: int) -> bool:
-    """Follow a local heap's free blocks as the library does, which itself refuses those that lie outside the heap."""
-    size, free, place = (_number(content, start + offset) for offset in (8, 16, 24))
-    if origin + place + size > content.size:
-        return False
+def _names_end(file: Hdf5Bytes, start: int) -> bool:
+    """Follow a local heap's free blocks, and tell whether they come to an end; the library refuses those that lie outside the heap."""
+    size, free, place = (file.number(start + offset) for offset in (8, 16, 24))
     seen: set[int] = set()
-    while free != NO_MORE and free + HEADER <= size:
-        if free in seen:
-            return True
+    while free != NO_MORE and free + HEADER <= size and free not in seen:
         seen.add(free)
-        free = _number(content, origin + place + free)
-    return False
-
-
-def _number(content: np.ndarray, start: int) -> int:
-    return int.from_bytes(content[start : start + 8].tobytes(), "little")
+        free = file.number(file.origin + place + free)
+    return free not in seen and file.origin + place + size <= file.size

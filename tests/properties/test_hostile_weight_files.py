@@ -31,8 +31,8 @@ from minicnn.weights import as_float32
 FILES = int(os.environ.get("MINICNN_FUZZ", "60"))
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
 
-#: How the parts of HDF5 files begin that point to others.
-PARTS = re.compile(b"HEAP|TREE|SNOD|GCOL")
+#: How the parts of HDF5 files begin that point to others; headers have a version, 0, up to 32 messages, and one link to them.
+PARTS = re.compile(b"HEAP|TREE|SNOD|GCOL|\x01\0[\x01-\x20]\0\x01\0\0\0")
 
 #: What 1, 2, 4 or 8 bytes are replaced by, beside random ones and the places of such parts.
 TELLING = [0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF, 1 << 40]

@@ -49,7 +49,7 @@ def test_filters_that_a_chunk_went_without(plain, refused, tmp_path, parameters)
     with h5py.File(tmp_path / "file", "r+") as file:
         file[DENSE].id.write_direct_chunk((0, 3), content, filter_mask=plain)
     if refused:
-        with pytest.raises(WeightFileError, match="cannot be decompressed"):
+        with pytest.raises(WeightFileError, match=r"has a chunk at \(0, 3\) that makes no sense"):
             read_weights(tmp_path / "file")
         return
     found = dense_of(tmp_path / "file")
@@ -74,12 +74,35 @@ def test_chunks_that_hold_something_else(content, tmp_path, parameters):
         read_weights(tmp_path / "file")
 
 
-def test_a_chunk_that_is_missing(tmp_path, parameters):
+@pytest.mark.parametrize("compression", ["gzip", None])
+def test_chunks_that_are_missing(compression, tmp_path, parameters):
     write_applications(tmp_path / "file", parameters)
     with h5py.File(tmp_path / "file", "r+") as file:
         del file[DENSE]
-        file.create_dataset(DENSE, (20, 6), np.float32, compression="gzip", chunks=(20, 3))[:, :3] = 1
-    with pytest.raises(WeightFileError, match="damaged"):
+        file.create_dataset(DENSE, (20, 6), np.float32, compression=compression, chunks=(5, 4))[5:10] = 1
+    with pytest.raises(WeightFileError, match="lacks 6 of its 8 chunks"):
+        read_weights(tmp_path / "file")
+
+
+@pytest.mark.parametrize("options", [{}, {"compression": "gzip"}, {"compression": "gzip", "shuffle": True}])
+@pytest.mark.parametrize("chunks", [(20, 6), (7, 4), (1, 1), (3, 6)])
+def test_chunks_of_all_sizes(options, chunks, tmp_path, parameters):
+    write_applications(tmp_path / "file", parameters)
+    replace_dense(tmp_path / "file", parameters, chunks=chunks, maxshape=(None, 6), **options)
+    for block in (0, 512):
+        content = (tmp_path / "file").read_bytes()
+        (tmp_path / "moved").write_bytes(bytes(block) + content)
+        assert np.array_equal(dense_of(tmp_path / "moved"), parameters["fc6"]["weight"])
+
+
+@pytest.mark.parametrize("at, layout, value", [(0, "<I", 1 << 31), (0, "<I", 4), (4, "<I", 1), (8, "<Q", 1 << 60), (16, "<Q", 2), (8 + 24, "<Q", 1 << 60), (-18, "<H", 0)])
+def test_a_tree_of_chunks_that_lies(at, layout, value, tmp_path, parameters):
+    """Of the first chunk: its size, the filters it went without, its corner, its place; of the node, how many children it has."""
+    write_applications(tmp_path / "file", parameters)
+    replace_dense(tmp_path / "file", parameters, compression="gzip", chunks=(20, 3))
+    (tree,) = places(tmp_path / "file", b"TREE\x01")
+    changed(tmp_path / "file", tree + 24 + at, layout, value)
+    with pytest.raises(WeightFileError, match="makes no sense"):
         read_weights(tmp_path / "file")
 
 
@@ -120,7 +143,7 @@ def test_a_file_that_was_cut(tmp_path, parameters):
     content = (tmp_path / "whole").read_bytes()
     for size in range(100, len(content), 97):
         (tmp_path / "file").write_bytes(content[:size])
-        with pytest.raises(WeightFileError, match=f"it is truncated: {size:,} bytes and not all of it"):
+        with pytest.raises(WeightFileError, match=f"it is truncated: {size:,} bytes of {len(content):,}; download"):
             read_weights(tmp_path / "file")
 
 
