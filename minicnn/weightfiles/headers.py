@@ -18,8 +18,8 @@ from minicnn.weightfiles.superblock import NOWHERE, REMEDY, Hdf5Bytes
 LINK_INFO, NUMBER_TYPE, LAYOUT, ATTRIBUTE, CONTINUATION, ATTRIBUTE_INFO = 0x02, 0x03, 0x08, 0x0C, 0x10, 0x15
 SHARED = 0b10
 
-#: The class of number types that are sequences.
-OF_ANY_LENGTH = 9
+#: The class of number types that are sequences, and that of arrays which lie in one piece (0 are those in the header itself).
+OF_ANY_LENGTH, IN_ONE_PIECE = 9, 1
 
 #: No number type is described in more bytes, and no object has more messages.
 LONGEST_TYPE, MOST_MESSAGES = 1000, 10_000
@@ -59,7 +59,7 @@ def _unusual(file: Hdf5Bytes, message: Message) -> str | None:
         return "a very long number type"
     if message.kind == ATTRIBUTE and _texts_size(file, message) > file.size:
         return "texts that claim to be longer than the file"
-    if message.kind == LAYOUT and first != 3:
+    if message.kind == LAYOUT and (first < 3 or (first > 3 and second > IN_ONE_PIECE)):
         return f"an array that is stored in HDF5's way number {first}"
     if message.kind in (LINK_INFO, ATTRIBUTE_INFO):
         counted = {LINK_INFO: 8, ATTRIBUTE_INFO: 2}[message.kind] * (second & 1)  # how many have been numbered, if they are

@@ -9,7 +9,7 @@ from weight_file_helpers import small_parameters, write_applications
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles import read_weights
-from minicnn.weightfiles.headers import CONTINUATION, NUMBER_TYPE
+from minicnn.weightfiles.headers import CONTINUATION, LAYOUT, NUMBER_TYPE
 
 DENSE = "fc1/fc1_W_1:0"
 FLOAT32 = bytes.fromhex("11201f00 04000000 00002000 17080017 7f000000")
@@ -135,6 +135,14 @@ def test_what_newer_files_keep_in_heaps_and_other_trees(what, message, path):
     else:
         (layer,) = (layer for layer in read_weights(path).layers if layer.name == "fc1")
         assert np.array_equal(layer.arrays["weight"], parameters["weight"])
+
+
+def test_arrays_in_one_piece_as_newer_files_have_them(path):
+    """HDF5 1.10 and 1.12 call this way number 4 when they are asked for their latest; version 2.0 calls it 3, as all did before."""
+    start = next(start for kind, start in messages(path, header_of(path, DENSE)) if kind == LAYOUT)
+    changed(path, start, "<B", 4)
+    (layer,) = (layer for layer in read_weights(path).layers if layer.name == "fc1")
+    assert np.array_equal(layer.arrays["weight"], small_parameters()["fc6"]["weight"])
 
 
 @pytest.mark.parametrize("count, item_size", [(1 << 31, 1), (3, 1 << 31)])
