@@ -1,4 +1,8 @@
-"""What a training starts from: random weights, or those of another network, as far as they fit."""
+"""What a training starts from: random weights, or those of another network, as far as they fit.
+
+A new last layer on trained ones starts with zeros: every class is as likely as every other. With random weights its answers, and so the first
+gradients, would be large and wrong, and spoil what is below before it has learned anything itself.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +10,8 @@ import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+
+import numpy as np
 
 from minicnn.architectures import ARCHITECTURES
 from minicnn.classes import ClassNames
@@ -33,7 +39,7 @@ class Start:
     source : Model or None
         Whose weights it has; None if all are random.
     fresh : tuple of str
-        The layers whose weights are random.
+        The layers whose weights are new.
     """
 
     model: Model
@@ -43,7 +49,7 @@ class Start:
     def __str__(self) -> str:
         if self.source is None:
             return "random weights"
-        return f"the weights of {self.source.origin.weights.name}{f', random ones in {listed(self.fresh)}' if self.fresh else ''}"
+        return f"the weights of {self.source.origin.weights.name}{f', new ones in {listed(self.fresh)}' if self.fresh else ''}"
 
 
 def start_training(
@@ -64,7 +70,7 @@ def start_training(
         If they are those of the description, or of the weights, only in another order, that order is kept.
     weights : path, optional
         To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the last
-        one if the classes are others, or the description has them in another order.
+        one if the classes are others, or the description has them in another order; a dense last layer then starts with zeros.
     seed : int
         For the random weights; see `minicnn.initialise`.
     size : int or (height, width), optional
@@ -140,6 +146,9 @@ def _with_weights_of(network: Network, source: Network, without: Sequence[str]) 
     fresh = tuple(name for name in network.arrays if layers[name] is network.layers[name])
     if len(fresh) == len(network.arrays):
         raise WeightFileError(f"no layer of the weights to start from, {listed(tuple(source.arrays))}, fits one of the network's, {listed(fresh)}")
+    last, top = list(layers.items())[-1]
+    if last in fresh and isinstance(top, Dense):
+        layers[last] = Dense(np.zeros_like(top.weight), top.bias)
     return Network(layers), fresh
 
 
