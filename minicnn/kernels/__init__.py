@@ -30,6 +30,7 @@ from minicnn.kernels.pooling import (
 )
 from minicnn.kernels.rectifier import relu, relu_backward
 from minicnn.kernels.regions import cut_changed
+from minicnn.kernels.sums import channel_sums
 
 __all__ = [
     "ALGORITHMS",
@@ -37,6 +38,7 @@ __all__ = [
     "announce_compilation",
     "average_pool",
     "average_pool_backward",
+    "channel_sums",
     "combined",
     "convolve",
     "convolve_backward",

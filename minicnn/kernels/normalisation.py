@@ -1,7 +1,6 @@
 """The passes over memory that batch normalisation needs: mean and variance of each channel, a line for each channel, and the way back.
 
-Arrays are (rows, channels): all positions of all images, one after the other. Sums are taken over blocks of rows, so that threads can share
-the work, and in float64.
+Arrays are (rows, channels): all positions of all images, one after the other. Sums are taken as in `minicnn.kernels.sums`.
 """
 
 from __future__ import annotations
@@ -11,19 +10,15 @@ from numba import prange
 
 from minicnn.kernels.jit import jit
 from minicnn.kernels.memory import empty
-
-#: Rows that one thread adds up in one go.
-BLOCK = 1024
+from minicnn.kernels.sums import BLOCK, block_sums, channel_sums
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute the mean and the variance of each channel, (channels,) each, float64; the variance divides by the number of rows."""
-    rows, channels = x.shape
-    sums = np.zeros((-(-rows // BLOCK), channels))
-    _sums(x, sums)
-    mean = sums.sum(axis=0) / rows
+    mean = channel_sums(x) / len(x)
+    sums = block_sums(x)
     _squares(x, mean, sums)
-    return mean, sums.sum(axis=0) / rows
+    return mean, sums.sum(axis=0) / len(x)
 
 
 def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.ndarray:
@@ -35,8 +30,7 @@ def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.n
 
 def product_sums(gradient: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute the sums of g and of g (x - mean) for each channel, (channels,) each, float64."""
-    rows, channels = x.shape
-    sums = np.zeros((2, -(-rows // BLOCK), channels))
+    sums = np.stack([block_sums(x), block_sums(x)])
     _product_sums(gradient, x, mean, sums)
     plain, weighted = sums.sum(axis=1)
     return plain, weighted
@@ -50,17 +44,8 @@ def combined(gradient: np.ndarray, x: np.ndarray, a: np.ndarray, b: np.ndarray, 
 
 
 @jit
-def _sums(x, sums):
-    for block in prange(len(sums)):
-        for row in range(block * BLOCK, min((block + 1) * BLOCK, len(x))):
-            for channel in range(x.shape[1]):
-                sums[block, channel] += x[row, channel]
-
-
-@jit
 def _squares(x, mean, sums):
     for block in prange(len(sums)):
-        sums[block] = 0
         for row in range(block * BLOCK, min((block + 1) * BLOCK, len(x))):
             for channel in range(x.shape[1]):
                 sums[block, channel] += (x[row, channel] - mean[channel]) ** 2

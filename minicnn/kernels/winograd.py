@@ -116,13 +116,12 @@ def transform_kernel(kernel: np.ndarray, tile: int) -> np.ndarray:
     -------
     float32 array ((tile + 2)^2, channels, filters)
     """
-    transform = KERNEL_TRANSFORMS[tile]
-    both = np.kron(transform, transform)  # (positions, 9): both axes at once
-    flat = kernel.reshape(9, -1).astype(np.float64)
-    result = np.empty((len(both), flat.shape[1]), np.float32)
-    for i, row in enumerate(both):
-        result[i] = matrix_product(row[None], flat)[0]
-    return result.reshape(len(both), *kernel.shape[2:])
+    transform, size = KERNEL_TRANSFORMS[tile], tile + 2
+    rows = matrix_product(transform, kernel.reshape(3, -1).astype(np.float64)).reshape(size, 3, -1)  # G g
+    result = np.empty((size, size, *kernel.shape[2:]), np.float32)
+    for row, whole in zip(rows, result):
+        whole[:] = matrix_product(transform, row).reshape(whole.shape)
+    return result.reshape(-1, *kernel.shape[2:])
 
 
 def pack_kernel(kernel: np.ndarray, tile: int) -> np.ndarray:

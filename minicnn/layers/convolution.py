@@ -16,7 +16,6 @@ from minicnn.layers.base import (
     Shape,
     check_gradient_shape,
     check_image_shape,
-    exact_sum,
     read_only,
 )
 
@@ -97,4 +96,4 @@ class Conv2D(Layer):
     def parameter_gradients(self, gradient, context):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
-        return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": exact_sum(gradient, axis=(0, 1, 2))}
+        return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": kernels.channel_sums(gradient).astype(gradient.dtype)}
