@@ -87,6 +87,11 @@ def cifar10() -> ClassNames:
     return ClassNames(["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"])
 
 
+def can_be_shown(text: str) -> bool:
+    """Tell whether a text can be printed and saved: it holds no control characters, and no bytes that are not UTF-8."""
+    return not any(unicodedata.category(character) in ("Cc", "Cs") for character in text)
+
+
 def as_name(text: str) -> str:
     """Return a class name with single spaces for underscores and other spaces, and each accented letter as one character (Unicode's NFC)."""
     return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split())

@@ -30,7 +30,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from minicnn.classes import ClassNames, cifar10, imagenet
+from minicnn.classes import ClassNames, can_be_shown, cifar10, imagenet
 from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_mean
 from minicnn.images import COLOURS, PREPROCESSING, Preprocessing
 from minicnn.layer_kinds import KINDS, complete_options, is_count, is_number, options_of
@@ -64,6 +64,8 @@ class Description:
         None if the network takes prepared arrays only.
     classes : ClassNames or None
         None if nobody has named the outputs.
+    stated_epsilons : frozenset of str
+        The batch normalisations whose epsilon the text states; with the others a weight file may have what is usual for its format.
     """
 
     name: str
@@ -71,6 +73,7 @@ class Description:
     input_shape: tuple[int, int, int]
     preprocessing: Preprocessing | None = None
     classes: ClassNames | None = None
+    stated_epsilons: frozenset[str] = frozenset()
 
 
 class MisfitError(DescriptionError):
@@ -118,7 +121,8 @@ def read_description(text: str, where: str) -> Description:
         preprocessing = _read_preprocessing(fields.get("preprocessing"), input_shape[2])
         network = _read_layers(fields["layers"], input_shape)
         classes = _read_classes(fields.get("classes"), network, input_shape)
-        return Description(_read_name(fields.get("name", "network")), network, input_shape, preprocessing, classes)
+        stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "epsilon" in layer)
+        return Description(_read_name(fields.get("name", "network")), network, input_shape, preprocessing, classes, stated)
     except MisfitError as error:
         raise MisfitError(f"{where}: {error}", error.below, error.input_shape) from None
     except DescriptionError as error:
@@ -273,10 +277,10 @@ def _read_classes(given: Any, network: Network, input_shape: tuple[int, int, int
         if given not in CLASSES:
             raise DescriptionError(f"there is no list of classes {given!r}{did_you_mean(given, CLASSES)}; expected {', '.join(CLASSES)}, or a list of names")
         classes = CLASSES[given]()
-    elif isinstance(given, list) and given and all(isinstance(name, str) and name.strip() for name in given):
+    elif isinstance(given, list) and given and all(isinstance(name, str) and name.strip() and can_be_shown(name) for name in given):
         classes = ClassNames(given)
     else:
-        raise DescriptionError('classes is no list of names; expected such as ["cat", "dog"]')
+        raise DescriptionError('classes is no list of names that can be shown; expected such as ["cat", "dog"]')
     last, shape = list(network.shapes(input_shape).items())[-1]
     if shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"

@@ -207,6 +207,8 @@ def _fetch(
     """Complete the part file, in as many tries as it takes and patience allows, and check it."""
     kept = f" ({part.size / 1e6:.0f} MB are here already)" if part.size else ""
     notice(f"fetching {published.name}, {published.megabytes}{kept}, from {address}")
+    if part.size > published.size:
+        part.restart()
     failures, furthest = 0, part.size
     while part.size < published.size:
         progress(part.size, published.size)

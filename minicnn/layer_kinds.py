@@ -19,6 +19,7 @@ size, stride and padding are one number, or [vertical, horizontal].
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -84,8 +85,8 @@ def is_count(value: Any, least: int = 1) -> bool:
 
 
 def is_number(value: Any) -> bool:
-    """Tell whether a value is a finite number."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < float("inf")
+    """Tell whether a value is a number that floating-point numbers can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _count(default: Any = REQUIRED) -> Option:
@@ -150,7 +151,7 @@ KINDS: dict[str, Kind] = {
             "epsilon": Option("a number above 0", lambda value: is_number(value) and value > 0, BatchNorm.epsilon),
             "momentum": Option("a number from 0 to 1", lambda value: is_number(value) and 0 <= value <= 1, BatchNorm.momentum),
         },
-        lambda shape, options: BatchNorm(*(unset(shape[-1]) for _ in range(4)), options["epsilon"], options["momentum"]),
+        lambda shape, options: BatchNorm(*(_unset(shape[-1]) for _ in range(4)), options["epsilon"], options["momentum"]),
         lambda layer: {"epsilon": layer.epsilon, "momentum": layer.momentum},
     ),
     "relu": _plain(ReLU),

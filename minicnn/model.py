@@ -245,6 +245,8 @@ class Model:
         """Compute the probability of every class for one prepared image (1, H, W, C); returns an array (classes,)."""
         self.check_classifier(x.shape)
         probabilities = softmax(self.network(x))[0]
+        if not np.isfinite(probabilities).all():
+            raise MinicnnError(f"{self.name} answers with NaN; expected numbers. Its weights, or the image, hold some that are far too large, or damaged")
         if self.classes is not None and len(self.classes) != len(probabilities):
             raise MinicnnError(f"{self.name} has {len(self.classes)} class names for {len(probabilities)} outputs; give one for each")
         return probabilities

@@ -145,7 +145,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         description = dataclasses.replace(description, preprocessing=Preprocessing(**file.preprocessing))
     network, classes = description.network, description.classes
     try:
-        arrays = fitted(file, network, description.input_shape)
+        arrays = fitted(file, network, description.input_shape, description.stated_epsilons)
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     if set(arrays) != set(network.arrays):  # without top

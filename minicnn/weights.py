@@ -1,9 +1,10 @@
 """From a weight file to a network: which array belongs where.
 
-Names differ from file to file, so layers are matched by kind and order: the first convolution of the file belongs to the first of the
-network, and so on; then every shape is compared. Two things are turned on the way:
+Names differ from file to file, so where they are not the network's, layers are matched by kind and order: the first convolution of the file
+belongs to the first of the network, and so on; then every shape is compared. Two things are turned on the way:
 
-- Files whose networks flatten images as C, H, W have the rows of their first dense layer in that order; ours flatten H, W, C.
+- Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalisation before it, in
+  that order; ours flatten H, W, C.
 - A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
   network's dense layers, they are taken for these.
 """
@@ -12,7 +13,8 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
+import re
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -25,9 +27,11 @@ from minicnn.layers import (
     BatchNorm,
     Conv2D,
     Dense,
+    Dropout,
     Flatten,
     Layer,
     MaxPool2D,
+    ReLU,
 )
 from minicnn.layers.base import Shape
 from minicnn.network import Network
@@ -50,6 +54,12 @@ TYPES: dict[str, type[Layer]] = {CONVOLUTION: Conv2D, DENSE: Dense, BATCH_NORM: 
 #: What arrays are that a file leaves out, because the layer does without them.
 LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
+#: What tells layers of a series apart.
+NUMBERS = re.compile("[0-9]+")
+
+#: The layers that leave the numbers that reach them in their places.
+EACH_BY_ITSELF = (ReLU, Dropout, BatchNorm)
+
 #: The layers that slide a window over an image, by their word in descriptions.
 WINDOWED: dict[type[Layer], str] = {Conv2D: "convolution", MaxPool2D: "max_pool", AveragePool2D: "average_pool"}
 
@@ -63,7 +73,7 @@ class Pair:
     stored: StoredLayer
 
 
-def fitted(file: WeightFile, network: Network, input_shape: Shape) -> dict[str, dict[str, object]]:
+def fitted(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, dict[str, object]]:
     """Find and read the arrays for a network.
 
     Parameters
@@ -73,12 +83,14 @@ def fitted(file: WeightFile, network: Network, input_shape: Shape) -> dict[str, 
         Its own arrays only tell the shapes.
     input_shape : (height, width, channels)
         Of the images that it takes.
+    stated : collection of str
+        The batch normalisations whose epsilon is not left to what is usual for the file's format.
 
     Returns
     -------
     dict
-        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalisation "epsilon" where the file says it. A
-        file "without top" has no dense layers; then they are missing here.
+        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalisation "epsilon" where the file says it, or its
+        format has a usual one. A file "without top" has no dense layers; then they are missing here.
 
     Raises
     ------
@@ -91,8 +103,11 @@ def fitted(file: WeightFile, network: Network, input_shape: Shape) -> dict[str, 
         values[pair.name] = {
             key: as_float32(pair.stored.arrays[key], f"{key} of {shown(pair.stored.name)}").reshape(shape) for key, shape in shapes.items()
         }
-        if pair.stored.epsilon is not None:
-            values[pair.name]["epsilon"] = pair.stored.epsilon
+        if (values[pair.name].get("variance", np.zeros(1)) < 0).any():
+            raise WeightFileError(f"the variance of {shown(pair.stored.name)} is negative; expected at least 0. Get the file again")
+        epsilon = file.usual_epsilon if pair.stored.epsilon is None and pair.name not in stated else pair.stored.epsilon
+        if pair.stored.kind == BATCH_NORM and epsilon is not None:
+            values[pair.name]["epsilon"] = epsilon
     return values
 
 
@@ -102,7 +117,7 @@ def matched(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair
     pairs = []
     for kind, kind_type in TYPES.items():
         wanted = {name: layer for name, layer in network.layers.items() if isinstance(layer, kind_type)}
-        found = by_kind[kind]
+        found = _by_name(by_kind[kind], wanted, file)
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
             raise WeightFileError(
@@ -177,19 +192,37 @@ def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]
     return stored
 
 
+def _by_name(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
+    """Bring a file's layers of a kind into the network's order where they have the network's names; else they stay in the file's order, if it has one."""
+    by_name = {layer.name: layer for layer in found}
+    if by_name.keys() == set(wanted):
+        return [by_name[name] for name in wanted]
+    alike: dict[tuple, StoredLayer] = {}
+    for layer in found if file.by_alphabet else ():
+        other = alike.setdefault(tuple(array.shape for array in layer.arrays.values()), layer)
+        if NUMBERS.sub("", other.name) != NUMBERS.sub("", layer.name):
+            raise WeightFileError(
+                f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes first; call "
+                "the layers in a description (.toml) as the file does"
+            )
+    return found
+
+
 def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
-    """Tell the shape of the image that was flattened right before a layer; None if none was."""
+    """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
     names = list(network.layers)
-    i = names.index(name)
-    if i == 0 or not isinstance(network.layers[names[i - 1]], Flatten):
+    i = names.index(name) - 1
+    while i >= 0 and isinstance(network.layers[names[i]], EACH_BY_ITSELF):
+        i -= 1
+    if i < 0 or not isinstance(network.layers[names[i]], Flatten):
         return None
-    return network.shapes(input_shape)[names[i - 2]] if i > 1 else tuple(input_shape)
+    return network.shapes(input_shape)[names[i - 1]] if i > 0 else tuple(input_shape)
 
 
 def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair:
-    """Compare the shapes of a file's arrays with the layer's, and view the rows of a dense layer that sees an image in our order.
+    """Compare the shapes of a file's arrays with the layer's, and view those of a layer that sees a flattened image in our order.
 
-    Its weight then has the axes (height, width, channels, outputs), as that of a convolution over the whole image has from the beginning.
+    They then begin with the axes (height, width, channels), as the kernel of a convolution over the whole image does from the beginning.
     """
     arrays = {key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items()} | dict(pair.stored.arrays)
     for key, expected in pair.layer.arrays.items():
@@ -200,9 +233,11 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
                 f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
                 "Name the model that the file was made for"
             )
-    if image is not None and channels_first and arrays["weight"].ndim == 2:
+    if image is not None and channels_first:
         height, width, channels = image
-        arrays["weight"] = arrays["weight"].reshape(channels, height, width, -1).transpose(1, 2, 0, 3)
+        for key, array in arrays.items():
+            if array.ndim < 4 and (key != "bias" or isinstance(pair.layer, BatchNorm)):  # the biases of a dense layer belong to its outputs
+                arrays[key] = np.moveaxis(array.reshape(channels, height, width, *array.shape[1:]), 0, 2)
     return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
 
 

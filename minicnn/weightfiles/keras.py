@@ -16,6 +16,7 @@ Batch normalisation's arrays are gamma, beta, moving_mean and moving_variance; t
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -61,7 +62,8 @@ def read_keras(path: Path) -> WeightFile:
             return WeightFile("Keras, layout of 2015", list(_layers_of_2015(file)), texts, channels_first=True)
         else:
             layout, layers = "Keras 3", _numbered_layers(file)
-        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), texts), texts)
+        usual = None if DESCRIPTION in texts else EPSILON  # our own files have it in the description
+        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), texts), texts, usual_epsilon=usual)
 
 
 def write_keras(
@@ -157,16 +159,11 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
 
 
 def _with_epsilons(layers: list[StoredLayer], texts: Mapping[str, str]) -> list[StoredLayer]:
-    """Add the epsilon of batch normalisation: what the model's configuration says, else Keras' own; our files have it in the description."""
-    if DESCRIPTION in texts:
-        return layers
+    """Add the epsilon of batch normalisation where the model's configuration says it."""
     try:
         listed = json.loads(texts.get("model_config", "{}"))["config"]
         listed = listed if isinstance(listed, list) else listed["layers"]
         epsilons = {entry["config"]["name"]: float(entry["config"]["epsilon"]) for entry in listed if "epsilon" in entry["config"]}
     except (ValueError, KeyError, TypeError, RecursionError):
-        epsilons = {}
-    return [
-        StoredLayer(layer.name, layer.kind, layer.arrays, epsilons.get(layer.name, EPSILON)) if "mean" in layer.arrays else layer
-        for layer in layers
-    ]
+        return layers
+    return [dataclasses.replace(layer, epsilon=epsilons.get(layer.name)) if "mean" in layer.arrays else layer for layer in layers]

@@ -218,8 +218,10 @@ class _Walk:
                 kind = {1: "f", 2: "i", 3: "s", 4: "t", 6: "floats", 7: "ints"}.get(attribute.type)
                 if kind is None:
                     raise self.refusal(node, f"has an attribute {shown(name)} of a kind that is not supported")
-                value = getattr(attribute, kind)
-                return list(value) if kind in ("floats", "ints") else value
+                value = list(getattr(attribute, kind)) if kind in ("floats", "ints") else getattr(attribute, kind)
+                if default is not None and type(value) is not type(default):
+                    raise self.refusal(node, f"has an attribute {shown(name)} of type {type(value).__name__}")
+                return value
         return default
 
     def number_array(self, node, inputs, index: int) -> np.ndarray:
@@ -236,8 +238,8 @@ class _Walk:
         tensor = self.constants.get(inputs[index]) if index < len(inputs) else None
         if not isinstance(tensor, TensorProto):
             raise self.refusal(node, f"lacks its input {index}")
-        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data:
-            raise self.refusal(node, "has its weights in another file; save the model in one")
+        if tensor.data_location == TensorProto.EXTERNAL or tensor.external_data or tensor.HasField("segment"):
+            raise self.refusal(node, "has its weights in another file, or in parts; save the model in one")
         count = math.prod(tensor.dims)
         width = {1: 4, 7: 8, 10: 2, 11: 8}.get(tensor.data_type, 0)
         held = {1: len(tensor.float_data), 7: len(tensor.int64_data), 10: len(tensor.int32_data), 11: len(tensor.double_data)}

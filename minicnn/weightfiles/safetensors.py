@@ -52,7 +52,7 @@ def read_safetensors(path: Path) -> WeightFile:
         position = end
     if position != data.size:
         raise WeightFileError(f"it has {data.size - position:,} bytes after its tensors; get the file again")
-    return WeightFile("safetensors", torch_layers(tensors), texts, channels_first=True, preprocessing=TORCH_PREPROCESSING)
+    return WeightFile("safetensors", torch_layers(tensors), texts, channels_first=True, preprocessing=TORCH_PREPROCESSING, by_alphabet=True)
 
 
 def _header(content: np.ndarray) -> tuple[dict, np.ndarray]:

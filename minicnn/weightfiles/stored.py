@@ -82,6 +82,10 @@ class WeightFile:
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None
         The network's input, where the file says it.
+    by_alphabet : bool
+        Whether the layers are sorted by name, because the file does not tell their order.
+    usual_epsilon : float or None
+        Of batch normalisation, in programs that write this format, where the file does not say it.
     """
 
     format: str
@@ -91,6 +95,8 @@ class WeightFile:
     preprocessing: Mapping[str, object] | None = None
     steps: Sequence[Step] | None = None
     input_shape: tuple[int, int, int] | None = None
+    by_alphabet: bool = False
+    usual_epsilon: float | None = None
 
     @property
     def description(self) -> str | None:
@@ -144,6 +150,7 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
 
 
 def shown(name: object) -> str:
-    """Return a name from a file as one line that can be printed, cut if it is long."""
-    text = "".join(character if character.isprintable() else "?" for character in str(name)[:80])
+    """Return a name from a file, a number or an error as one line that can be printed, cut if it is long; of other things only what they are."""
+    text = str(name) if isinstance(name, (str, bytes, int, Exception)) else f"a {type(name).__name__}"
+    text = "".join(character if character.isprintable() else "?" for character in text[:80])
     return text.encode("utf-8", "replace").decode()

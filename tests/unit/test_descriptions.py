@@ -158,6 +158,8 @@ WRONG = {
     "preprocessing has no 'menas' .did you mean 'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
     "colours is 'gray'; expected one of rgb, bgr, grey": changed('"torch"', '{colours = "gray"}'),
     "scale is 0; expected a number above 0": changed('"torch"', "{scale = 0}"),
+    "scale is 1000.*; expected a number above 0": changed('"torch"', f"{{scale = 1{'0' * 400}}}"),
+    "names that can be shown": changed('"dog"', '"\\u001b[31mdog"'),
     "scale is nan": changed('"torch"', "{scale = nan}"),
     r"mean is \[1, 2\]; expected a list of 3 numbers, for red, green, blue": changed('"torch"', "{mean = [1, 2]}"),
     r"mean is \['a'": changed('"torch"', '{mean = ["a", 1, 2]}'),

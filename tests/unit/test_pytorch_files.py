@@ -137,6 +137,15 @@ def test_hostile_pickles_are_refused_and_run_nothing(name, wrap, tmp_path, monke
     assert not (tmp_path / "PWNED").exists()
 
 
+@pytest.mark.parametrize("version", [b"\x80\x02)" + b"q\x00h\x00\x86" * 60 + b".", b"\x80\x02)" + b"\x85" * 100_000 + b"."], ids=["doubled", "deep"])
+def test_a_version_that_is_no_number(version, tmp_path):
+    """Written out it would fill the memory."""
+    rest = [pickle.dumps(value, 2) for value in ({"little_endian": True}, {}, [])]
+    (tmp_path / "file.pth").write_bytes(b"".join([pickle.dumps(LEGACY_MAGIC, 2), version, *rest]))
+    with pytest.raises(WeightFileError, match="of version a tuple; expected 1001"):
+        read_weights(tmp_path / "file.pth")
+
+
 def test_the_hostile_pickles_do_run_with_pickle(tmp_path, monkeypatch):
     """Or the test above would show nothing."""
     monkeypatch.chdir(tmp_path)

@@ -252,6 +252,8 @@ REFUSED = {
     "means without padding": ([CONV, ("AveragePool", ["c"], ["y"], {"kernel_shape": [2, 2], "pads": [1, 1, 1, 1]})], "leaves the padding out"),
     "after the end": ([CONV, ("Softmax", ["c"], ["s"], {}), ("Relu", ["s"], ["y"], {})], "comes after a Softmax"),
     "scaled": ([("Gemm", ["x", "w", "b"], ["y"], {"alpha": 2.0})], "scales or transposes"),
+    "epsilon that is a text": ([CONV, ("BatchNormalization", ["c", "b", "b", "b", "b"], ["y"], {"epsilon": "x"})], "attribute epsilon of type bytes"),
+    "epsilons": ([CONV, ("BatchNormalization", ["c", "b", "b", "b", "b"], ["y"], {"epsilon": [1.0]})], "attribute epsilon of type list"),
     "no weights": ([("Conv", ["x", "nothing"], ["y"], {})], "does not simply follow"),
     "no layers": ([("Relu", ["x"], ["y"], {})], "no layers with weights"),
 }
@@ -293,6 +295,77 @@ def test_onnx_is_compared_with_the_network_that_it_is_for(tmp_path):
     assert list(fitted(file, right.network, right.input_shape)) == ["conv1"]
     with pytest.raises(WeightFileError, match=r"stride \(2, 1\).*stride \(1, 1\)"):
         fitted(file, wrong.network, wrong.input_shape)
+
+
+def test_onnx_weights_in_parts_are_refused(tmp_path):
+    onnx = pytest.importorskip("onnx")
+    onnx_model(tmp_path / "file", [("Conv", ["x", "w", "b"], ["y"], {})], w=KERNEL, b=BIAS)
+    model = onnx.load(tmp_path / "file")
+    model.graph.initializer[0].segment.end = 1
+    onnx.save(model, tmp_path / "file")
+    with pytest.raises(WeightFileError, match="or in parts"):
+        read_weights(tmp_path / "file")
+
+
+BETWEEN = {"nothing": "", "dropout": '{dropout = "d"},', "relu": '{relu = "r"},', "batch_norm": '{batch_norm = "n"},'}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("form", ["safetensors", "onnx"])
+def test_flattened_images_with_something_before_the_dense_layer(form, between, tmp_path, generator):
+    """PyTorch flattens C, H, W; the dense layer gets the same numbers whatever leaves them in their places."""
+    kernel, dense, bias = (generator.standard_normal(shape).astype(np.float32) for shape in ((2, 3, 1, 1), (5, 48), 5))
+    norm = {name: generator.uniform(0.5, 1.5, 48).astype(np.float32) for name in ("weight", "bias", "running_mean", "running_var")}
+    if form == "onnx":
+        middle = {"dropout": ("Dropout", ["f"], ["m"], {}), "relu": ("Relu", ["f"], ["m"], {}), "batch_norm": ("BatchNormalization", ["f", *norm], ["m"], {})}.get(between)
+        nodes = [("Conv", ["x", "w"], ["c"], {}), ("Flatten", ["c"], ["f"], {}), ("Gemm", ["m" if middle else "f", "d", "b"], ["y"], {"transB": 1})]
+        constants = {"w": kernel, "d": dense, "b": bias, **(norm if between == "batch_norm" else {})}
+        onnx_model(tmp_path / "file", [*nodes[:2], *filter(None, [middle]), nodes[2]], **constants)
+    else:
+        tensors = {"c.weight": kernel, "fc.weight": dense, "fc.bias": bias}
+        tensors |= {f"n.{name}": array for name, array in norm.items() if between == "batch_norm"}
+        write_safetensors(tmp_path / "file", tensors)
+    text = f'input = [4, 6, 3]\nlayers = [{{convolution = "c", filters = 2, size = 1}}, {{flatten = "f"}}, {BETWEEN[between]} {{dense = "fc", units = 5}}]'
+    network = read_description(text, "text").network
+    network = network.with_parameters(fitted(read_weights(tmp_path / "file"), network, (4, 6, 3)))
+    x = generator.standard_normal((1, 4, 6, 3)).astype(np.float32)
+    numbers = np.concatenate([(x[0] @ kernel[k, :, 0, 0]).reshape(-1) for k in range(2)])
+    if between == "relu":
+        numbers = np.maximum(numbers, 0)
+    if between == "batch_norm":
+        numbers = norm["weight"] * (numbers - norm["running_mean"]) / np.sqrt(norm["running_var"] + 1e-5) + norm["bias"]
+    assert np.allclose(network(x)[0], dense @ numbers + bias, atol=1e-4)
+
+
+TWO_DENSE = 'input = [4, 6, 2]\nlayers = [{{global_average_pool = "gap"}}, {{dense = "{}", units = 2}}, {{relu = "r"}}, {{dense = "{}", units = 2}}]'
+
+
+def test_layers_are_matched_by_name_where_names_are_the_same(tmp_path):
+    write_safetensors(tmp_path / "file", {f"{name}.weight": np.full((2, 2), value, np.float32) for name, value in (("hidden", 1), ("head", 5))})
+    network = read_description(TWO_DENSE.format("hidden", "head"), "text").network
+    found = fitted(read_weights(tmp_path / "file"), network, (4, 6, 2))
+    assert found["hidden"]["weight"][0, 0] == 1 and found["head"]["weight"][0, 0] == 5
+    network = read_description(TWO_DENSE.format("fc1", "fc2"), "text").network
+    with pytest.raises(WeightFileError, match="layers head and hidden have the same shape, and it does not say which comes first"):
+        fitted(read_weights(tmp_path / "file"), network, (4, 6, 2))
+    write_safetensors(tmp_path / "file", {f"layers.{i}.weight": np.full((2, 2), i, np.float32) for i in (2, 10)})
+    assert fitted(read_weights(tmp_path / "file"), network, (4, 6, 2))["fc2"]["weight"][0, 0] == 10
+
+
+def test_a_stated_epsilon_goes_before_the_usual_one(tmp_path):
+    with h5py.File(tmp_path / "file.h5", "w") as file:
+        group = file.create_group("bn")
+        for name in ("gamma", "beta", "moving_mean", "moving_variance"):
+            group[name] = np.ones(3, np.float32)
+        group.attrs["weight_names"] = list(group)
+        file.attrs["layer_names"] = ["bn"]
+    for stated, expected in (("", 1e-3), (", epsilon = 0.00001", 1e-5)):
+        (tmp_path / "net.toml").write_text(f'input = [4, 6, 3]\nlayers = [{{batch_norm = "n"{stated}}}]')
+        assert minicnn.load(tmp_path / "net.toml", tmp_path / "file.h5", fold=False).network.layers["n"].epsilon == expected
+    with h5py.File(tmp_path / "file.h5", "r+") as file:
+        file["bn/moving_variance"][1] = -1
+    with pytest.raises(WeightFileError, match="the variance of bn is negative"):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "file.h5")
 
 
 def test_onnx_without_its_package(tmp_path, monkeypatch):
