@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 from collections.abc import Sequence
@@ -27,8 +28,9 @@ from minicnn.cli.options import (
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.descriptions import write_description
 from minicnn.errors import OutputError, UnknownNameError
-from minicnn.files import check_place, write_file
+from minicnn.files import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
+from minicnn.kernels import current_algorithm
 from minicnn.model import Model
 from minicnn.model_files import check_model_place, load, save
 from minicnn.tables import as_csv
@@ -63,7 +65,7 @@ def _number(name: str, default: float, text: str):
 @click.option(
     "--model", default="minivgg", show_default=True, help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further."
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="A weight file, a model file or a model's name, to start from as far as its layers fit.")
+@click.option("--weights", type=click.Path(path_type=Path), help="A model file, or a model's name, to start from as far as its layers fit; or another weight file of the whole network.")
 @size_option
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
@@ -109,6 +111,7 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
         raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
     identity = {
         **dataclasses.asdict(settings),
+        "algorithm": current_algorithm(),
         "photos": dataset.fingerprint(),
         "validation": validation,
         "size": [height, width],
@@ -120,13 +123,16 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     }
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
     click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
+    if validation and len(parts[1]) == 0:
+        click.echo(f"(no class has enough photos for a share of {validation:g} to validate with; choose a larger --validation)")
     if start.source is None and model in ARCHITECTURES and ARCHITECTURES[model].shipped_weights:
         click.echo(f"(to start from the weights of {model}: --weights {model})")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
     finish_undisturbed()
     write_file(names["log.csv"], as_csv(state.history).encode(), overwrite or resume)
     write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite or resume)
-    texts = {"source": f"trained by minicnn on {data.name}", "training": json.dumps(identity)}
+    credit = "" if start.source is None or start.source.credit is None else f"; from {start.source.credit}"
+    texts = {"source": f"trained by minicnn on {readable_name(data.resolve())}{credit}", "training": json.dumps(identity)}
     save(trained.with_network(state.result), out, overwrite, texts=texts)
     names["checkpoint.npz"].unlink(missing_ok=True)
     best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
@@ -143,19 +149,25 @@ def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, 
             nonlocal now
             new_epoch = len(after.history) > len(now.history)
             now = after
-            progress(after.step, total)
             if new_epoch:
-                tqdm.write(_line(after.history[-1], settings.epochs))
                 write_checkpoint(checkpoint, after, identity)
+                tqdm.write(_line(after.history[-1], settings.epochs))
+            progress(after.step, total)
 
         try:
             return training.train(task, state, settings, callback)
         except KeyboardInterrupt:
             finish_undisturbed()
-            click.echo("\nsaving ...", err=True)
+            _say("\nsaving ...")
             write_checkpoint(checkpoint, now, identity)
-            click.echo(f"stopped after step {now.step:,} of {total:,}; the same command with --resume goes on", err=True)
+            _say(f"stopped after step {now.step:,} of {total:,}; the same command with --resume goes on")
             click.get_current_context().exit(130)
+
+
+def _say(text: str) -> None:
+    """Tell the user, unless it was his closing the terminal that stopped the command."""
+    with contextlib.suppress(OSError):
+        click.echo(text, err=True)
 
 
 def _line(entry: dict[str, float], epochs: int) -> str:

@@ -111,9 +111,11 @@ def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, d
     """Put the optimiser's memory together again; what was a number becomes one."""
     memory: dict[str, dict[str, tuple]] = {}
     for layer, members in network.parameters.items():
-        for name in members:
+        for name, array in members.items():
             parts = []
             while (part := arrays.get(f"memory/{layer}/{name}/{len(parts)}")) is not None:
+                if part.shape not in ((), array.shape) or part.dtype.kind not in "fiu":
+                    raise ValueError(f"what is remembered of {layer} {name} has shape {part.shape}, expected {array.shape}")
                 parts.append(part if part.ndim else part.item())
             if parts:
                 memory.setdefault(layer, {})[name] = tuple(parts)

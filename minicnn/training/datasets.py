@@ -16,6 +16,7 @@ import csv
 import hashlib
 import os
 import shutil
+import struct
 import tempfile
 import zipfile
 from collections.abc import Sequence
@@ -25,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn import images, npy
-from minicnn.classes import as_name
+from minicnn.classes import as_name, can_be_shown
 from minicnn.errors import DatasetError, ImageError
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
@@ -170,14 +171,16 @@ def _check_photos(files: Sequence[Path], place: object) -> None:
 def _from_csv(path: Path) -> Dataset:
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
+            reader = csv.reader(file)
+            lines = [(reader.line_num, row) for row in reader if row]
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is no text in UTF-8; save it as UTF-8") from None
-    if rows and [cell.strip().lower() for cell in rows[0]] == ["path", "label"]:
-        rows = rows[1:]
-    for number, row in enumerate(rows, 1):
+    if lines and [cell.strip().lower() for cell in lines[0][1]] == ["path", "label"]:
+        del lines[0]
+    for number, row in lines:
         if len(row) != 2:
-            raise DatasetError(f"row {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label")
+            raise DatasetError(f"line {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label")
+    rows = [row for _, row in lines]
     photos = [path.parent / row[0].strip() for row in rows]
     if len(photos) > 1 and not photos[0].exists() and photos[1].exists():
         raise DatasetError(f"{path} begins with {','.join(rows[0])!r}, and there is no file {photos[0]}; if it is a heading, let it be 'path,label'")
@@ -221,12 +224,19 @@ def _list(file: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray | Non
 def _mapped(path: Path, name: str) -> np.ndarray:
     """Map an array of an .npz file into memory, so that only the parts that are used are read.
 
-    It is unpacked into a temporary file first, which goes when nobody uses the array any more.
+    One that is compressed is unpacked into a temporary file first, which goes when nobody uses the array any more.
     """
-    file = tempfile.TemporaryFile()  # noqa: SIM115 - the array keeps it
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
-        shutil.copyfileobj(member, file)
-    file.seek(0)
+        place = archive.getinfo(f"{name}.npy")
+        if place.compress_type == zipfile.ZIP_STORED:
+            file = open(path, "rb")  # noqa: SIM115 - the array keeps it
+            file.seek(place.header_offset + 26)  # where a member's own header says how long its name and the rest of the header are
+            name_size, rest_size = struct.unpack("<2H", file.read(4))
+            file.seek(name_size + rest_size, os.SEEK_CUR)
+        else:
+            file = tempfile.TemporaryFile()  # noqa: SIM115
+            shutil.copyfileobj(member, file)
+            file.seek(0)
     shape, by_columns, dtype = npy.read_header(file)
     return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order="F" if by_columns else "C")
 
@@ -234,7 +244,8 @@ def _mapped(path: Path, name: str) -> np.ndarray:
 def _numbered(names: Sequence[str]) -> tuple[np.ndarray, list[str]]:
     """Turn labels into numbers."""
     classes = _in_order(set(names))
-    return np.array([classes.index(name) for name in names], np.int64), classes
+    numbers = {name: number for number, name in enumerate(classes)}
+    return np.array([numbers[name] for name in names], np.int64), classes
 
 
 def _in_order(names: set[str]) -> list[str]:
@@ -250,8 +261,12 @@ def _alike(name: str) -> str:
 def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
     if len(labels) == 0:
         raise DatasetError(f"there is no photo in {path}; {EXPECTED}")
+    if len(classes) > MOST_CLASSES:
+        raise DatasetError(f"{path} has {len(classes):,} classes; expected at most {MOST_CLASSES:,}")
     alike = {}
     for name in classes:
+        if not can_be_shown(name):
+            raise DatasetError(f"{path} has a class {name!r}, which holds control characters, or is not UTF-8; expected a name that can be shown")
         other = alike.setdefault(_alike(name), name)
         if not name.strip() or other is not name:
             raise DatasetError(f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ")

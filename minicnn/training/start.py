@@ -102,7 +102,7 @@ def start_training(
     network = _outputs_for(kind, name, description, height if height == width else None, len(classes))
     last, shape = list(network.shapes((height, width, channels)).items())[-1]
     if shape != (len(classes),):
-        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} classes; expected as many")
+        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} class{'es' * (len(classes) > 1)}; expected as many")
     network, source, fresh = he_initialised(network, seed), _source(kind, name, weights), tuple(network.arrays)
     named = (names for names in (description.classes if kind == "description" else None, source and source.classes) if names is not None)
     ordered = next((names for names in named if _same_names(names, classes)), classes)

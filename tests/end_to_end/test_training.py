@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -101,6 +102,31 @@ def test_interrupted_twice(place):
         process.send_signal(signal.SIGTERM)
         time.sleep(0.001)
     assert process.returncode == 130 and "--resume goes on" in process.stderr.read()
+    assert (place / "stripes-checkpoint.npz").exists()
+
+
+def test_a_terminal_that_is_closed(place):
+    """What was done is saved, though there is nobody to tell."""
+    pty = pytest.importorskip("pty")
+    child, terminal = pty.fork()
+    if child == 0:
+        os.chdir(place)
+        os.execv(sys.executable, [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"])
+    shown = b""
+    while b"epoch 2/" not in shown:
+        shown += os.read(terminal, 1024)
+    os.close(terminal)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 130
+    with np.load(place / "stripes-checkpoint.npz") as file:
+        assert json.loads(str(file["state"]))["step"] >= 8  # 22 photos in batches of 6, twice
+
+
+def test_a_reader_that_went_away(place):
+    """The epoch that could not be told of is saved all the same."""
+    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    process.stdout.close()
+    assert process.wait(timeout=60) != 0 and "Traceback" not in process.stderr.read()
     assert (place / "stripes-checkpoint.npz").exists()
 
 

@@ -45,6 +45,7 @@ def test_arrays(tmp_path, pixels):
     grey = read_dataset(tmp_path / "b.npz")
     assert grey.classes == ("a", "b", "c")
     assert np.array_equal(grey.pixels(np.array([5]), (8, 12))[0], np.repeat(pixels[5, ..., :1], 3, axis=2))
+    assert str(data.photos.filename) == str(tmp_path / "a.npz") and grey.photos.filename is None  # mapped where it is, or unpacked
     named = read_dataset(save(tmp_path / "c.npz", images=pixels, labels=np.array(["b", "a", "c"] * 3)))
     assert named.classes == ("a", "b", "c") and named.labels.tolist() == [1, 0, 2] * 3
 
@@ -89,6 +90,8 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
         "classes in no list": save(tmp_path / "10.npz", images=pixels, labels=np.zeros(9, int), classes="cat"),
         "classes in a table": save(tmp_path / "11.npz", images=pixels, labels=np.zeros(9, int), classes=[["cat", "dog"]]),
         "more labels than classes": save(tmp_path / "12.npz", images=pixels, labels=np.arange(9), classes=["cat"]),
+        "not to be shown": save(tmp_path / "13.npz", images=pixels, labels=np.array(["cat", "\x1b[31mdog", "cow"] * 3)),
+        "not UTF-8": save(tmp_path / "14.npz", images=pixels, labels=np.array(["cat", "d\udcf6g", "cow"] * 3)),
         "a pickle": tmp_path / "pickle.npz",
         "three columns": tmp_path / "columns.csv",
         "no such file": tmp_path / "files.csv",
@@ -110,7 +113,8 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
 def test_errors_that_say_what_to_do(tmp_path, folder, pixels):
     photo = next(folder.rglob("*.png"))
     wrong = {
-        "1 column; expected two with a comma between": f"{photo};1\n",
+        "line 1 of .* has 1 column; expected two with a comma between": f"{photo};1\n",
+        "line 4 of .* has 3 columns": f"path,label\n\n{photo},1\n{photo},1,2\n",
         "if it is a heading, let it be 'path,label'": f"file,class\n{photo},1\n",
         "save it as UTF-8": f"{photo},K\u00e4tzchen\n".encode("latin-1"),
     }

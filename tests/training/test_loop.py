@@ -153,6 +153,9 @@ def test_checkpoints_of_something_else(task, tmp_path):
         read_checkpoint(path, small_network(classes=5), settings)
     with pytest.raises(DatasetError, match="no checkpoint"):
         read_checkpoint(tmp_path / "b.npz", small_network(), settings)
+    write_checkpoint(path, State(small_network(), {"fc": {"weight": (np.zeros(3),)}}), settings)
+    with pytest.raises(DatasetError, match=r"what is remembered of fc weight has shape \(3,\), expected"):
+        read_checkpoint(path, small_network(), settings)
     for content in (b"", b"no archive", path.read_bytes()[:-300]):
         (tmp_path / "c.npz").write_bytes(content)
         with pytest.raises(DatasetError, match="cannot be read"):
