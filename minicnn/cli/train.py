@@ -38,6 +38,7 @@ from minicnn.training import (
     Evaluation,
     PhotoTask,
     Settings,
+    Start,
     State,
     read_checkpoint,
     read_dataset,
@@ -109,18 +110,7 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout)
     if settings.patience and len(parts[1]) == 0:
         raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
-    identity = {
-        **dataclasses.asdict(settings),
-        "algorithm": current_algorithm(),
-        "photos": dataset.fingerprint(),
-        "validation": validation,
-        "size": [height, width],
-        "flip": task.flip,
-        "crop": task.crop,
-        "cutout": task.cutout,
-        "description": write_description(trained.network, trained.input_shape(), trained.name, trained.preprocessing, dataset.classes),
-        "weights": None if start.source is None else start.source.weights_sha256,
-    }
+    identity = _identity(settings, task, start, validation)
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
     click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
     if validation and len(parts[1]) == 0:
@@ -137,6 +127,23 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     names["checkpoint.npz"].unlink(missing_ok=True)
     best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
     click.echo(f"The network{best}: {out}")
+
+
+def _identity(settings: Settings, task: PhotoTask, start: Start, validation: float) -> dict:
+    """Say what must be the same for a stopped training to go on."""
+    model = start.model
+    return {
+        **dataclasses.asdict(settings),
+        "algorithm": current_algorithm(),
+        "photos": task.dataset.fingerprint(),
+        "validation": validation,
+        "size": list(task.size),
+        "flip": task.flip,
+        "crop": task.crop,
+        "cutout": task.cutout,
+        "description": write_description(model.network, model.input_shape(), model.name, model.preprocessing, task.dataset.classes),
+        "weights": None if start.source is None else start.source.weights_sha256,
+    }
 
 
 def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, identity: dict) -> State:

@@ -187,6 +187,8 @@ def test_what_a_training_starts_from(place):
     assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
     assert hint not in succeed(*go_on, "--model", "minivgg-cifar10", "--weights", "minivgg-cifar10", "--out", "e.h5", folder=place)
 
+    assert package.load(place / "e.h5").credit == f"trained by minicnn on photos; from {package.load('minivgg-cifar10').credit}"
+
     start = start_training(place / "net.toml", ("standing", "lying"), place / "stripes.h5")
     assert list(start.model.classes) == ["lying", "standing"] and start.fresh == ()
     assert all(same(start.model.network, trained.network, layer) for layer in trained.network.arrays)
