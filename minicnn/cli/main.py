@@ -8,6 +8,7 @@ import warnings
 
 import click
 
+from minicnn.cli.options import print_help_alone
 from minicnn.cli.signals import stop_by_exception
 from minicnn.cli.tools import TOOLS
 from minicnn.cli.visualize import make_command
@@ -26,13 +27,15 @@ class Commands(click.Group):
         return TOOLS.get(name) or (make_command(REGISTRY[name]) if name in REGISTRY else None)
 
 
-@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(package_name="minicnn-numpy", prog_name="minicnn")
-def commands() -> None:
+@click.pass_context
+def commands(context: click.Context) -> None:
     """Look inside a convolutional network.
 
     Start with: minicnn report PHOTO --out DIR
     """
+    print_help_alone(context)
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -48,7 +51,7 @@ def main(arguments: list[str] | None = None) -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     stop_by_exception()
-    announce_compilation(lambda: click.echo("compiling the kernels for this machine; this is done once ...", err=True))
+    announce_compilation(lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True))
     try:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:

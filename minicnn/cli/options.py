@@ -155,6 +155,12 @@ def part_bars(parts: int) -> Iterator[Callable[[str, int, int], None]]:
         yield progress
 
 
+def print_help_alone(context: click.Context) -> None:
+    """Print a group's help if none of its commands was named."""
+    if context.invoked_subcommand is None:
+        click.echo(context.get_help())
+
+
 def print_table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Print rows of text in columns."""
     click.echo(aligned(headings, rows))

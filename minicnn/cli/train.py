@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
@@ -27,7 +28,7 @@ from minicnn.cli.options import (
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.descriptions import write_description
-from minicnn.errors import OutputError, UnknownNameError
+from minicnn.errors import OutputError, UnknownNameError, listed
 from minicnn.files import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
 from minicnn.kernels import current_algorithm
@@ -92,7 +93,7 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv file with a photo's path and its
     label in each row. Beside FILE.h5 it writes FILE-log.csv and FILE-curves.png, and after each epoch FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the
     checkpoint, and with --resume the training goes on as if it had not been stopped. The network that is kept is that of the epoch with the highest
-    validation accuracy.
+    validation accuracy, of equal ones that with the lower loss.
     """
     settings = Settings(**settings)
     check_model_place(out, overwrite)
@@ -112,21 +113,26 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
         raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
     identity = _identity(settings, task, start, validation)
     state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
-    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; starting from {start}")
+    beginning = f"going on after step {state.step:,}" if state.step else f"starting from {start}"
+    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; {beginning}")
     if validation and len(parts[1]) == 0:
         click.echo(f"(no class has enough photos for a share of {validation:g} to validate with; choose a larger --validation)")
+    if empty := len(dataset.classes) - len(np.unique(dataset.labels)):
+        click.echo(f"({empty} of the classes {'have' if empty > 1 else 'has'} no photos)")
     if start.source is None and model in ARCHITECTURES and ARCHITECTURES[model].shipped_weights:
         click.echo(f"(to start from the weights of {model}: --weights {model})")
     state = _train(task, state, settings, names["checkpoint.npz"], identity)
     finish_undisturbed()
     write_file(names["log.csv"], as_csv(state.history).encode(), overwrite or resume)
     write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite or resume)
-    credit = "" if start.source is None or start.source.credit is None else f"; from {start.source.credit}"
+    credit = "" if start.source is None or start.source.credit is None else f"; before that: {start.source.credit}"
     texts = {"source": f"trained by minicnn on {readable_name(data.resolve())}{credit}", "training": json.dumps(identity)}
     save(trained.with_network(state.result), out, overwrite, texts=texts)
     names["checkpoint.npz"].unlink(missing_ok=True)
     best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
     click.echo(f"The network{best}: {out}")
+    if state.history[-1]["loss"] > (guessing := math.log(len(dataset.classes))):
+        click.echo(f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs", err=True)
 
 
 def _identity(settings: Settings, task: PhotoTask, start: Start, validation: float) -> dict:
@@ -177,11 +183,15 @@ def _say(text: str) -> None:
         click.echo(text, err=True)
 
 
+def _loss(loss: float) -> str:
+    return f"{loss:.4f}" if loss < 1000 else f"{loss:.4g}"
+
+
 def _line(entry: dict[str, float], epochs: int) -> str:
     """Write what an epoch came to."""
-    text = f"epoch {entry['epoch']}/{epochs}: loss {entry['loss']:.4f}, accuracy {entry['accuracy']:.2%}"
+    text = f"epoch {entry['epoch']}/{epochs}: loss {_loss(entry['loss'])}, accuracy {entry['accuracy']:.2%}"
     if "validation loss" in entry:
-        text += f"; validation: loss {entry['validation loss']:.4f}, accuracy {entry['validation accuracy']:.2%}"
+        text += f"; validation: loss {_loss(entry['validation loss'])}, accuracy {entry['validation accuracy']:.2%}"
     return text
 
 
@@ -218,7 +228,11 @@ def evaluate(data, model, weights, size, batch_size, as_json):
 def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
     """Find the photos' classes among the model's: by their very names, or if one of these is none, all by index, name or identifier."""
     by_name = model.classes is not None and all(as_name(name) in model.classes for name in names)
-    indices = [model.class_index(int(name) if name.isdecimal() and not by_name else name) for name in names]
+    try:
+        indices = [model.class_index(int(name) if name.isdecimal() and not by_name else name) for name in names]
+    except UnknownNameError as error:
+        known = "" if model.classes is None else f". The model's classes are {listed(model.classes)}"
+        raise UnknownNameError(f"the photos' classes, {listed(names)}, must be the model's: {error}{known}") from None
     for name, index in zip(names, indices, strict=True):
         if indices.count(index) > 1:
             raise UnknownNameError(f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; expected names or numbers that differ")

@@ -8,7 +8,12 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from minicnn.cli.options import overwrite_option, print_table, progress_bar
+from minicnn.cli.options import (
+    overwrite_option,
+    print_help_alone,
+    print_table,
+    progress_bar,
+)
 from minicnn.cli.weight_files import check, convert, info
 from minicnn.published import (
     CACHE_VARIABLE,
@@ -20,9 +25,11 @@ from minicnn.published import (
 )
 
 
-@click.group()
-def weights():
+@click.group(invoke_without_command=True)
+@click.pass_context
+def weights(context):
     """Download weight files, look into them, and turn them into model files."""
+    print_help_alone(context)
 
 
 for command in (info, check, convert):

@@ -145,13 +145,20 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
         axes.set_title(title, fontsize=9, parse_math=False)
         axes.set_xlabel(shown.steps, parse_math=False)
         axes.set_ylabel(shown.unit, parse_math=False)
-        axes.set_ylim(shown.low, shown.high)
+        axes.set_ylim(shown.low, _top(each, shown))
         axes.grid(alpha=0.3)
         _name_steps(axes, places, shown)
     if shown.lines:
         handles, names = axes.get_legend_handles_labels()
         canvas.legend(handles, names, loc="outside lower center", ncols=min(lines, LEGEND_COLUMNS), fontsize=8, handlelength=3.5)
     return _pixels(canvas)
+
+
+def _top(lines: np.ndarray, shown: Curve) -> float | None:
+    """Choose where the vertical axis ends: where the display says, or if it only says where it begins, a little above all lines; None for what fits."""
+    if shown.high is not None or shown.low is None or not lines.max() > shown.low:
+        return shown.high
+    return shown.low + 1.05 * float(lines.max() - shown.low)
 
 
 def _line_style(i: int, count: int) -> dict[str, object]:
@@ -171,7 +178,8 @@ def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if shown.at is None:
-        axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+        axes.set_xlim(places[0] - 0.5, places[-1] + 0.5)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     elif isinstance(shown.at[0], str):
         axes.set_xticks(places, shown.at, rotation=90, fontsize=7, parse_math=False)
 

@@ -68,7 +68,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
             before = rest["training"]
             differing = [_difference(name, before.get(name), training.get(name)) for name in {**before, **training} if before.get(name) != training.get(name)]
             if differing:
-                raise DatasetError(f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew without --resume")
+                raise DatasetError(f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew with --overwrite instead of --resume")
             arrays = {name: file[name] for name in file if name != "state"}
         state = State(
             _filled(network, "network", arrays),
@@ -84,7 +84,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
     except npy.DAMAGED as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote") from None
+        raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote. Begin anew with --overwrite instead of --resume") from None
     return state
 
 

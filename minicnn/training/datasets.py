@@ -271,5 +271,5 @@ def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> 
         if not name.strip() or other is not name:
             raise DatasetError(f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ")
     if labels.min() < 0 or labels.max() >= len(classes):
-        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}, and it names {len(classes)} class{'es' * (len(classes) > 1)}; expected numbers from 0 on, one for each class")
+        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1}, a number for each of {len(classes)} class{'es' * (len(classes) > 1)}")
     return Dataset(photos, labels, tuple(classes))

@@ -31,6 +31,9 @@ BLUR_SHARE = 5 / 224
 
 DELETION, INSERTION = "deletion", "insertion"
 
+#: Areas that differ by less look the same in the table.
+LEAST_DIFFERENCE = 0.0005
+
 
 @visualizer(
     question="Can the maps be trusted?",
@@ -214,13 +217,18 @@ def _in_words(lines: Sequence[str], areas: np.ndarray) -> str:
     spread = [""] * mean.size if len(areas) == 1 else [f" +- {value:.3f}" for value in areas.std(axis=0, ddof=1).ravel()]
     cells = np.reshape([f"{value:.3f}{more}" for value, more in zip(mean.ravel(), spread)], mean.shape)
     table = aligned(["area under the curve", f"{DELETION} (lower is better)", f"{INSERTION} (higher is better)"], list(zip(lines, *cells)))
-    methods = range(len(lines) - len(BASELINES))
-    weak = [
-        f"{lines[i]} ({way})"
-        for way, good in ((DELETION, -mean[0]), (INSERTION, mean[1]))
-        for i in methods
-        if good[i] <= good[len(methods) :].max()
-    ]
-    best = f"Best of the methods in deletion: {lines[mean[0, methods].argmin()]}; in insertion: {lines[mean[1, methods].argmax()]}."
+    methods, best, weak = len(lines) - len(BASELINES), [], []
+    for way, good in {DELETION: -areas[:, 0], INSERTION: areas[:, 1]}.items():
+        behind = [name for name, one in zip(lines[:methods], good.T) if not all(is_better(one, baseline) for baseline in good.T[methods:])]
+        first = lines[good[:, :methods].mean(axis=0).argmax()]
+        best.append(f"in {way}: {'none' if first in behind else first}")
+        weak += [f"{name} ({way})" for name in behind]
     over = f"Mean +- standard deviation over {len(areas)} photos.\n" if len(areas) > 1 else ""
-    return f"{table}\n{over}{best}\nNot better than both baselines: {', '.join(weak) or 'none'}."
+    return f"{table}\n{over}Best of the methods {'; '.join(best)}.\nNot better than both baselines: {', '.join(weak) or 'none'}."
+
+
+def is_better(one: np.ndarray, other: np.ndarray) -> bool:
+    """Tell whether the first did better on these photos (photos,): on average by more than the standard error of the difference, and visibly."""
+    difference = one - other
+    error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
+    return bool(difference.mean() > max(error, LEAST_DIFFERENCE))

@@ -23,7 +23,8 @@ class Photos:
     ----------
     model : Model
     given : path, PIL image, array, or a sequence of those
-        A path may be that of a folder: then its files in the order of their names, except hidden ones.
+        A path may be that of a folder: then its files in the order of their names, except hidden ones; or if it has none, those of the folders in
+        it, as of class folders.
     size, prepared
         As for `Model.prepare`.
 
@@ -90,7 +91,9 @@ class Photos:
 
 
 def _files(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+    shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    files = [path for path in shown if path.is_file()]
+    return files or [path for below in shown if below.is_dir() for path in sorted(below.iterdir()) if path.is_file() and not path.name.startswith(".")]
 
 
 def file_identity(source: images.Photo) -> dict[str, str | None]:

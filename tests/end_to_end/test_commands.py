@@ -129,6 +129,11 @@ def test_a_name_that_is_not_utf8(tmp_path, panda):
     assert "bad\ufffd.jpg" in (tmp_path / "page" / "index.html").read_text()
 
 
+@pytest.mark.parametrize("group", [(), ("weights",)])
+def test_a_group_alone_prints_its_help(group):
+    assert succeed(*group) == succeed(*group, "--help") and len(succeed(*group).splitlines()) > 8
+
+
 def test_predict():
     lines = succeed("predict").splitlines()
     assert len(lines) == 5 and "giant panda" in lines[0]

@@ -82,7 +82,7 @@ def test_interrupted_and_resumed(place):
     assert {path.name for path in place.glob("stripes*")} == {"stripes-checkpoint.npz"}
     assert "checkpoint.npz exists, so this training was stopped; go on with --resume" in fail(*long, folder=place)
     assert "is of another training: epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
-    succeed(*long, "--resume", folder=place)
+    assert "2 classes; going on after step " in succeed(*long, "--resume", folder=place)
     (place / "stripes.h5").rename(place / "resumed.h5")
     succeed(*long, "--overwrite", folder=place)
     resumed, whole = (package.load(place / f"{name}.h5").network.arrays for name in ("resumed", "stripes"))
@@ -187,7 +187,7 @@ def test_what_a_training_starts_from(place):
     assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
     assert hint not in succeed(*go_on, "--model", "minivgg-cifar10", "--weights", "minivgg-cifar10", "--out", "e.h5", folder=place)
 
-    assert package.load(place / "e.h5").credit == f"trained by minicnn on photos; from {package.load('minivgg-cifar10').credit}"
+    assert package.load(place / "e.h5").credit == f"trained by minicnn on photos; before that: {package.load('minivgg-cifar10').credit}"
 
     start = start_training(place / "net.toml", ("standing", "lying"), place / "stripes.h5")
     assert list(start.model.classes) == ["lying", "standing"] and start.fresh == ()
@@ -202,6 +202,19 @@ def test_what_a_training_starts_from(place):
     assert start.fresh == ("fc",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
     with pytest.raises(package.MinicnnError, match="no layer of the weights to start from, conv1, norm1, conv2, fc, fits"):
         start_training("minivgg", ("cat", "dog"), place / "stripes.h5")
+
+
+def test_what_a_training_says_of_its_photos_and_its_end(place):
+    """Classes without photos, too few photos to set some apart, and a training that only got worse."""
+    generator = np.random.default_rng(0)
+    np.savez(place / "gaps.npz", images=generator.integers(0, 256, (8, 16, 20, 3), np.uint8), labels=np.array([0, 2] * 4))
+    command = ("train", "gaps.npz", "--model", "three.toml", "--epochs", "2", "--batch-size", "4", "--optimiser", "adam", "--rate", "100", "--warm-up", "0")
+    process = minicnn(*command, "--out", "gaps.h5", folder=place)
+    assert process.returncode == 0
+    assert "(no class has enough photos for a share of 0.1 to validate with" in process.stdout and "(1 of the classes has no photos)" in process.stdout
+    assert "is larger than that of guessing, 1.099; try a smaller --rate" in process.stderr
+    error = fail("evaluate", "photos", "--model", "gaps.h5", folder=place)
+    assert "the photos' classes, lying, standing, must be the model's" in error and "The model's classes are 0, 1, 2" in error
 
 
 def test_starting_from_weights_for_other_channels(place):

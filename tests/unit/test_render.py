@@ -7,7 +7,7 @@ from PIL import Image
 
 from minicnn import render
 from minicnn.errors import OutputError
-from minicnn.render.figure import _line_style
+from minicnn.render.figure import _line_style, _top
 from minicnn.render.panel import MAP_COLOURS, OVERLAY_COLOURS, SIGNED_COLOURS
 
 
@@ -129,6 +129,14 @@ def test_several_curves_differ_without_their_colours():
     assert several.pixels.shape[0] > one.pixels.shape[0]  # room for the legend
     with pytest.raises(ValueError):
         render.Curve(lines=["up", "down"], diagrams=["only one"]).panels(np.stack([values, values]), "curve", None)
+
+
+def test_curves_leave_room_above():
+    """Marks at the largest value are not cut off, and where the axis ends is the display's choice if it makes one."""
+    lines = np.array([[1.0], [0.9]])
+    assert _top(lines, render.Curve(low=0)) == pytest.approx(1.05) and _top(lines, render.Curve(low=0, high=2)) == 2
+    assert _top(lines, render.Curve()) is None and _top(np.zeros((1, 3)), render.Curve(low=0)) is None
+    render.Curve("loss", "epoch", ["training", "validation"], low=0).panels(lines, "loss", None)  # of one step
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 30, 46), (1, 17, 60, 20), (4, 1, 300, 200)])

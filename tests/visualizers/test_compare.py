@@ -7,7 +7,13 @@ import minicnn
 from minicnn.errors import ImageError, MinicnnError
 from minicnn.frequency import gaussian_blur
 from minicnn.layers import Conv2D, GlobalAveragePool2D
-from minicnn.visualizers.compare import BLUR_SHARE, area_under, edges, replaced
+from minicnn.visualizers.compare import (
+    BLUR_SHARE,
+    area_under,
+    edges,
+    is_better,
+    replaced,
+)
 
 
 @pytest.fixture
@@ -34,7 +40,17 @@ def test_a_linear_network(weighing):
     deletion = {row["method"]: row["deletion"] for row in result.table}
     assert deletion["saliency"] == pytest.approx((weight.sum() / 2 + left[:-1].sum() + left[-1] / 2) / 108)
     assert deletion["saliency"] < min(deletion["random"], deletion["edges"])
+    assert "Best of the methods in deletion: saliency; in insertion: none." in result.text
     assert "Not better than both baselines: saliency (insertion)." in result.text
+
+
+def test_who_isis_better():
+    """By more than chance and than the table shows; of one photo only the latter counts."""
+    noise = np.array([0.1, -0.1, 0.05, -0.05])
+    assert is_better(np.array([0.3, 0.4, 0.5, 0.6]) + 0.02, np.array([0.3, 0.4, 0.5, 0.6]))
+    assert not is_better(0.5 + noise + 0.02, np.full(4, 0.5))
+    assert not is_better(np.full(4, 0.5), np.full(4, 0.5)) and not is_better(np.full(4, 0.5), np.full(4, 0.6))
+    assert is_better(np.array([0.501]), np.array([0.5])) and not is_better(np.array([0.5001]), np.array([0.5]))
 
 
 @pytest.mark.parametrize("steps, batch_size", [(5, 2), (4, 1), (7, 8)])

@@ -45,6 +45,16 @@ def test_a_folder(small_model, panda, tmp_path):
     assert np.array_equal(photos[1], small_model.prepare(panda, 32))
 
 
+def test_a_folder_of_class_folders(small_model, panda, tmp_path):
+    """Where a folder holds no files itself, those of the folders in it count."""
+    for name in ("b/1.jpg", "a/2.jpg", "a/.hidden"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(panda.read_bytes())
+    assert [source.name for source in Photos(small_model, tmp_path).sources] == ["2.jpg", "1.jpg"]
+    (tmp_path / "3.jpg").write_bytes(panda.read_bytes())
+    assert [source.name for source in Photos(small_model, tmp_path).sources] == ["3.jpg"]
+
+
 def test_a_relative_path_is_found_again(small_model, panda, monkeypatch):
     monkeypatch.chdir(panda.parent)
     assert Photos(small_model, "panda.jpg").files() == [{"path": str(minicnn.shipped_photo()), "sha256": file_sha256(panda)}]
