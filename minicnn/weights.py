@@ -195,7 +195,7 @@ def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]
 def _by_name(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
     """Bring a file's layers of a kind into the network's order where they have the network's names; else they stay in the file's order, if it has one."""
     by_name = {layer.name: layer for layer in found}
-    if by_name.keys() == set(wanted):
+    if by_name.keys() == set(wanted) and len(found) == len(wanted):
         return [by_name[name] for name in wanted]
     alike: dict[tuple, StoredLayer] = {}
     for layer in found if file.by_alphabet else ():

@@ -178,7 +178,8 @@ def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
     from matplotlib.ticker import MaxNLocator
 
     if shown.at is None:
-        axes.set_xlim(places[0] - 0.5, places[-1] + 0.5)
+        if len(places) == 1:
+            axes.set_xlim(places[0] - 0.5, places[0] + 0.5)  # or it would be divided into tenths
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     elif isinstance(shown.at[0], str):
         axes.set_xticks(places, shown.at, rotation=90, fontsize=7, parse_math=False)
