@@ -1,20 +1,21 @@
 """minicnn: look inside a convolutional network with nothing but NumPy and numba."""
 
-from minicnn import gradcheck, layers, objectives, rules
-from minicnn.architectures import ARCHITECTURES
-from minicnn.classes import ClassNames
+from minicnn import layers
 from minicnn.errors import MinicnnError
-from minicnn.folding import folded
-from minicnn.images import PREPROCESSING
-from minicnn.initialise import he_initialised
+from minicnn.files.resources import shipped_photo
 from minicnn.kernels import use_algorithm
-from minicnn.model import Model
-from minicnn.model_files import load, save
-from minicnn.network import Network, Trace
-from minicnn.probability import cross_entropy, softmax
-from minicnn.replay import replay
-from minicnn.resources import shipped_photo
-from minicnn.results import Result
+from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.classes import ClassNames
+from minicnn.models.files import load, save
+from minicnn.models.model import Model
+from minicnn.network import gradcheck, objectives, rules
+from minicnn.network.folding import folded
+from minicnn.network.initialize import he_initialized
+from minicnn.network.network import Network, Trace
+from minicnn.network.probability import cross_entropy, softmax
+from minicnn.pictures.photos import PREPROCESSING
+from minicnn.pictures.results import Result
+from minicnn.report.replay import replay
 from minicnn.visualizers import (
     channels,
     class_model,
@@ -71,7 +72,7 @@ __all__ = [
     "gradient_x_input",
     "guided_backprop",
     "guided_grad_cam",
-    "he_initialised",
+    "he_initialized",
     "integrated_gradients",
     "intuition",
     "invert",

@@ -17,9 +17,9 @@ pixels right of the last window that fits are never looked at.
 The *receptive field* of a unit is the box of input pixels that can change it. Going through one more window of size F, stride S and
 padding P:
 
-    size    <- size + (F - 1) * jump      a unit sees F neighbours, each `jump` input pixels from the next
+    size    <- size + (F - 1) * jump      a unit sees F neighbors, each `jump` input pixels from the next
     padding <- padding + P * jump         how far the first unit's box reaches over the input's edge
-    jump    <- jump * S                   the distance, in input pixels, between neighbouring units
+    jump    <- jump * S                   the distance, in input pixels, between neighboring units
 
 References
 ----------
@@ -148,7 +148,7 @@ class ReceptiveField:
     size : pair of int
         Height and width of the box of pixels that can change a unit.
     jump : pair of int
-        The distance between the boxes of neighbouring units: the product of all strides so far.
+        The distance between the boxes of neighboring units: the product of all strides so far.
     padding : pair of int
         How far the first unit's box reaches beyond the input's top and left edge.
     """

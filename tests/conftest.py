@@ -31,8 +31,6 @@ def panda():
 @pytest.fixture(scope="session")
 def small_model():
     """A quick classifier of 5 classes with strides, odd sizes and average pooling, on real preprocessing."""
-    from minicnn.classes import ClassNames
-    from minicnn.images import PREPROCESSING
     from minicnn.layers import (
         AveragePool2D,
         Conv2D,
@@ -41,6 +39,8 @@ def small_model():
         MaxPool2D,
         ReLU,
     )
+    from minicnn.models.classes import ClassNames
+    from minicnn.pictures.photos import PREPROCESSING
 
     def empty(*shape):
         return np.zeros(shape, np.float32)
@@ -55,6 +55,6 @@ def small_model():
         "gap": GlobalAveragePool2D(),
         "fc": Dense(empty(12, 5), empty(5)),
     }
-    network = minicnn.he_initialised(minicnn.Network(layers), seed=3)
-    names = ClassNames(["ant", "bee", "red_fox", "grey_fox", "crane"])
+    network = minicnn.he_initialized(minicnn.Network(layers), seed=3)
+    names = ClassNames(["ant", "bee", "red_fox", "gray_fox", "crane"])
     return minicnn.Model(network, "small", PREPROCESSING["torch"], names, input_size=40)

@@ -7,14 +7,14 @@ import threading
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Answers each request with the server's next behaviour, a function of the handler; when there is none left, by serving the file."""
+    """Answers each request with the server's next behavior, a function of the handler; when there is none left, by serving the file."""
 
     def do_GET(self):
         server = self.server
         server.requests.append((self.path, dict(self.headers)))
-        behaviour = server.behaviours.pop(0) if server.behaviours else serve
+        behavior = server.behaviors.pop(0) if server.behaviors else serve
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):
-            behaviour(self)
+            behavior(self)
         self.close_connection = True
 
     def head(self, status, **headers):
@@ -41,7 +41,7 @@ class FileServer(http.server.ThreadingHTTPServer):
     def __init__(self, content, tag='"one"'):
         super().__init__(("127.0.0.1", 0), Handler)
         self.content, self.tag = content, tag
-        self.behaviours, self.requests, self.sent = [], [], []
+        self.behaviors, self.requests, self.sent = [], [], []
         self.closing = threading.Event()
         self.address = f"http://127.0.0.1:{self.server_port}/file.h5"
 
@@ -85,18 +85,18 @@ def cut(after):
 def stall(after):
     """Send some bytes of the body, then nothing."""
 
-    def behaviour(handler):
+    def behavior(handler):
         serve(handler, after)
         handler.server.closing.wait()
 
-    return behaviour
+    return behavior
 
 
 def answer(status, content=b"", **headers):
     """Send this, whatever was asked for."""
 
-    def behaviour(handler):
+    def behavior(handler):
         handler.head(status, **{"Content_Length": len(content), **headers})
         handler.body(content)
 
-    return behaviour
+    return behavior

@@ -1,10 +1,10 @@
-"""Networks of one's own, as a student writes them down: with strides, odd sizes and grey input; with batch normalisation; of a fixed size."""
+"""Networks of one's own, as a student writes them down: with strides, odd sizes and gray input; with batch normalization; of a fixed size."""
 
-GREY = """
-name = "grey"
+GRAY = """
+name = "gray"
 input = [37, 45, 1]
 classes = ["ant", "bee", "red fox", "crane"]
-preprocessing = {colours = "grey", scale = 0.00392156862745098, mean = [0.45], deviation = [0.25]}
+preprocessing = {colors = "gray", scale = 0.00392156862745098, mean = [0.45], deviation = [0.25]}
 
 layers = [
   {convolution = "first", filters = 6, size = [5, 3], stride = [2, 1], padding = [2, 1]},
@@ -17,8 +17,8 @@ layers = [
 ]
 """
 
-NORMALISED = """
-name = "normalised"
+NORMALIZED = """
+name = "normalized"
 input = [32, 32, 3]
 classes = ["ant", "bee", "red fox", "crane"]
 preprocessing = "cifar10"
@@ -56,4 +56,4 @@ layers = [
 ]
 """
 
-TEXTS = {"grey": GREY, "normalised": NORMALISED, "fixed": FIXED}
+TEXTS = {"gray": GRAY, "normalized": NORMALIZED, "fixed": FIXED}

@@ -3,7 +3,7 @@
 import h5py
 import numpy as np
 
-from minicnn.architectures import find_architecture
+from minicnn.models.architectures import find_architecture
 
 
 def random_parameters(name, input_size=None, seed=0, without_top=False):
@@ -81,7 +81,10 @@ def small_parameters(seed=0):
     generator = np.random.default_rng(seed)
     shapes = {"conv1_1": (3, 3, 3, 4), "conv2_1": (3, 2, 4, 5), "fc6": (2 * 2 * 5, 6), "fc8": (6, 4)}
     return {
-        name: {"weight": generator.standard_normal(shape).astype(np.float32), "bias": generator.standard_normal(shape[-1:]).astype(np.float32)}
+        name: {
+            "weight": generator.standard_normal(shape).astype(np.float32),
+            "bias": generator.standard_normal(shape[-1:]).astype(np.float32),
+        }
         for name, shape in shapes.items()
     }
 

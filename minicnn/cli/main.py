@@ -49,9 +49,11 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # what a result warns about, its command prints itself
     for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+            setattr(sys, name, open(os.devnull, "w"))
     stop_by_exception()
-    announce_compilation(lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True))
+    announce_compilation(
+        lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True)
+    )
     try:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:

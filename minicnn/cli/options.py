@@ -12,11 +12,11 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from minicnn.architectures import ARCHITECTURES
+from minicnn.files.resources import shipped_photo
 from minicnn.kernels import ALGORITHMS, use_algorithm
-from minicnn.resources import shipped_photo
-from minicnn.results import Result
-from minicnn.tables import aligned
+from minicnn.models.architectures import ARCHITECTURES
+from minicnn.pictures.results import Result
+from minicnn.pictures.tables import aligned
 
 SHIPPED = "shipped:"
 
@@ -74,7 +74,9 @@ photos_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}p
 #: What --model takes.
 MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a description (.toml), with --weights, or a model file (.h5)."
 model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
-weights_option = click.option("--weights", type=click.Path(path_type=Path), help="A weight file, the name of a downloaded one, or a model file of the same network.")
+weights_option = click.option(
+    "--weights", type=click.Path(path_type=Path), help="A weight file, the name of a downloaded one, or a model file of the same network."
+)
 size_option = click.option(
     "--size", type=SizeType(), help="Pixels to scale the photo to: one number, or HEIGHTxWIDTH.  [default: the model's, or the method's]"
 )

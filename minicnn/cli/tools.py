@@ -8,7 +8,6 @@ from pathlib import Path
 import click
 import numpy as np
 
-from minicnn.architectures import ARCHITECTURES, find_architecture
 from minicnn.cli.options import (
     PhotoType,
     algorithm_option,
@@ -24,17 +23,18 @@ from minicnn.cli.options import (
 )
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
-from minicnn.descriptions import MisfitError
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.geometry import ReceptiveField, as_pair
-from minicnn.gradcheck import Check, check_network
-from minicnn.initialise import he_initialised
 from minicnn.layers.base import Shape
-from minicnn.model import Model
-from minicnn.model_files import describe, kind_of, load
-from minicnn.network import Network
-from minicnn.results import check_names
-from minicnn.summary import summarise
+from minicnn.models.architectures import ARCHITECTURES, find_architecture
+from minicnn.models.descriptions import MisfitError
+from minicnn.models.files import describe, kind_of, load
+from minicnn.models.model import Model
+from minicnn.network.gradcheck import Check, check_network
+from minicnn.network.initialize import he_initialized
+from minicnn.network.network import Network
+from minicnn.network.summary import summarize
+from minicnn.pictures.results import check_names
 from minicnn.visualizers import REGISTRY
 
 #: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
@@ -50,8 +50,12 @@ CHECK_SIZE = 32
 @size_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
-@click.option("--only", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Show this method only. May be given several times.")
-@click.option("--skip", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Leave this method out. May be given several times.")
+@click.option(
+    "--only", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Show this method only. May be given several times."
+)
+@click.option(
+    "--skip", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Leave this method out. May be given several times."
+)
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
 @click.option("--style", type=PhotoType(), help="A second photo, for style-transfer, which is left out without it.")
 @overwrite_option
@@ -107,12 +111,14 @@ def predict(photo, top, as_json, model, weights, size):
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
 @weights_option
-@click.option("--out", type=click.Path(path_type=Path), multiple=True, help="Where to save it: .npy, .npz or .png.  [default: PICTURE-replay.npz]")
+@click.option(
+    "--out", type=click.Path(path_type=Path), multiple=True, help="Where to save it: .npy, .npz or .png.  [default: PICTURE-replay.npz]"
+)
 @overwrite_option
 def replay(picture, weights, out, overwrite):
     """Make a result again from the PNG file that it was saved as."""
-    from minicnn.replay import NOT_THE_SAME
-    from minicnn.replay import replay as replay_picture
+    from minicnn.report.replay import NOT_THE_SAME
+    from minicnn.report.replay import replay as replay_picture
 
     out = out or (Path(f"{picture.stem}-replay.npz"),)
     check_names(out, overwrite)
@@ -138,7 +144,7 @@ def summary(model, size):
     height, width = as_pair(size or shape[:2], "size", 1)
     rows = []
     try:
-        rows.extend(summarise(network, (height, width, shape[2])))  # those that come before an error stay
+        rows.extend(summarize(network, (height, width, shape[2])))  # those that come before an error stay
     except ShapeError as error:
         misfit = error
     print_table(
@@ -197,9 +203,9 @@ def bench(model, rounds, as_json):
 
     A comparison with PyTorch is in the source's scripts/bench.
     """
-    from minicnn import bench as measure
+    from minicnn.cli import bench as measure
 
-    network = he_initialised(find_architecture(model).network())
+    network = he_initialized(find_architecture(model).network())
     timings = []
     with part_bars(len(measure.WORKLOADS)) as progress:
         for workload, batch, backward in measure.WORKLOADS:
@@ -258,7 +264,7 @@ def _network_to_check(model: str, weights: Path | None, size: int | None, seed: 
             shape = (CHECK_SIZE, CHECK_SIZE, 3)
     if not random:
         return load(model, weights, fold=False).network, shape
-    return he_initialised(description.network if architecture is None else architecture.network(shape[0]), seed), shape
+    return he_initialized(description.network if architecture is None else architecture.network(shape[0]), seed), shape
 
 
 def _field_cells(field: ReceptiveField | None) -> list[str]:

@@ -15,8 +15,6 @@ import numpy as np
 from tqdm import tqdm
 
 from minicnn import training
-from minicnn.architectures import ARCHITECTURES
-from minicnn.classes import as_name
 from minicnn.cli.options import (
     algorithm_option,
     model_option,
@@ -27,14 +25,16 @@ from minicnn.cli.options import (
     weights_option,
 )
 from minicnn.cli.signals import finish_undisturbed
-from minicnn.descriptions import write_description
 from minicnn.errors import OutputError, UnknownNameError, listed
-from minicnn.files import check_place, readable_name, write_file
+from minicnn.files.writing import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
 from minicnn.kernels import current_algorithm
-from minicnn.model import Model
-from minicnn.model_files import check_model_place, load, save
-from minicnn.tables import as_csv
+from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.classes import as_name
+from minicnn.models.descriptions import write_description
+from minicnn.models.files import check_model_place, load, save
+from minicnn.models.model import Model
+from minicnn.pictures.tables import as_csv
 from minicnn.training import (
     Evaluation,
     PhotoTask,
@@ -47,7 +47,7 @@ from minicnn.training import (
     write_checkpoint,
 )
 from minicnn.training.curves import curves_png
-from minicnn.training.loop import OptimiserName, steps_per_epoch
+from minicnn.training.loop import OptimizerName, steps_per_epoch
 from minicnn.training.schedules import Schedule
 
 DEFAULTS = Settings()
@@ -65,13 +65,20 @@ def _number(name: str, default: float, text: str):
 @click.argument("data", type=click.Path(path_type=Path))
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="The model file to write (.h5).")
 @click.option(
-    "--model", default="minivgg", show_default=True, help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further."
+    "--model",
+    default="minivgg",
+    show_default=True,
+    help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further.",
 )
-@click.option("--weights", type=click.Path(path_type=Path), help="A model file, or a model's name, to start from as far as its layers fit; or another weight file of the whole network.")
+@click.option(
+    "--weights",
+    type=click.Path(path_type=Path),
+    help="A model file, or a model's name, to start from as far as its layers fit; or another weight file of the whole network.",
+)
 @size_option
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
-@_choice("--optimiser", OptimiserName, DEFAULTS.optimiser, "How a gradient becomes a step.")
+@_choice("--optimizer", OptimizerName, DEFAULTS.optimizer, "How a gradient becomes a step.")
 @_number("--rate", DEFAULTS.rate, "The largest learning rate; for adam try 0.001.")
 @_number("--momentum", DEFAULTS.momentum, "Of sgd: the share of its velocity that it keeps.")
 @click.option("--nesterov/--no-nesterov", default=DEFAULTS.nesterov, show_default=True, help="Of sgd: whether it looks one step ahead.")
@@ -99,7 +106,9 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     check_model_place(out, overwrite)
     names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
     if names["checkpoint.npz"].exists() and not (resume or overwrite):
-        raise OutputError(f"{names['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite")
+        raise OutputError(
+            f"{names['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite"
+        )
     for path in names.values():
         check_place(path, overwrite or resume)
     dataset = read_dataset(data)
@@ -108,7 +117,9 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     height, width, channels = trained.input_shape()
     trained.check_memory(height, width, channels, min(settings.batch_size, len(dataset)))
     parts = dataset.split(validation, settings.seed)
-    task = PhotoTask(dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout)
+    task = PhotoTask(
+        dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout
+    )
     if settings.patience and len(parts[1]) == 0:
         raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
     identity = _identity(settings, task, start, validation)
@@ -129,10 +140,17 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     texts = {"source": f"trained by minicnn on {readable_name(data.resolve())}{credit}", "training": json.dumps(identity)}
     save(trained.with_network(state.result), out, overwrite, texts=texts)
     names["checkpoint.npz"].unlink(missing_ok=True)
-    best = f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos" if state.best_epoch else ""
+    best = (
+        f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos"
+        if state.best_epoch
+        else ""
+    )
     click.echo(f"The network{best}: {out}")
     if state.history[-1]["loss"] > (guessing := math.log(len(dataset.classes))):
-        click.echo(f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs", err=True)
+        click.echo(
+            f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs",
+            err=True,
+        )
 
 
 def _identity(settings: Settings, task: PhotoTask, start: Start, validation: float) -> dict:
@@ -220,7 +238,9 @@ def evaluate(data, model, weights, size, batch_size, as_json):
         numbers = {"photos": len(dataset), "loss": found.loss, "accuracy": found.accuracy, "top5": found.top5}
         click.echo(json.dumps({"model": loaded.name, **numbers, "classes": _by_class(loaded, found)}, indent=2))
         return
-    print_table(["class", "photos", "right", "most often taken for"], [[str(cell) for cell in row.values()] for row in _by_class(loaded, found)])
+    print_table(
+        ["class", "photos", "right", "most often taken for"], [[str(cell) for cell in row.values()] for row in _by_class(loaded, found)]
+    )
     top5 = f", among the first five {found.top5:.2%}" if len(found.confusion) > 5 else ""
     click.echo(f"{len(dataset):,} photos: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
 
@@ -235,7 +255,9 @@ def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
         raise UnknownNameError(f"the photos' classes, {listed(names)}, must be the model's: {error}{known}") from None
     for name, index in zip(names, indices, strict=True):
         if indices.count(index) > 1:
-            raise UnknownNameError(f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; expected names or numbers that differ")
+            raise UnknownNameError(
+                f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; expected names or numbers that differ"
+            )
     return indices
 
 
@@ -246,5 +268,7 @@ def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:
         answers = found.confusion[label].copy()
         right, answers[label] = int(answers[label]), 0
         other = f"{model.class_name(int(answers.argmax()))} ({answers.max()})" if answers.any() else ""
-        rows.append({"class": model.class_name(int(label)), "photos": int(found.confusion[label].sum()), "right": right, "taken for": other})
+        rows.append(
+            {"class": model.class_name(int(label)), "photos": int(found.confusion[label].sum()), "right": right, "taken for": other}
+        )
     return rows

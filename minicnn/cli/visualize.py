@@ -25,10 +25,10 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
-from minicnn.model_files import load
-from minicnn.results import IMAGE_SUFFIXES, check_names
+from minicnn.models.files import load
+from minicnn.pictures.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
-from minicnn.visualizers.options import (
+from minicnn.visualizers.contract.options import (
     Classes,
     FilePath,
     Index,
@@ -41,7 +41,7 @@ from minicnn.visualizers.options import (
     Unit,
     base_annotation,
 )
-from minicnn.visualizers.registry import map_methods
+from minicnn.visualizers.contract.registry import map_methods
 
 #: What each kind of file holds.
 FILE_KINDS = {

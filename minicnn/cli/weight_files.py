@@ -7,13 +7,13 @@ from pathlib import Path
 import click
 import numpy as np
 
-from minicnn.architectures import ARCHITECTURES
 from minicnn.cli.options import overwrite_option, print_table
-from minicnn.conversion import model_of_file
-from minicnn.files import file_sha256
-from minicnn.model import Model
-from minicnn.model_files import check_model_place, save
-from minicnn.published import recognised
+from minicnn.files.published import recognized
+from minicnn.files.writing import file_sha256
+from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.conversion import model_of_file
+from minicnn.models.files import check_model_place, save
+from minicnn.models.model import Model
 from minicnn.weightfiles import read_weights
 
 #: Texts of a file are shown up to this length.
@@ -43,7 +43,7 @@ def info(file):
         click.echo(f"{name}: {_shortened(text)}")
     sha256 = file_sha256(file)
     click.echo(f"SHA-256 {sha256}")
-    click.echo(recognised(file, sha256) or "It is none of the published files that minicnn knows.")
+    click.echo(recognized(file, sha256) or "It is none of the published files that minicnn knows.")
 
 
 @click.command()

@@ -15,7 +15,7 @@ from minicnn.cli.options import (
     progress_bar,
 )
 from minicnn.cli.weight_files import check, convert, info
-from minicnn.published import (
+from minicnn.files.published import (
     CACHE_VARIABLE,
     PUBLISHED,
     PublishedFile,
@@ -67,7 +67,7 @@ def download(name, address, folder, overwrite):
 
     NAME is one of those that "minicnn weights list" prints. A file that is there already is checked against its published hash.
     """
-    from minicnn.download import download as fetch
+    from minicnn.files.download import download as fetch
 
     published = find_published(name)
     try:

@@ -16,7 +16,7 @@ from minicnn.kernels.convolution import (
 )
 from minicnn.kernels.dense import dense, dense_backward
 from minicnn.kernels.jit import announce_compilation, thread_count
-from minicnn.kernels.normalisation import (
+from minicnn.kernels.normalization import (
     combined,
     moments,
     product_sums,

@@ -36,9 +36,7 @@ def _blocks(x_shape, kernel_shape, out_width, rows, dtype) -> Iterator[tuple[int
         yield first, patches[: rows - first]
 
 
-def convolve_im2col(
-    x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window, rectify: bool = False
-) -> np.ndarray:
+def convolve_im2col(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window: Window, rectify: bool = False) -> np.ndarray:
     """Convolve images with a bank of filters.
 
     Parameters

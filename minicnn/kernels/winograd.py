@@ -130,9 +130,7 @@ def pack_kernel(kernel: np.ndarray, tile: int) -> np.ndarray:
     return pack_columns(transformed) if vectors.FAST else transformed
 
 
-def convolve_winograd(
-    x: np.ndarray, packed: np.ndarray, bias: np.ndarray, window: Window, tile: int, rectify: bool = False
-) -> np.ndarray:
+def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, window: Window, tile: int, rectify: bool = False) -> np.ndarray:
     """Convolve float32 images with 3x3 filters at stride 1.
 
     Parameters
@@ -294,13 +292,16 @@ def transform_inputs_4(x, padding, output_size, first, count, inputs, threads):
             image, place = (first + k) // (down * across), (first + k) % (down * across)
             gather_tile(x, image, place // across * 4 - padding[0], place % across * 4 - padding[1], d)
             for j in range(6):
-                _input_4(
-                    d[0, j], d[1, j], d[2, j], d[3, j], d[4, j], d[5, j], t[0, j], t[1, j], t[2, j], t[3, j], t[4, j], t[5, j]
-                )
+                _input_4(d[0, j], d[1, j], d[2, j], d[3, j], d[4, j], d[5, j], t[0, j], t[1, j], t[2, j], t[3, j], t[4, j], t[5, j])
             for i in range(6):
                 p = 6 * i
                 v0, v1, v2, v3, v4, v5 = (
-                    inputs[p, k], inputs[p + 1, k], inputs[p + 2, k], inputs[p + 3, k], inputs[p + 4, k], inputs[p + 5, k]
+                    inputs[p, k],
+                    inputs[p + 1, k],
+                    inputs[p + 2, k],
+                    inputs[p + 3, k],
+                    inputs[p + 4, k],
+                    inputs[p + 5, k],
                 )
                 _input_4(t[i, 0], t[i, 1], t[i, 2], t[i, 3], t[i, 4], t[i, 5], v0, v1, v2, v3, v4, v5)
 

@@ -15,14 +15,14 @@ import jinja2
 import numpy as np
 from docstring_parser import parse
 
-from minicnn import images, render
 from minicnn.errors import MinicnnError, UnknownNameError
-from minicnn.files import readable_name, staged_folder
-from minicnn.images import Photo
-from minicnn.model import Model
-from minicnn.resources import PHOTO_CREDITS, shipped_photo
+from minicnn.files.resources import PHOTO_CREDITS, shipped_photo
+from minicnn.files.writing import readable_name, staged_folder
+from minicnn.models.model import Model
+from minicnn.pictures import render
+from minicnn.pictures.photos import Photo, load_photo, whole_size
 from minicnn.visualizers import REGISTRY, Visualizer
-from minicnn.visualizers.arguments import takes
+from minicnn.visualizers.contract.arguments import takes
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -172,7 +172,7 @@ def write_report(
             (stage / f"{section.name}.png").write_bytes(section.figure)
             times.append(PartTime(section.name, section.seconds))
             sections.append(section)
-        left_out = [entry.lacks for entry in REGISTRY.values() if entry.lacks]
+        left_out = [entry.missing_extra for entry in REGISTRY.values() if entry.missing_extra]
         left_out += [f"{', '.join(names)} on this network and photo: {reason}" for reason, names in failed.items()]
         page = _page(model, photo, pixels, answer, sections, times, left_out)
         (stage / "index.html").write_text(page, encoding="utf-8")
@@ -199,7 +199,7 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
         if name in only and "style" in REGISTRY[name].parameters and not with_style:
             raise UnknownNameError(f"{name} needs a second photo; give one as the style")
-    possible = [name for name, entry in REGISTRY.items() if (with_style or "style" not in entry.parameters) and not entry.lacks]
+    possible = [name for name, entry in REGISTRY.items() if (with_style or "style" not in entry.parameters) and not entry.missing_extra]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
@@ -254,7 +254,7 @@ def _section(
 def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.ndarray) -> int | tuple[int, int]:
     """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
     longer = max(x.shape[1:3])
-    shape = (*images.whole_size(images.load(photo), longer), x.shape[3])
+    shape = (*whole_size(load_photo(photo), longer), x.shape[3])
     return x.shape[1:3] if "target" in visualizer.parameters and not takes(model.network, shape) else longer
 
 
@@ -267,7 +267,7 @@ def _settings(settings: Mapping[str, Any]) -> str:
 def _page(model, photo, pixels, answer, sections, times, left_out) -> str:
     environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
     environment.filters["data_address"] = _data_address
-    environment.filters["gradient"] = lambda colours: ", ".join(render.gradient_stops(colours))
+    environment.filters["gradient"] = lambda colors: ", ".join(render.gradient_stops(colors))
     environment.filters["number"] = lambda value: f"{value:.3g}"
     return environment.get_template("page.html").render(
         model=model,

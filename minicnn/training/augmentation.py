@@ -16,7 +16,7 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
     Parameters
     ----------
     x : array (N, H, W, C)
-        Prepared. What is hidden, or comes in from beyond the border, gets 0: the mean colour, if the preprocessing takes that off.
+        Prepared. What is hidden, or comes in from beyond the border, gets 0: the mean color, if the preprocessing takes that off.
     generator : numpy.random.Generator
     flip : bool
         Whether half of them, chosen at random, are flipped.
@@ -38,8 +38,8 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
         corners = generator.integers(0, 2 * crop + 1, (count, 2))
         x = np.stack([image[top : top + height, left : left + width] for image, (top, left) in zip(padded, corners)])
     if cutout:
-        centres = generator.integers(0, (height, width), (count, 2))
-        top, left = (np.arange(side) - centres[:, [axis]] + cutout // 2 for axis, side in enumerate((height, width)))
+        centers = generator.integers(0, (height, width), (count, 2))
+        top, left = (np.arange(side) - centers[:, [axis]] + cutout // 2 for axis, side in enumerate((height, width)))
         hidden = ((top >= 0) & (top < cutout))[:, :, None] & ((left >= 0) & (left < cutout))[:, None]
         x = np.where(hidden[..., None], 0, x)
     return x

@@ -1,6 +1,6 @@
 """A training's state in a file, so that it can be stopped and go on.
 
-An .npz file: the arrays of the network, of the best one so far and of the optimiser's memory, and a text (JSON) with everything else. It also
+An .npz file: the arrays of the network, of the best one so far and of the optimizer's memory, and a text (JSON) with everything else. It also
 says of which training it is: settings, data, and network.
 """
 
@@ -13,10 +13,10 @@ from typing import Any
 
 import numpy as np
 
-from minicnn import npy
 from minicnn.errors import DatasetError
-from minicnn.files import staged_file
-from minicnn.network import Network
+from minicnn.files import npy
+from minicnn.files.writing import staged_file
+from minicnn.network.network import Network
 from minicnn.training.loop import State
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
@@ -66,9 +66,15 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         with npy.opened(path) as file:
             rest = json.loads(str(file["state"]))
             before = rest["training"]
-            differing = [_difference(name, before.get(name), training.get(name)) for name in {**before, **training} if before.get(name) != training.get(name)]
+            differing = [
+                _difference(name, before.get(name), training.get(name))
+                for name in {**before, **training}
+                if before.get(name) != training.get(name)
+            ]
             if differing:
-                raise DatasetError(f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew with --overwrite instead of --resume")
+                raise DatasetError(
+                    f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew with --overwrite instead of --resume"
+                )
             arrays = {name: file[name] for name in file if name != "state"}
         state = State(
             _filled(network, "network", arrays),
@@ -84,7 +90,9 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
     except npy.DAMAGED as error:
         if isinstance(error, DatasetError):
             raise
-        raise DatasetError(f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote. Begin anew with --overwrite instead of --resume") from None
+        raise DatasetError(
+            f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote. Begin anew with --overwrite instead of --resume"
+        ) from None
     return state
 
 
@@ -108,7 +116,7 @@ def _filled(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> 
 
 
 def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, tuple]]:
-    """Put the optimiser's memory together again; what was a number becomes one."""
+    """Put the optimizer's memory together again; what was a number becomes one."""
     memory: dict[str, dict[str, tuple]] = {}
     for layer, members in network.parameters.items():
         for name, array in members.items():

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from minicnn import render
+from minicnn.pictures import render
 
 History = Sequence[Mapping[str, float]]
 

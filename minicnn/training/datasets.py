@@ -25,9 +25,10 @@ from pathlib import Path
 
 import numpy as np
 
-from minicnn import images, npy
-from minicnn.classes import as_name, can_be_shown
 from minicnn.errors import DatasetError, ImageError
+from minicnn.files import npy
+from minicnn.models.classes import as_name, can_be_shown
+from minicnn.pictures.photos import check_photo, fit_photo, load_photo
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
 
@@ -58,12 +59,12 @@ class Dataset:
         return len(self.labels)
 
     def pixels(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Read some photos, each cut to its centre and scaled to (height, width), as `Model.prepare` does; returns uint8 (n, height, width, 3), RGB."""
+        """Read some photos, each cut to its center and scaled to (height, width), as `Model.prepare` does; returns uint8 (n, height, width, 3), RGB."""
         if isinstance(self.photos, np.ndarray) and self.photos.shape[1:3] == tuple(size):
             found = np.asarray(self.photos[positions])
             return found if found.ndim == 4 else np.repeat(found[..., None], 3, axis=3)
-        photos = (images.load(self.photos[int(i)]) for i in positions)
-        return np.stack([np.asarray(images.fit(photo, *size)) for photo in photos])
+        photos = (load_photo(self.photos[int(i)]) for i in positions)
+        return np.stack([np.asarray(fit_photo(photo, *size)) for photo in photos])
 
     def split(self, share: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
         """Choose at random which photos to train on and which to validate with; returns the positions of both.
@@ -78,7 +79,9 @@ class Dataset:
         if not 0 <= share <= 0.9:
             raise DatasetError(f"the share of the photos to validate with is {share}; expected 0 to 0.9")
         if len(np.unique(self.labels)) < 2:
-            raise DatasetError(f"there are photos of one class only, {self.classes[self.labels[0]]}; expected at least two classes to train on")
+            raise DatasetError(
+                f"there are photos of one class only, {self.classes[self.labels[0]]}; expected at least two classes to train on"
+            )
         generator = np.random.default_rng(seed)
         apart = []
         for label in range(len(self.classes)):
@@ -144,12 +147,16 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
 def _from_folder(folder: Path) -> Dataset:
     names = _in_order({entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")})
     if not names:
-        raise DatasetError(f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder above")
+        raise DatasetError(
+            f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder above"
+        )
     photos, labels = [], []
     for label, name in enumerate(names):
         files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
-            raise DatasetError(f"the class folder {folder / name} holds no files; put photos of the class there, in no folders below it, or remove it")
+            raise DatasetError(
+                f"the class folder {folder / name} holds no files; put photos of the class there, in no folders below it, or remove it"
+            )
         photos += files
         labels += [label] * len(files)
     _check_photos(photos, folder)
@@ -161,11 +168,13 @@ def _check_photos(files: Sequence[Path], place: object) -> None:
     errors = []
     for file in files:
         try:
-            images.check(file)
+            check_photo(file)
         except ImageError as error:
             errors.append(str(error))
     if errors:
-        raise DatasetError(f"{len(errors)} of {len(files)} files of {place} cannot be read as photos: {errors[0]}. Remove such files, or mend them")
+        raise DatasetError(
+            f"{len(errors)} of {len(files)} files of {place} cannot be read as photos: {errors[0]}. Remove such files, or mend them"
+        )
 
 
 def _from_csv(path: Path) -> Dataset:
@@ -179,11 +188,15 @@ def _from_csv(path: Path) -> Dataset:
         del lines[0]
     for number, row in lines:
         if len(row) != 2:
-            raise DatasetError(f"line {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label")
+            raise DatasetError(
+                f"line {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label"
+            )
     rows = [row for _, row in lines]
     photos = [path.parent / row[0].strip() for row in rows]
     if len(photos) > 1 and not photos[0].exists() and photos[1].exists():
-        raise DatasetError(f"{path} begins with {','.join(rows[0])!r}, and there is no file {photos[0]}; if it is a heading, let it be 'path,label'")
+        raise DatasetError(
+            f"{path} begins with {','.join(rows[0])!r}, and there is no file {photos[0]}; if it is a heading, let it be 'path,label'"
+        )
     _check_photos(photos, f"{path} (paths count from its folder)")
     return _checked(photos, *_numbered([row[1].strip() for row in rows]), path)
 
@@ -195,9 +208,13 @@ def _from_npz(path: Path) -> Dataset:
         labels, names = (_list(file, name, path) for name in ("labels", "classes"))
     photos = _mapped(path, "images")
     if photos.dtype != np.uint8 or 0 in photos.shape[1:] or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
-        raise DatasetError(f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3) or (N, H, W), uint8")
+        raise DatasetError(
+            f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3) or (N, H, W), uint8"
+        )
     if labels.ndim != 1 or len(labels) != len(photos) or labels.dtype.kind not in "iuUS":
-        raise DatasetError(f"{path} has labels of shape {labels.shape} and type {labels.dtype} for {len(photos)} images; expected one number or name each")
+        raise DatasetError(
+            f"{path} has labels of shape {labels.shape} and type {labels.dtype} for {len(photos)} images; expected one number or name each"
+        )
     if labels.dtype.kind in "US":
         if names is not None:
             raise DatasetError(f"{path} has names as labels and a list of classes; expected numbers, or no list")
@@ -206,7 +223,9 @@ def _from_npz(path: Path) -> Dataset:
         raise DatasetError(f"{path} has classes of shape {names.shape} and type {names.dtype}; expected a list of names")
     largest = int(labels.max(initial=0))
     if largest >= MOST_CLASSES:
-        raise DatasetError(f"the labels of {path} go up to {largest:,}; expected numbers from 0 on, one for each class, below {MOST_CLASSES:,}")
+        raise DatasetError(
+            f"the labels of {path} go up to {largest:,}; expected numbers from 0 on, one for each class, below {MOST_CLASSES:,}"
+        )
     classes = range(largest + 1) if names is None else names.astype(str)
     return _checked(photos, labels.astype(np.int64), [str(name) for name in classes], path)
 
@@ -218,7 +237,9 @@ def _list(file: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray | Non
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
-        raise DatasetError(f"the {name} of {path} are Python objects, which are not read; save them as numbers, or as names with {name}.astype(str)") from None
+        raise DatasetError(
+            f"the {name} of {path} are Python objects, which are not read; save them as numbers, or as names with {name}.astype(str)"
+        ) from None
 
 
 def _mapped(path: Path, name: str) -> np.ndarray:
@@ -229,12 +250,12 @@ def _mapped(path: Path, name: str) -> np.ndarray:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
         place = archive.getinfo(f"{name}.npy")
         if place.compress_type == zipfile.ZIP_STORED:
-            file = open(path, "rb")  # noqa: SIM115 - the array keeps it
+            file = open(path, "rb")
             file.seek(place.header_offset + 26)  # where a member's own header says how long its name and the rest of the header are
             name_size, rest_size = struct.unpack("<2H", file.read(4))
             file.seek(name_size + rest_size, os.SEEK_CUR)
         else:
-            file = tempfile.TemporaryFile()  # noqa: SIM115
+            file = tempfile.TemporaryFile()
             shutil.copyfileobj(member, file)
             file.seek(0)
     shape, by_columns, dtype = npy.read_header(file)
@@ -266,10 +287,16 @@ def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> 
     alike = {}
     for name in classes:
         if not can_be_shown(name):
-            raise DatasetError(f"{path} has a class {name!r}, which holds control characters, or is not UTF-8; expected a name that can be shown")
+            raise DatasetError(
+                f"{path} has a class {name!r}, which holds control characters, or is not UTF-8; expected a name that can be shown"
+            )
         other = alike.setdefault(_alike(name), name)
         if not name.strip() or other is not name:
-            raise DatasetError(f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ")
+            raise DatasetError(
+                f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ"
+            )
     if labels.min() < 0 or labels.max() >= len(classes):
-        raise DatasetError(f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1}, a number for each of {len(classes)} class{'es' * (len(classes) > 1)}")
+        raise DatasetError(
+            f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1}, a number for each of {len(classes)} class{'es' * (len(classes) > 1)}"
+        )
     return Dataset(photos, labels, tuple(classes))

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.network import Network
-from minicnn.probability import cross_entropy
+from minicnn.network.network import Network
+from minicnn.network.probability import cross_entropy
 from minicnn.training.tasks import Task
 
 

@@ -2,7 +2,7 @@ r"""Stochastic gradient descent: the loop that trains a network.
 
     for each batch:   x, labels  <-  the next photos, flipped and shifted at random
                       loss       =   cross entropy of network(x) and labels  +  weight decay / 2 * |weights|^2
-                      weights    <-  weights - rate * optimiser(gradient of the loss)
+                      weights    <-  weights - rate * optimizer(gradient of the loss)
 
 Nothing is random but what is drawn from (seed, epoch) and (seed, step), and all that a step depends on is in its `State`. So a training that
 was stopped after any step and goes on from that state ends bit for bit as if it had not been stopped.
@@ -19,14 +19,14 @@ from typing import Literal
 import numpy as np
 
 from minicnn.errors import MinicnnError
-from minicnn.network import Network
-from minicnn.optimisers import Memory, Optimiser, adam, momentum
-from minicnn.probability import cross_entropy
+from minicnn.network.network import Network
+from minicnn.network.optimizers import Memory, Optimizer, adam, momentum
+from minicnn.network.probability import cross_entropy
 from minicnn.training.evaluation import evaluate
 from minicnn.training.schedules import Schedule, rate_share
 from minicnn.training.tasks import Task
 
-OptimiserName = Literal["sgd", "adam"]
+OptimizerName = Literal["sgd", "adam"]
 
 #: What is drawn from which stream of random numbers.
 ORDER, AUGMENTATION, DROPOUT = range(3)
@@ -44,13 +44,13 @@ class Settings:
         Photos in one step; it bounds the memory.
     rate : float
         The largest learning rate.
-    optimiser : {"sgd", "adam"}
+    optimizer : {"sgd", "adam"}
     momentum : float
         Of SGD: the share of its velocity that it keeps, 0 to 1.
     nesterov : bool
         Of SGD: whether it looks one step ahead.
     weight_decay : float
-        How strongly weights, not biases and not what batch normalisation scales with, are drawn to 0. With Adam it is taken off beside the gradient
+        How strongly weights, not biases and not what batch normalization scales with, are drawn to 0. With Adam it is taken off beside the gradient
         (AdamW, arXiv:1711.05101), with SGD added to it.
     schedule : {"cosine", "step", "constant"}
         See `minicnn.training.schedules`.
@@ -64,7 +64,7 @@ class Settings:
     epochs: int = 20
     batch_size: int = 64
     rate: float = 0.05
-    optimiser: OptimiserName = "sgd"
+    optimizer: OptimizerName = "sgd"
     momentum: float = 0.9
     nesterov: bool = True
     weight_decay: float = 5e-4
@@ -88,9 +88,9 @@ class Settings:
             if not low <= getattr(self, name) <= high:
                 raise MinicnnError(f"{name.replace('_', ' ')} is {getattr(self, name):,}; expected {low} to {high:,}")
 
-    def make_optimiser(self) -> Optimiser:
-        """Return the optimiser of one array."""
-        return adam if self.optimiser == "adam" else momentum(self.momentum, self.nesterov)
+    def make_optimizer(self) -> Optimizer:
+        """Return the optimizer of one array."""
+        return adam if self.optimizer == "adam" else momentum(self.momentum, self.nesterov)
 
 
 @dataclass(frozen=True)
@@ -101,7 +101,7 @@ class State:
     ----------
     network : Network
     memory : dict
-        What the optimiser remembers, as {layer: {parameter: tuple}}.
+        What the optimizer remembers, as {layer: {parameter: tuple}}.
     step : int
         How many are done.
     sums : (float, int, int)
@@ -178,17 +178,21 @@ def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, s
     """Make one of so many steps, with the photos at these positions."""
     x, labels = task.training_batch(positions, np.random.default_rng([settings.seed, AUGMENTATION, state.step]))
     loss, correct, gradients, network = loss_and_gradients(
-        state.network, x, labels, settings.weight_decay * (settings.optimiser != "adam"), np.random.default_rng([settings.seed, DROPOUT, state.step])
+        state.network,
+        x,
+        labels,
+        settings.weight_decay * (settings.optimizer != "adam"),
+        np.random.default_rng([settings.seed, DROPOUT, state.step]),
     )
     if not math.isfinite(loss):
         raise MinicnnError(f"the loss is {loss} at step {state.step + 1}; expected a number. Try a smaller rate than {settings.rate}")
     rate = settings.rate * rate_share(settings.schedule, state.step, steps, settings.warm_up)
-    optimiser, parameters, memory = settings.make_optimiser(), {}, {}
+    optimizer, parameters, memory = settings.make_optimizer(), {}, {}
     for layer, arrays in network.parameters.items():
         parameters[layer], memory[layer] = {}, {}
         for name, array in arrays.items():
-            direction, memory[layer][name] = optimiser(gradients[layer][name], state.memory.get(layer, {}).get(name, ()))
-            if settings.optimiser == "adam" and decays(array):
+            direction, memory[layer][name] = optimizer(gradients[layer][name], state.memory.get(layer, {}).get(name, ()))
+            if settings.optimizer == "adam" and decays(array):
                 direction = direction + array.dtype.type(settings.weight_decay) * array
             parameters[layer][name] = array - array.dtype.type(rate) * direction
     sums = (state.sums[0] + loss * len(labels), state.sums[1] + correct, state.sums[2] + len(labels))
@@ -248,7 +252,9 @@ def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> S
     found = evaluate(state.network, task, task.validation, settings.batch_size)
     entry |= {"validation loss": found.loss, "validation accuracy": found.accuracy}
     if not math.isfinite(found.loss):
-        raise MinicnnError(f"the loss on the validation photos is {found.loss} after epoch {epoch}; expected a number. Try a smaller rate than {settings.rate}")
+        raise MinicnnError(
+            f"the loss on the validation photos is {found.loss} after epoch {epoch}; expected a number. Try a smaller rate than {settings.rate}"
+        )
     rank = lambda entry: (entry["validation accuracy"], -entry["validation loss"])
     better = state.best is None or rank(entry) > rank(state.history[state.best_epoch - 1])
     best = {"best": state.network, "best_epoch": epoch} if better else {}

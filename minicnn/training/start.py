@@ -13,18 +13,18 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.architectures import ARCHITECTURES
-from minicnn.classes import ClassNames
-from minicnn.descriptions import Description
 from minicnn.errors import DescriptionError, ShapeError, WeightFileError, listed
+from minicnn.files.published import PUBLISHED
 from minicnn.geometry import as_pair
-from minicnn.images import Preprocessing
-from minicnn.initialise import he_initialised, unset
 from minicnn.layers import BatchNorm, Dense
-from minicnn.model import Model
-from minicnn.model_files import Kind, describe, kind_of, load
-from minicnn.network import Network
-from minicnn.published import PUBLISHED
+from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.classes import ClassNames
+from minicnn.models.descriptions import Description
+from minicnn.models.files import Kind, describe, kind_of, load
+from minicnn.models.model import Model
+from minicnn.network.initialize import he_initialized, placeholder
+from minicnn.network.network import Network
+from minicnn.pictures.photos import Preprocessing
 from minicnn.weightfiles import read_weights
 
 
@@ -35,7 +35,7 @@ class Start:
     Attributes
     ----------
     model : Model
-        With batch normalisation where it was, and with the classes in the order of its outputs.
+        With batch normalization where it was, and with the classes in the order of its outputs.
     source : Model or None
         Whose weights it has; None if all are random.
     fresh : tuple of str
@@ -72,7 +72,7 @@ def start_training(
         To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the last
         one if the classes are others, or the description has them in another order; a dense last layer then starts with zeros.
     seed : int
-        For the random weights; see `minicnn.initialise`.
+        For the random weights; see `minicnn.network.initialize`.
     size : int or (height, width), optional
         Of the photos, in pixels, if not what the network is for by itself.
 
@@ -102,8 +102,10 @@ def start_training(
     network = _outputs_for(kind, name, description, height if height == width else None, len(classes))
     last, shape = list(network.shapes((height, width, channels)).items())[-1]
     if shape != (len(classes),):
-        raise ShapeError(f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} class{'es' * (len(classes) > 1)}; expected as many")
-    network, source, fresh = he_initialised(network, seed), _source(kind, name, weights), tuple(network.arrays)
+        raise ShapeError(
+            f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} class{'es' * (len(classes) > 1)}; expected as many"
+        )
+    network, source, fresh = he_initialized(network, seed), _source(kind, name, weights), tuple(network.arrays)
     named = (names for names in (description.classes if kind == "description" else None, source and source.classes) if names is not None)
     ordered = next((names for names in named if _same_names(names, classes)), classes)
     if source is not None:
@@ -120,7 +122,7 @@ def _outputs_for(kind: Kind, name: str | os.PathLike, description: Description, 
     last, layer = list(description.network.layers.items())[-1]
     if kind == "description" or not isinstance(layer, Dense) or layer.bias.size == count:
         return description.network
-    return Network({**description.network.layers, last: Dense(unset(len(layer.weight), count), unset(count))})
+    return Network({**description.network.layers, last: Dense(placeholder(len(layer.weight), count), placeholder(count))})
 
 
 def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Model | None:
@@ -145,7 +147,9 @@ def _with_weights_of(network: Network, source: Network, without: Sequence[str]) 
             layers[name] = dataclasses.replace(layer, **other.arrays, **constants)
     fresh = tuple(name for name in network.arrays if layers[name] is network.layers[name])
     if len(fresh) == len(network.arrays):
-        raise WeightFileError(f"no layer of the weights to start from, {listed(tuple(source.arrays))}, fits one of the network's, {listed(fresh)}")
+        raise WeightFileError(
+            f"no layer of the weights to start from, {listed(tuple(source.arrays))}, fits one of the network's, {listed(fresh)}"
+        )
     last, top = list(layers.items())[-1]
     if last in fresh and isinstance(top, Dense):
         layers[last] = Dense(np.zeros_like(top.weight), top.bias)
@@ -155,10 +159,16 @@ def _with_weights_of(network: Network, source: Network, without: Sequence[str]) 
 def _preprocessing(kind: Kind, name: str | os.PathLike, description: Description, source: Model | None) -> Preprocessing:
     """Choose what a description says, or else what the weights have been trained with, or else what is usual for the architecture."""
     theirs = None if source is None else source.preprocessing
-    found = [choice for choice in ((description.preprocessing, theirs) if kind == "description" else (theirs, description.preprocessing)) if choice is not None]
+    found = [
+        choice
+        for choice in ((description.preprocessing, theirs) if kind == "description" else (theirs, description.preprocessing))
+        if choice is not None
+    ]
     fitting = next((choice for choice in found if len(choice.names) == description.input_shape[2]), None)
     if fitting is None:
-        raise DescriptionError(f"{name} does not say how pixels become the network's input; give it a preprocessing, such as preprocessing = \"torch\"")
+        raise DescriptionError(
+            f'{name} does not say how pixels become the network\'s input; give it a preprocessing, such as preprocessing = "torch"'
+        )
     return fitting
 
 

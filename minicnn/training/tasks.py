@@ -1,4 +1,4 @@
-"""What is to be learnt: which photos there are, and how they become a batch for the network."""
+"""What is to be learned: which photos there are, and how they become a batch for the network."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Protocol
 import numpy as np
 
 from minicnn.errors import MinicnnError
-from minicnn.images import Preprocessing
+from minicnn.pictures.photos import Preprocessing
 from minicnn.training.augmentation import augmented
 from minicnn.training.datasets import Dataset
 

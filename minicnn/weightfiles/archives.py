@@ -78,7 +78,9 @@ class Archive:
         self.budget.take(member.file_size, f"its part {name}")
         raw = self._raw(member)
         if member.compress_type != zipfile.ZIP_DEFLATED:
-            raise WeightFileError(f"its part {shown(name)} is compressed in a way that minicnn does not read; save it again without compression")
+            raise WeightFileError(
+                f"its part {shown(name)} is compressed in a way that minicnn does not read; save it again without compression"
+            )
         content = inflate(raw.tobytes(), member.file_size, -15)
         if content is None:
             raise WeightFileError(f"its part {shown(name)} is not what the archive's directory claims; get the file again")

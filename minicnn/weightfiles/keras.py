@@ -11,7 +11,7 @@ Kernels are stored as (height, width, input channels, filters), dense weights as
 the layout of 2015 kernels are (filters, input channels, height, width) and turned by 180 degrees, as Theano convolves rather than
 correlates, and images are flattened as C, H, W.
 
-Batch normalisation's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing.
+Batch normalization's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.files import staged_file
-from minicnn.weightfiles.hdf5 import Hdf5, natural_groups, opened
+from minicnn.files.writing import staged_file
+from minicnn.weightfiles.hdf5.reading import Hdf5, natural_groups, opened
 from minicnn.weightfiles.stored import (
     DESCRIPTION,
     StoredLayer,
@@ -41,7 +41,7 @@ from minicnn.weightfiles.torch_layout import channels_last
 NAMES = {"weight": "kernel", "bias": "bias"}
 NORM_NAMES = {"weight": "gamma", "bias": "beta", "mean": "moving_mean", "variance": "moving_variance"}
 
-#: What batch normalisation adds to the variance, in Keras, unless told otherwise.
+#: What batch normalization adds to the variance, in Keras, unless told otherwise.
 EPSILON = 1e-3
 
 
@@ -78,7 +78,7 @@ def write_keras(
     ----------
     path : path
     arrays : dict
-        {layer: {"weight": array, "bias": array}}, in order, of batch normalisation also "mean" and "variance"; stored in their own type.
+        {layer: {"weight": array, "bias": array}}, in order, of batch normalization also "mean" and "variance"; stored in their own type.
     attributes : dict of str to str
         What the file says about itself.
     overwrite : bool
@@ -141,13 +141,20 @@ def _layers_of_2015(file: Hdf5) -> Iterator[StoredLayer]:
 
 
 def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) -> StoredLayer:
-    """Put a layer's arrays together: a kernel and perhaps a bias, or one-dimensional ones of batch normalisation."""
+    """Put a layer's arrays together: a kernel and perhaps a bias, or one-dimensional ones of batch normalization."""
     if any(array.ndim > 1 for array in arrays):
         if len(arrays) > 2:
             shapes = ", ".join(str(array.shape) for array in arrays)
-            raise WeightFileError(f"layer {shown(name)} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalisation")
+            raise WeightFileError(
+                f"layer {shown(name)} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalization"
+            )
         return stored_layer(name, dict(zip(NAMES, arrays)))
-    known = {ours: i for ours, keras in NORM_NAMES.items() for i, text in enumerate(array_names) if text.rpartition("/")[2].split(":")[0] == keras}
+    known = {
+        ours: i
+        for ours, keras in NORM_NAMES.items()
+        for i, text in enumerate(array_names)
+        if text.rpartition("/")[2].split(":")[0] == keras
+    }
     if len(known) != len(arrays):  # without names, the order tells, unless one of gamma and beta is missing
         known = {ours: i for i, ours in enumerate({4: NORM_NAMES, 2: ("mean", "variance")}.get(len(arrays), ()))}
     if len(known) != len(arrays):
@@ -159,7 +166,7 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
 
 
 def _with_epsilons(layers: list[StoredLayer], texts: Mapping[str, str]) -> list[StoredLayer]:
-    """Add the epsilon of batch normalisation where the model's configuration says it."""
+    """Add the epsilon of batch normalization where the model's configuration says it."""
     try:
         listed = json.loads(texts.get("model_config", "{}"))["config"]
         listed = listed if isinstance(listed, list) else listed["layers"]

@@ -1,6 +1,6 @@
 """NumPy archives of weights, as D. Frossard published VGG16's: conv1_1_W, conv1_1_b, ... fc8_W, fc8_b, laid out as ours are.
 
-The pixels are those of Keras' VGG16, 0-255 with the mean colour taken off, but in the order R, G, B.
+The pixels are those of Keras' VGG16, 0-255 with the mean color taken off, but in the order R, G, B.
 """
 
 from __future__ import annotations
@@ -10,15 +10,14 @@ import math
 
 import numpy as np
 
-from minicnn import npy
 from minicnn.errors import WeightFileError
+from minicnn.files import npy
 from minicnn.weightfiles.archives import Archive
-from minicnn.weightfiles.names import natural_order
-from minicnn.weightfiles.stored import WeightFile, shown, stored_layer
+from minicnn.weightfiles.stored import WeightFile, natural_order, shown, stored_layer
 
 FIELDS = {"W": "weight", "b": "bias"}
 
-PREPROCESSING = {"colours": "rgb", "scale": 1.0, "mean": (123.68, 116.779, 103.939), "deviation": (1.0, 1.0, 1.0)}
+PREPROCESSING = {"colors": "rgb", "scale": 1.0, "mean": (123.68, 116.779, 103.939), "deviation": (1.0, 1.0, 1.0)}
 
 #: No header of an array is longer, in bytes.
 LONGEST_HEADER = 1024

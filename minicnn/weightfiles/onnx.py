@@ -123,7 +123,11 @@ class _Walk:
 
     def convolution(self, node, inputs) -> None:
         weight = self.number_array(node, inputs, 1)
-        if weight.ndim != 4 or self.attribute(node, "group", 1) != 1 or self.attribute(node, "kernel_shape", list(weight.shape[2:])) != list(weight.shape[2:]):
+        if (
+            weight.ndim != 4
+            or self.attribute(node, "group", 1) != 1
+            or self.attribute(node, "kernel_shape", list(weight.shape[2:])) != list(weight.shape[2:])
+        ):
             raise self.refusal(node, f"has a kernel of shape {weight.shape} and {self.attribute(node, 'group', 1)} groups")
         options = {**self.window(node, list(weight.shape[2:])), "filters": weight.shape[0]}
         self.add(node, "convolution", options, self.weights(node, inputs, channels_last(weight)))
@@ -201,7 +205,9 @@ class _Walk:
         """Read how a convolution or a pool slides."""
         padding, stride = self.attribute(node, "pads", [0, 0, 0, 0]), self.attribute(node, "strides", [1, 1])
         default = {"dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
-        if any(self.attribute(node, name, value) != value for name, value in default.items()) or self.attribute(node, "auto_pad", b"NOTSET") not in (
+        if any(self.attribute(node, name, value) != value for name, value in default.items()) or self.attribute(
+            node, "auto_pad", b"NOTSET"
+        ) not in (
             b"NOTSET",
             b"VALID",
         ):
@@ -243,7 +249,11 @@ class _Walk:
         count = math.prod(tensor.dims)
         width = {1: 4, 7: 8, 10: 2, 11: 8}.get(tensor.data_type, 0)
         held = {1: len(tensor.float_data), 7: len(tensor.int64_data), 10: len(tensor.int32_data), 11: len(tensor.double_data)}
-        if not width or min(tensor.dims, default=1) < 1 or (len(tensor.raw_data) != count * width if tensor.raw_data else held[tensor.data_type] != count):
+        if (
+            not width
+            or min(tensor.dims, default=1) < 1
+            or (len(tensor.raw_data) != count * width if tensor.raw_data else held[tensor.data_type] != count)
+        ):
             raise self.refusal(node, f"has an input {shown(inputs[index])} of shape {tuple(tensor.dims)} that does not hold such numbers")
         return numpy_helper.to_array(tensor)
 

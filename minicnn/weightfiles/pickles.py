@@ -40,9 +40,7 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 IDLE = {"PROTO", "FRAME"}
 
 
-def read_pickle(
-    content: bytes, admitted: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None
-) -> tuple[Any, int]:
+def read_pickle(content: bytes, admitted: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None) -> tuple[Any, int]:
     """Read one pickle.
 
     Parameters

@@ -65,7 +65,9 @@ def _rebuild_tensor(*arguments) -> Tensor:
     numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else ()
     whole = numbers and all(type(number) is int and 0 <= number < 1 << 48 for number in numbers)
     if not isinstance(storage, Storage) or not whole or len(shape) != len(strides) or len(shape) > 8:
-        raise WeightFileError("its pickle rebuilds a tensor from something else than a storage, an offset, sizes and strides; get the file again")
+        raise WeightFileError(
+            "its pickle rebuilds a tensor from something else than a storage, an offset, sizes and strides; get the file again"
+        )
     return Tensor(storage, offset, shape, strides)
 
 
@@ -78,7 +80,9 @@ def _rebuild_parameter(*arguments) -> Tensor:
 def _ordered_dict(*arguments) -> dict:
     """Make a dictionary, as Python 2 wrote them of a list of pairs."""
     pairs = arguments[0] if arguments else []
-    if not isinstance(pairs, list) or not all(isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs):
+    if not isinstance(pairs, list) or not all(
+        isinstance(pair, (list, tuple)) and len(pair) == 2 and isinstance(pair[0], str) for pair in pairs
+    ):
         raise WeightFileError("its pickle makes a dictionary of something that is no list of names and values; save the state_dict again")
     return dict(pairs)
 
@@ -181,7 +185,12 @@ def read_pytorch_legacy(path: Path) -> WeightFile:
 
 def _storage(identifier: Any) -> Storage:
     """Understand a persistent identifier: ("storage", type, key, device, count), in legacy files with a sixth item for views."""
-    if not isinstance(identifier, tuple) or len(identifier) not in (5, 6) or identifier[0] != "storage" or identifier[5:] not in ((), (None,)):
+    if (
+        not isinstance(identifier, tuple)
+        or len(identifier) not in (5, 6)
+        or identifier[0] != "storage"
+        or identifier[5:] not in ((), (None,))
+    ):
         raise WeightFileError("its pickle refers to something that is no storage; get the file again")
     _, kind, key, _, count = identifier[:5]
     if not isinstance(kind, StorageType) or not isinstance(key, str) or type(count) is not int or not 0 <= count < 1 << 48:
@@ -208,7 +217,9 @@ def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: 
     dtype = np.dtype(storage.type.code).newbyteorder(order)
     data = find(storage.key)
     if data.size != storage.count * dtype.itemsize:
-        raise WeightFileError(f"the storage of {shown(name)} has {data.size:,} bytes; expected {storage.count * dtype.itemsize:,}. Get the file again")
+        raise WeightFileError(
+            f"the storage of {shown(name)} has {data.size:,} bytes; expected {storage.count * dtype.itemsize:,}. Get the file again"
+        )
     count = math.prod(tensor.shape)
     last = tensor.offset + sum((side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides))
     if count < 1 or count > storage.count or last >= storage.count:

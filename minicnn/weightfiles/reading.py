@@ -11,7 +11,7 @@ import h5py
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import LOCAL_HEADER, Archive
-from minicnn.weightfiles.hdf5 import opened
+from minicnn.weightfiles.hdf5.reading import opened
 from minicnn.weightfiles.keras import read_keras
 from minicnn.weightfiles.npz import read_npz
 from minicnn.weightfiles.onnx import looks_like_onnx, read_onnx

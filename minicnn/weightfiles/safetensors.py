@@ -15,8 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.weightfiles.names import natural_order
-from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, shown
+from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, natural_order, shown
 from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
 
 #: No header is longer, in bytes; that of a VGG19 takes 4 KB.
@@ -82,11 +81,16 @@ def _place(name: str, entry: object, data_size: int) -> tuple[int, int]:
     dtype, shape, offsets = entry["dtype"], entry["shape"], entry["data_offsets"]
     if not isinstance(dtype, str) or dtype not in TYPES:
         raise WeightFileError(f"tensor {shown(name)} holds {shown(dtype)}; expected F32, F16, BF16 or F64")
-    if not all(isinstance(numbers, list) and all(type(n) is int and 0 <= n < 1 << 48 for n in numbers) for numbers in (shape, offsets)) or len(shape) > 8:
+    if (
+        not all(isinstance(numbers, list) and all(type(n) is int and 0 <= n < 1 << 48 for n in numbers) for numbers in (shape, offsets))
+        or len(shape) > 8
+    ):
         raise WeightFileError(f"tensor {shown(name)} has a shape or offsets that are no lists of whole numbers; get the file again")
     size = math.prod(shape) * np.dtype(TYPES[dtype]).itemsize
     if len(offsets) != 2 or offsets[1] - offsets[0] != size or offsets[1] > data_size:
-        raise WeightFileError(f"tensor {shown(name)} of shape {tuple(shape)} claims the bytes {offsets[:2]} of {data_size:,}; get the file again")
+        raise WeightFileError(
+            f"tensor {shown(name)} of shape {tuple(shape)} claims the bytes {offsets[:2]} of {data_size:,}; get the file again"
+        )
     return offsets[0], offsets[1]
 
 

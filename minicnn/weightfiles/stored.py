@@ -1,11 +1,12 @@
 """What every reader gives back: named layers, in the file's order, with arrays as minicnn lays them out.
 
 Kernels are (height, width, input channels, filters), dense weights (inputs, outputs). Arrays keep the file's number type, and are views of
-the file where that is possible, so that a reader takes next to no memory; whoever uses them makes them float32 (`minicnn.weights`).
+the file where that is possible, so that a reader takes next to no memory; whoever uses them makes them float32 (`minicnn.models.matching`).
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -13,16 +14,16 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 
-CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense layer", "batch normalisation")
+CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense layer", "batch normalization")
 
 #: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
 MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
 
-#: What says of a file that minicnn wrote it: the text with the network's description, see `minicnn.descriptions`.
+#: What says of a file that minicnn wrote it: the text with the network's description, see `minicnn.models.descriptions`.
 DESCRIPTION = "minicnn_description"
 
 #: What the networks that torchvision and timm publish expect.
-TORCH_PREPROCESSING = {"colours": "rgb", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
+TORCH_PREPROCESSING = {"colors": "rgb", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +37,9 @@ class StoredLayer:
     kind : str
         One of `KINDS`.
     arrays : dict of str to array
-        "weight" and "bias", of batch normalisation also "mean" and "variance". A layer may lack its biases, a normalisation its weight, too.
+        "weight" and "bias", of batch normalization also "mean" and "variance". A layer may lack its biases, a normalization its weight, too.
     epsilon : float or None
-        Of batch normalisation, where the file says it.
+        Of batch normalization, where the file says it.
     """
 
     name: str
@@ -77,7 +78,7 @@ class WeightFile:
     channels_first : bool
         Whether its networks flatten images as C, H, W before their first dense layer, where ours flatten H, W, C.
     preprocessing : dict or None
-        What published files of this format expect, {"colours", "scale", "mean", "deviation"}; None if that depends on the network.
+        What published files of this format expect, {"colors", "scale", "mean", "deviation"}; None if that depends on the network.
     steps : sequence of Step or None
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None
@@ -85,7 +86,7 @@ class WeightFile:
     by_alphabet : bool
         Whether the layers are sorted by name, because the file does not tell their order.
     usual_epsilon : float or None
-        Of batch normalisation, in programs that write this format, where the file does not say it.
+        Of batch normalization, in programs that write this format, where the file does not say it.
     """
 
     format: str
@@ -144,7 +145,7 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
     if not complete or any(vector.shape != outputs for vector in vectors) or any(0 in array.shape for array in arrays.values()):
         shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
         raise WeightFileError(
-            f"layer {shown(name)} has arrays of shape {shapes or 'nothing'}; expected a kernel and a bias, or those of batch normalisation"
+            f"layer {shown(name)} has arrays of shape {shapes or 'nothing'}; expected a kernel and a bias, or those of batch normalization"
         )
     return StoredLayer(name, kind, arrays, epsilon)
 
@@ -154,3 +155,8 @@ def shown(name: object) -> str:
     text = str(name) if isinstance(name, (str, bytes, int, Exception)) else f"a {type(name).__name__}"
     text = "".join(character if character.isprintable() else "?" for character in text[:80])
     return text.encode("utf-8", "replace").decode()
+
+
+def natural_order(name: str) -> list[tuple[int, str]]:
+    """Sort "conv2d", "conv2d_2", "conv2d_10" in this order."""
+    return [(int(part[:18]), part) if part.isdecimal() and part.isascii() else (-1, part) for part in re.split(r"([0-9]+)", name)]

@@ -1,8 +1,8 @@
 """How PyTorch names and lays out a network's arrays, whatever file they are in.
 
-    LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,)
-    LAYER.bias           (filters,) ...
-    LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalisation
+LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,)
+LAYER.bias           (filters,) ...
+LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def torch_layers(tensors: Mapping[str, np.ndarray]) -> list[StoredLayer]:
         if field not in FIELDS:
             raise WeightFileError(
                 f"there is a tensor {shown(name)!r}; expected only those named {', '.join(FIELDS)}, of convolutions, dense layers and "
-                "batch normalisation"
+                "batch normalization"
             )
         grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
     if not grouped:

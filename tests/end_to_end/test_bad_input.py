@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from commands import fail, minicnn
 
-from minicnn.resources import shipped_file
+from minicnn.files.resources import shipped_file
 
 
 def png_of(width, height):
@@ -85,7 +85,10 @@ def test_photos(photos, tmp_path, photo, message):
         (["smoothgrad", "--seed", "-1"], "seed is -1"),
         (["smoothgrad", "--batch-size", "100000"], "100000 images of 224 x 224 would take about .* GB"),
         (["report", "--seed", "-1"], "--seed"),
-        (["compare", "--methods", "saliency,magic"], r"methods is \('saliency', 'magic'\); expected some of saliency, smoothgrad, .*grad-cam"),
+        (
+            ["compare", "--methods", "saliency,magic"],
+            r"methods is \('saliency', 'magic'\); expected some of saliency, smoothgrad, .*grad-cam",
+        ),
         (["compare", "."], "there is no photo in .*; expected at least one"),
         (["sanity", "--out", "a.gif"], "expected a name ending in .png, .npz, .csv, .json"),
         (["segment", "--method", "filters"], "'filters' is not one of 'saliency'"),

@@ -36,7 +36,7 @@ QUICK = {
 SLOW = ("class-model", "smoothgrad", "occlusion", "filter-model", "max-activating", "invert", "deep-dream", "texture")
 
 #: The methods that can run here: all, unless an extra is not installed.
-AVAILABLE = [name for name, visualizer in REGISTRY.items() if not visualizer.lacks]
+AVAILABLE = [name for name, visualizer in REGISTRY.items() if not visualizer.missing_extra]
 
 
 class Page(html.parser.HTMLParser):

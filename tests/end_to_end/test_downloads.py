@@ -11,7 +11,7 @@ import pytest
 from commands import fail, succeed
 from file_server import answer, serving, stall
 
-from minicnn.transfer import BLOCK
+from minicnn.files.transfer import BLOCK
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -19,7 +19,7 @@ CONTENT = bytes(range(256)) * 1000
 SCRIPT = """
 import sys
 from minicnn.cli.main import main
-from minicnn.published import PUBLISHED, PublishedFile
+from minicnn.files.published import PUBLISHED, PublishedFile
 address, size, checksum, *arguments = sys.argv[1:]
 PUBLISHED["vgg16"] = PublishedFile("vgg16", "vgg16", "a test's file", address, int(size), checksum)
 main(arguments)
@@ -47,7 +47,7 @@ def start(server, tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_download_goes_on(server, start, tmp_path, sent):
-    server.behaviours = [stall(BLOCK)]
+    server.behaviors = [stall(BLOCK)]
     process = start("weights", "download", "vgg16")
     part = tmp_path / "file.h5.part"
     while not part.exists() or part.stat().st_size < BLOCK:
@@ -77,7 +77,7 @@ def test_a_wrong_file(server, start, tmp_path):
 
 
 def test_another_folder(server, start, tmp_path):
-    server.behaviours = [answer(500)]
+    server.behaviors = [answer(500)]
     output, errors = start("weights", "download", "vgg16", "--folder", tmp_path / "mine").communicate(timeout=60)
     assert f"Use it with --model vgg16 --weights {tmp_path / 'mine' / 'file.h5'}" in output
     assert "answers 500 Internal Server Error; trying again in 1 s" in errors
@@ -102,4 +102,6 @@ def test_what_is_not_there(arguments, message):
 
 
 def test_an_address_that_is_none(tmp_path):
-    assert "'file:///etc/passwd' is no web address" in fail("weights", "download", "vgg16", "--address", "file:///etc/passwd", "--folder", tmp_path)
+    assert "'file:///etc/passwd' is no web address" in fail(
+        "weights", "download", "vgg16", "--address", "file:///etc/passwd", "--folder", tmp_path
+    )

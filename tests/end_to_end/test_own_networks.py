@@ -5,27 +5,27 @@ import json
 import numpy as np
 import pytest
 from commands import fail, minicnn, succeed
-from own_networks import FIXED, GREY, NORMALISED
+from own_networks import FIXED, GRAY, NORMALIZED
 from PIL import Image
 
-from minicnn import Model, he_initialised, save
-from minicnn.descriptions import read_description
+from minicnn import Model, he_initialized, save
+from minicnn.models.descriptions import read_description
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Descriptions as .toml, and with random weights as .h5."""
-    for name, text in {"grey": GREY, "normalised": NORMALISED, "fixed": FIXED}.items():
+    for name, text in {"gray": GRAY, "normalized": NORMALIZED, "fixed": FIXED}.items():
         (tmp_path / f"{name}.toml").write_text(text)
         description = read_description(text, name)
-        network = he_initialised(description.network, seed=2)
+        network = he_initialized(description.network, seed=2)
         save(Model(network, name, description.preprocessing, description.classes, description.input_shape[:2]), tmp_path / f"{name}.h5")
     return tmp_path
 
 
 def test_summary(folder):
-    table = succeed("summary", "grey.toml", folder=folder)
-    assert table == succeed("summary", "grey.h5", folder=folder)
+    table = succeed("summary", "gray.toml", folder=folder)
+    assert table == succeed("summary", "gray.h5", folder=folder)
     rows = {line.split()[0]: line for line in table.splitlines()}
     assert "19 x 45 x 6" in rows["first"] and "5 x 3" in rows["first"]
     assert "10 x 22 x 6" in rows["halves"]  # (19 + 2 - 3) / 2 + 1, (45 - 2) / 2 + 1
@@ -46,38 +46,43 @@ def test_summary_says_which_layer_does_not_fit(folder):
 
 
 def test_summary_of_a_wrong_text(folder):
-    (folder / "wrong.toml").write_text(GREY.replace("filters", "filter", 1))
-    assert "wrong.toml: layer 1, first: convolution has no option 'filter' (did you mean 'filters'?)" in fail("summary", "wrong.toml", folder=folder)
+    (folder / "wrong.toml").write_text(GRAY.replace("filters", "filter", 1))
+    assert "wrong.toml: layer 1, first: convolution has no option 'filter' (did you mean 'filters'?)" in fail(
+        "summary", "wrong.toml", folder=folder
+    )
 
 
 def test_gradcheck(folder):
-    for arguments in (["normalised.toml"], ["normalised.h5"], ["normalised.toml", "--weights", "normalised.h5"]):
+    for arguments in (["normalized.toml"], ["normalized.h5"], ["normalized.toml", "--weights", "normalized.h5"]):
         lines = succeed("gradcheck", *arguments, folder=folder).splitlines()
         assert [line.split()[0] for line in lines[1:4]] == ["conv1", "norm1", "relu1"]
         assert "wrong" not in "\n".join(lines)
 
 
 def test_predict(folder, panda):
-    by_file = json.loads(succeed("predict", panda, "--model", "grey.h5", "--json", folder=folder))
-    by_text = json.loads(succeed("predict", panda, "--model", "grey.toml", "--weights", "grey.h5", "--json", folder=folder))
-    assert by_file == by_text and by_file["model"] == "grey"
+    by_file = json.loads(succeed("predict", panda, "--model", "gray.h5", "--json", folder=folder))
+    by_text = json.loads(succeed("predict", panda, "--model", "gray.toml", "--weights", "gray.h5", "--json", folder=folder))
+    assert by_file == by_text and by_file["model"] == "gray"
     assert {answer["class"] for answer in by_file["top"]} == {"ant", "bee", "red fox", "crane"}
 
 
 def test_pictures_and_replay(folder, panda):
-    succeed("saliency", panda, "--model", "grey.toml", "--weights", "grey.h5", "--target", "red fox", folder=folder)
-    succeed("filters", "--model", "normalised.h5", folder=folder)
+    succeed("saliency", panda, "--model", "gray.toml", "--weights", "gray.h5", "--target", "red fox", folder=folder)
+    succeed("filters", "--model", "normalized.h5", folder=folder)
     source = json.loads(Image.open(folder / "panda-saliency.png").text["minicnn"])
-    assert source["model"] == "grey" and [file["path"] for file in source["model_files"]] == [str(folder / "grey.toml"), str(folder / "grey.h5")]
-    for picture in ("panda-saliency.png", "normalised-filters.png"):
+    assert source["model"] == "gray" and [file["path"] for file in source["model_files"]] == [
+        str(folder / "gray.toml"),
+        str(folder / "gray.h5"),
+    ]
+    for picture in ("panda-saliency.png", "normalized-filters.png"):
         assert "bit for bit those of the picture" in succeed("replay", picture, folder=folder)
     (folder / "elsewhere").mkdir()
-    (folder / "grey.h5").rename(folder / "elsewhere/grey.h5")
+    (folder / "gray.h5").rename(folder / "elsewhere/gray.h5")
     assert "missing" in fail("replay", "panda-saliency.png", "--overwrite", folder=folder)
-    again = succeed("replay", "panda-saliency.png", "--weights", "elsewhere/grey.h5", "--overwrite", folder=folder)
+    again = succeed("replay", "panda-saliency.png", "--weights", "elsewhere/gray.h5", "--overwrite", folder=folder)
     assert "bit for bit those of the picture" in again
-    (folder / "normalised.h5").write_bytes((folder / "fixed.h5").read_bytes())
-    assert "changed since then" in fail("replay", "normalised-filters.png", "--overwrite", folder=folder)
+    (folder / "normalized.h5").write_bytes((folder / "fixed.h5").read_bytes())
+    assert "changed since then" in fail("replay", "normalized-filters.png", "--overwrite", folder=folder)
 
 
 def test_report(folder, panda):
@@ -88,7 +93,11 @@ def test_report(folder, panda):
 
 
 def test_errors(folder, panda):
-    assert "fixed.toml describes a network and holds no weights; give a file" in fail("saliency", panda, "--model", "fixed.toml", folder=folder)
+    assert "fixed.toml describes a network and holds no weights; give a file" in fail(
+        "saliency", panda, "--model", "fixed.toml", folder=folder
+    )
     assert "there is no file missing.toml" in fail("predict", panda, "--model", "missing.toml", folder=folder)
-    assert "is a model file and has weights of its own, so fixed.h5 cannot be loaded with it" in fail("predict", panda, "--model", "grey.h5", "--weights", "fixed.h5", folder=folder)
-    assert "grey.h5" in fail("predict", panda, "--weights", "grey.h5", folder=folder)
+    assert "is a model file and has weights of its own, so fixed.h5 cannot be loaded with it" in fail(
+        "predict", panda, "--model", "gray.h5", "--weights", "fixed.h5", folder=folder
+    )
+    assert "gray.h5" in fail("predict", panda, "--weights", "gray.h5", folder=folder)

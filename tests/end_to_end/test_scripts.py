@@ -24,8 +24,8 @@ def refused(process, text):
 
 def test_a_head_for_a_folder_of_classes(tmp_path, generator):
     for i in range(15):
-        colour = [(200, 60, 60), (60, 200, 60), (60, 60, 200)][i % 3]
-        photo = np.clip(generator.normal(colour, 30, (64, 64, 3)), 0, 255).astype(np.uint8)
+        color = [(200, 60, 60), (60, 200, 60), (60, 60, 200)][i % 3]
+        photo = np.clip(generator.normal(color, 30, (64, 64, 3)), 0, 255).astype(np.uint8)
         folder = tmp_path / "photos" / "abc"[i % 3]
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(photo).save(folder / f"{i}.png")

@@ -73,7 +73,9 @@ def test_train_and_look_inside(place):
 def test_interrupted_and_resumed(place):
     """Ctrl-C saves a checkpoint and says how to go on; what comes out is bit for bit what comes out of one run."""
     long = (*TRAIN, "--epochs", "25")
-    process = subprocess.Popen([sys.executable, "-m", "minicnn", *long], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minicnn", *long], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while "epoch 2/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -91,7 +93,9 @@ def test_interrupted_and_resumed(place):
 
 def test_interrupted_twice(place):
     """A second Ctrl-C does not stop the saving."""
-    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while "epoch 1/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -123,7 +127,9 @@ def test_a_terminal_that_is_closed(place):
 
 def test_a_reader_that_went_away(place):
     """The epoch that could not be told of is saved all the same."""
-    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=60) != 0 and "Traceback" not in process.stderr.read()
@@ -133,7 +139,9 @@ def test_a_reader_that_went_away(place):
 def test_a_training_outlives_its_terminal(place):
     """As under nohup: what is to be ignored stays ignored."""
     start = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from minicnn.cli.main import main; main()"
-    process = subprocess.Popen([sys.executable, "-c", start, *TRAIN, "--epochs", "8"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-c", start, *TRAIN, "--epochs", "8"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    )
     while "epoch 1/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGHUP)
@@ -150,13 +158,15 @@ def test_going_on_from_a_model_with_other_classes(place):
     command = ("train", "numbers", "--model", "stripes.h5", "--batch-size", "6", "--rate", "0.05", "--no-flip")
     output = succeed(*command, "--epochs", "15", "--out", "numbers.h5", folder=place)
     assert "3 classes" in output
-    greys = np.arange(6, dtype=np.uint8) % 3
-    np.savez(place / "numbers.npz", images=np.broadcast_to(60 * greys[:, None, None] + 50, (6, 16, 20)), labels=greys)
+    grays = np.arange(6, dtype=np.uint8) % 3
+    np.savez(place / "numbers.npz", images=np.broadcast_to(60 * grays[:, None, None] + 50, (6, 16, 20)), labels=grays)
     for data in ("numbers", "numbers.npz"):  # folders are named 1, 2, 3; labels are 0, 1, 2
         found = json.loads(succeed("evaluate", data, "--model", "numbers.h5", "--json", folder=place))
         assert [row["class"] for row in found["classes"]] == ["1", "2", "3"] and found["accuracy"] == 1.0
     np.savez(place / "mixed.npz", images=np.zeros((2, 16, 20), np.uint8), labels=np.array(["0", "00"]))
-    assert "0 is not the only class of the photos that would be 1 for the model" in fail("evaluate", "mixed.npz", "--model", "numbers.h5", folder=place)
+    assert "0 is not the only class of the photos that would be 1 for the model" in fail(
+        "evaluate", "mixed.npz", "--model", "numbers.h5", folder=place
+    )
     start = start_training(place / "stripes.h5", ("a", "b", "c"), seed=3).model.network
     trained = package.load(place / "stripes.h5", fold=False).network
     assert all(same(start, trained, layer) for layer in trained.arrays if layer != "fc")
@@ -208,10 +218,28 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
     """Classes without photos, too few photos to set some apart, and a training that only got worse."""
     generator = np.random.default_rng(0)
     np.savez(place / "gaps.npz", images=generator.integers(0, 256, (8, 16, 20, 3), np.uint8), labels=np.array([0, 2] * 4))
-    command = ("train", "gaps.npz", "--model", "three.toml", "--epochs", "2", "--batch-size", "4", "--optimiser", "adam", "--rate", "100", "--warm-up", "0")
+    command = (
+        "train",
+        "gaps.npz",
+        "--model",
+        "three.toml",
+        "--epochs",
+        "2",
+        "--batch-size",
+        "4",
+        "--optimizer",
+        "adam",
+        "--rate",
+        "100",
+        "--warm-up",
+        "0",
+    )
     process = minicnn(*command, "--out", "gaps.h5", folder=place)
     assert process.returncode == 0
-    assert "(no class has enough photos for a share of 0.1 to validate with" in process.stdout and "(1 of the classes has no photos)" in process.stdout
+    assert (
+        "(no class has enough photos for a share of 0.1 to validate with" in process.stdout
+        and "(1 of the classes has no photos)" in process.stdout
+    )
     assert "is larger than that of guessing, 1.099; try a smaller --rate" in process.stderr
     error = fail("evaluate", "photos", "--model", "gaps.h5", folder=place)
     assert "the photos' classes, lying, standing, must be the model's" in error and "The model's classes are 0, 1, 2" in error
@@ -219,14 +247,14 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
 
 def test_starting_from_weights_for_other_channels(place):
     """What is left out is said, and the pixels become what the network itself takes."""
-    grey = NETWORK.replace("[16, 20, 3]", "[16, 20, 1]").replace('"cifar10"', '{colours = "grey", mean = [120.0], deviation = [60.0]}')
-    (place / "grey.toml").write_text(grey)
-    package.save(start_training(place / "grey.toml", ("lying", "standing")).model, place / "grey.h5")
-    start = start_training(place / "net.toml", ("lying", "standing"), place / "grey.h5")
+    gray = NETWORK.replace("[16, 20, 3]", "[16, 20, 1]").replace('"cifar10"', '{colors = "gray", mean = [120.0], deviation = [60.0]}')
+    (place / "gray.toml").write_text(gray)
+    package.save(start_training(place / "gray.toml", ("lying", "standing")).model, place / "gray.h5")
+    start = start_training(place / "net.toml", ("lying", "standing"), place / "gray.h5")
     assert start.fresh == ("conv1",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
     (place / "bare.toml").write_text(NETWORK.replace('preprocessing = "cifar10"', ""))
     with pytest.raises(package.MinicnnError, match="does not say how pixels become"):
-        start_training(place / "bare.toml", ("lying", "standing"), place / "grey.h5")
+        start_training(place / "bare.toml", ("lying", "standing"), place / "gray.h5")
 
 
 def test_a_training_that_ended_before_its_model_was_written(place):
@@ -234,7 +262,13 @@ def test_a_training_that_ended_before_its_model_was_written(place):
     succeed(*TRAIN, "--epochs", "3", "--overwrite", folder=place)
     first = (place / "stripes-log.csv").read_text()
     (place / "stripes.h5").rename(place / "whole.h5")
-    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "3", "--overwrite"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "3", "--overwrite"],
+        cwd=place,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     while "epoch 1/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -247,19 +281,25 @@ def test_a_training_that_ended_before_its_model_was_written(place):
 
 
 def test_tiny_photos(place):
-    np.savez(place / "tiny.npz", images=np.random.default_rng(0).integers(0, 256, (12, 2, 2, 3), np.uint8), labels=np.arange(12, dtype=np.uint8) % 2)
-    (place / "tiny.toml").write_text('''
+    np.savez(
+        place / "tiny.npz",
+        images=np.random.default_rng(0).integers(0, 256, (12, 2, 2, 3), np.uint8),
+        labels=np.arange(12, dtype=np.uint8) % 2,
+    )
+    (place / "tiny.toml").write_text("""
 input = [2, 2, 3]
 preprocessing = "cifar10"
 layers = [{flatten = "flat"}, {dense = "fc", units = 2}]
-''')
+""")
     succeed("train", "tiny.npz", "--model", "tiny.toml", "--epochs", "1", "--out", "tiny.h5", folder=place)
     assert "12 photos: accuracy" in succeed("evaluate", "tiny.npz", "--model", "tiny.h5", folder=place)
 
 
 @pytest.mark.parametrize("change", [("padding = 1", "padding = 0"), ('"cifar10"', '"torch"')])
 def test_a_checkpoint_of_another_network(place, change):
-    process = subprocess.Popen([sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "200"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "200"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
     while "epoch 1/" not in process.stdout.readline():
         assert process.poll() is None
     process.send_signal(signal.SIGINT)
@@ -281,7 +321,10 @@ def test_a_checkpoint_of_another_network(place, change):
         (("train", "photos", "--out", "a.txt"), "expected .*[.]h5"),
         (("train", "photos", "--out", "a.h5", "--model", "three.toml"), "fc has 3 .*2 classes"),
         (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
-        (("train", "photos", "--out", "a.h5", "--model", "named.toml"), "named.toml names the classes cat, dog, and there are photos of lying, standing"),
+        (
+            ("train", "photos", "--out", "a.h5", "--model", "named.toml"),
+            "named.toml names the classes cat, dog, and there are photos of lying, standing",
+        ),
         (("train", "photos", "--out", "a.h5", "--validation", "nan"), "share of the photos to validate with is nan"),
         (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate is nan; expected"),
         (("train", "photos", "--out", "a.h5", "--patience", "2", "--validation", "0"), "--validation"),

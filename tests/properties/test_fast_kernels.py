@@ -251,7 +251,9 @@ def test_other_types_take_the_definition(generator, dtype):
     x = generator.standard_normal((1, 6, 6, 4)).astype(np.float32)
     kernel, bias = generator.standard_normal((3, 3, 4, 4)).astype(dtype), np.zeros(4, dtype)
     found = kernels.convolve(x, Filters(kernel), bias, Window.of(3))
-    assert found == pytest.approx(convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), Window.of(3)), rel=1e-3, abs=1e-4)
+    assert found == pytest.approx(
+        convolve_im2col(x.astype(float), kernel.astype(float), bias.astype(float), Window.of(3)), rel=1e-3, abs=1e-4
+    )
 
 
 def test_kept_memory_is_bounded(monkeypatch):

@@ -25,8 +25,8 @@ from weight_file_helpers import (
 )
 
 from minicnn.errors import WeightFileError
+from minicnn.models.matching import as_float32
 from minicnn.weightfiles import read_weights
-from minicnn.weights import as_float32
 
 FILES = int(os.environ.get("MINICNN_FUZZ", "60"))
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
@@ -68,7 +68,16 @@ WRITTEN = {
     "npz": write_npz,
     "npz compressed": write_npz_compressed,
 }
-KEPT = ("zip.pth", "legacy.pth", "checkpoint.pth", "bfloat16.pth", "tiny.safetensors", "bfloat16.safetensors", "torchscript.onnx", "dynamo.onnx")
+KEPT = (
+    "zip.pth",
+    "legacy.pth",
+    "checkpoint.pth",
+    "bfloat16.pth",
+    "tiny.safetensors",
+    "bfloat16.safetensors",
+    "torchscript.onnx",
+    "dynamo.onnx",
+)
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +96,9 @@ def changed(content, others, generator):
     content = bytearray(content)
     for _ in range(generator.randint(1, 4)):
         size = len(content)
-        at = generator.choice([generator.randint(0, size), generator.randint(0, min(size, 300)), generator.randint(max(0, size - 400), size)])
+        at = generator.choice(
+            [generator.randint(0, size), generator.randint(0, min(size, 300)), generator.randint(max(0, size - 400), size)]
+        )
         if parts and generator.random() < 0.5:
             at = min(size, generator.choice(parts) + generator.randint(0, 100))
         kind = generator.choice(["flip", "number", "number", "cut", "remove", "insert", "repeat", "splice"])

@@ -5,9 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from minicnn import Network, he_initialised
+from minicnn import Network, he_initialized
 from minicnn.geometry import output_size, reach
-from minicnn.incremental import Incremental
 from minicnn.layers import (
     AveragePool2D,
     Conv2D,
@@ -18,6 +17,7 @@ from minicnn.layers import (
     MaxPool2D,
     ReLU,
 )
+from minicnn.network.incremental import Incremental
 
 windows = st.tuples(st.integers(1, 5), st.integers(1, 4), st.integers(0, 2))
 
@@ -43,7 +43,9 @@ def test_reach_is_what_counting_says(size, window, data):
 def networks(draw):
     layers, channels = {}, 2
     for i in range(draw(st.integers(1, 4))):
-        kernel_size, stride, padding = (draw(st.tuples(st.integers(low, high), st.integers(low, high))) for low, high in ((1, 4), (1, 3), (0, 1)))
+        kernel_size, stride, padding = (
+            draw(st.tuples(st.integers(low, high), st.integers(low, high))) for low, high in ((1, 4), (1, 3), (0, 1))
+        )
         kind = draw(st.sampled_from(["conv", "relu", "max", "average", "dropout"]))
         if kind == "conv":
             filters = draw(st.integers(1, 3))
@@ -75,7 +77,7 @@ def test_any_network_gives_what_the_whole_computation_gives(parts, height, width
         layers["flatten"], shape = Flatten(), (int(np.prod(shape)),)
     if end != "image":
         layers["fc"] = Dense(np.zeros((shape[0], 3)), np.zeros(3))
-    network = he_initialised(Network(layers), seed=1).astype(np.float64)
+    network = he_initialized(Network(layers), seed=1).astype(np.float64)
     x = generator.standard_normal((1, height, width, 2))
     h, w = data.draw(st.integers(1, height)), data.draw(st.integers(1, width))
     places = np.array([[generator.integers(0, height - h + 1), generator.integers(0, width - w + 1)] for _ in range(3)])

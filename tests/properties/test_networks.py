@@ -5,9 +5,10 @@ import tracemalloc
 import numpy as np
 import pytest
 
-from minicnn import Network, rules
+from minicnn import Network
 from minicnn.layers import ReLU
-from minicnn.objectives import class_score
+from minicnn.network import rules
+from minicnn.network.objectives import class_score
 
 
 def without_biases(network):

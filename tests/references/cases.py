@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from minicnn import he_initialised
-from minicnn.architectures import find_architecture
+from minicnn import he_initialized
+from minicnn.models.architectures import find_architecture
 
 LABELS = np.array([3, 700])
 CLASS = 5
@@ -18,13 +18,13 @@ WINDOWS = {
 
 def vgg16():
     """All of VGG16 on two images of 32 x 32, in float64: network and input."""
-    network = he_initialised(find_architecture("vgg16").network(32), seed=0).astype(np.float64)
+    network = he_initialized(find_architecture("vgg16").network(32), seed=0).astype(np.float64)
     return network, 50 * np.random.default_rng(1).standard_normal((2, 32, 32, 3))
 
 
 def vgg16_gap():
     """The fully convolutional network on an image that is not square."""
-    network = he_initialised(find_architecture("vgg16-gap").network(), seed=2).astype(np.float64)
+    network = he_initialized(find_architecture("vgg16-gap").network(), seed=2).astype(np.float64)
     return network, 50 * np.random.default_rng(3).standard_normal((1, 32, 64, 3))
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from minicnn import cross_entropy
 from minicnn.layers import AveragePool2D, Conv2D, MaxPool2D
-from minicnn.objectives import class_score
+from minicnn.network.objectives import class_score
 
 
 @pytest.fixture(scope="module")

@@ -42,10 +42,10 @@ def test_arrays(tmp_path, pixels):
     assert data.classes == ("0", "1", "2") and isinstance(data.photos, np.memmap)
     assert np.array_equal(data.pixels(np.array([4, 0]), (8, 12)), pixels[[4, 0]])
     np.savez_compressed(tmp_path / "b.npz", images=np.asfortranarray(pixels[..., 0]), labels=labels, classes=["a", "b", "c"])
-    grey = read_dataset(tmp_path / "b.npz")
-    assert grey.classes == ("a", "b", "c")
-    assert np.array_equal(grey.pixels(np.array([5]), (8, 12))[0], np.repeat(pixels[5, ..., :1], 3, axis=2))
-    assert str(data.photos.filename) == str(tmp_path / "a.npz") and grey.photos.filename is None  # mapped where it is, or unpacked
+    gray = read_dataset(tmp_path / "b.npz")
+    assert gray.classes == ("a", "b", "c")
+    assert np.array_equal(gray.pixels(np.array([5]), (8, 12))[0], np.repeat(pixels[5, ..., :1], 3, axis=2))
+    assert str(data.photos.filename) == str(tmp_path / "a.npz") and gray.photos.filename is None  # mapped where it is, or unpacked
     named = read_dataset(save(tmp_path / "c.npz", images=pixels, labels=np.array(["b", "a", "c"] * 3)))
     assert named.classes == ("a", "b", "c") and named.labels.tolist() == [1, 0, 2] * 3
 

@@ -8,7 +8,6 @@ import pytest
 
 import minicnn
 from minicnn.errors import DatasetError, MinicnnError
-from minicnn.images import PREPROCESSING
 from minicnn.layers import (
     BatchNorm,
     Conv2D,
@@ -19,6 +18,7 @@ from minicnn.layers import (
     MaxPool2D,
     ReLU,
 )
+from minicnn.pictures.photos import PREPROCESSING
 from minicnn.training import (
     Dataset,
     PhotoTask,
@@ -51,15 +51,15 @@ def small_network(classes=4, seed=0, dropout=0.2):
         "gap": GlobalAveragePool2D(),
         "fc": Dense(empty(16, classes), empty(classes)),
     }
-    return minicnn.he_initialised(minicnn.Network(layers), seed)
+    return minicnn.he_initialized(minicnn.Network(layers), seed)
 
 
 @pytest.fixture
 def task(generator):
-    """Four classes of noise around four colours."""
+    """Four classes of noise around four colors."""
     labels = np.arange(40) % 4
-    colours = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [180, 180, 60]])
-    photos = np.clip(colours[labels][:, None, None] + generator.normal(0, 40, (40, *SIZE, 3)), 0, 255).astype(np.uint8)
+    colors = np.array([[200, 60, 60], [60, 200, 60], [60, 60, 200], [180, 180, 60]])
+    photos = np.clip(colors[labels][:, None, None] + generator.normal(0, 40, (40, *SIZE, 3)), 0, 255).astype(np.uint8)
     dataset = Dataset(photos, labels, ("red", "green", "blue", "yellow"))
     return PhotoTask(dataset, np.arange(32), np.arange(32, 40), PREPROCESSING["torch"], SIZE, crop=1)
 
@@ -68,7 +68,7 @@ def same(a, b):
     return all(np.array_equal(x, b.arrays[layer][name]) for layer, arrays in a.arrays.items() for name, x in arrays.items())
 
 
-def test_twenty_photos_are_learnt_by_heart(generator):
+def test_twenty_photos_are_learned_by_heart(generator):
     """Of pure noise, so nothing but the photos themselves tells the classes apart."""
     dataset = Dataset(generator.integers(0, 256, (20, *SIZE, 3), np.uint8), np.arange(20) % 4, tuple("abcd"))
     task = PhotoTask(dataset, np.arange(20), np.arange(0), PREPROCESSING["torch"], SIZE, flip=False, crop=0)
@@ -79,7 +79,7 @@ def test_twenty_photos_are_learnt_by_heart(generator):
 
 @pytest.mark.parametrize("soft", [False, True])
 def test_gradient_of_the_whole_training_loss(generator, soft):
-    """With batch normalisation, dropout and weight decay, with respect to all parameters at once, in float64."""
+    """With batch normalization, dropout and weight decay, with respect to all parameters at once, in float64."""
     network = small_network(dropout=0.3).astype(np.float64)
     x = generator.standard_normal((6, *SIZE, 3))
     labels = generator.dirichlet(np.ones(4), 6) if soft else np.arange(6) % 4
@@ -90,10 +90,14 @@ def test_gradient_of_the_whole_training_loss(generator, soft):
         squares = sum(np.square(a).sum() for arrays in network.parameters.values() for a in arrays.values() if a.ndim > 1)
         return value + decay / 2 * squares, gradients
 
-    direction = {layer: {name: generator.standard_normal(a.shape) for name, a in arrays.items()} for layer, arrays in network.parameters.items()}
+    direction = {
+        layer: {name: generator.standard_normal(a.shape) for name, a in arrays.items()} for layer, arrays in network.parameters.items()
+    }
 
     def moved(h):
-        steps = {layer: {name: a + h * direction[layer][name] for name, a in arrays.items()} for layer, arrays in network.parameters.items()}
+        steps = {
+            layer: {name: a + h * direction[layer][name] for name, a in arrays.items()} for layer, arrays in network.parameters.items()
+        }
         return network.with_parameters(steps)
 
     h = 1e-6
@@ -114,10 +118,10 @@ def test_it_learns_and_says_so(task):
     assert found.confusion.sum() == 8 and found.top5 == 1.0
 
 
-@pytest.mark.parametrize("optimiser", ["sgd", "adam"])
+@pytest.mark.parametrize("optimizer", ["sgd", "adam"])
 @pytest.mark.parametrize("stop", [1, 4, 9])
-def test_stopped_and_resumed_is_bit_for_bit_the_same(task, tmp_path, optimiser, stop):
-    settings = Settings(epochs=3, batch_size=10, rate=0.02, optimiser=optimiser)
+def test_stopped_and_resumed_is_bit_for_bit_the_same(task, tmp_path, optimizer, stop):
+    settings = Settings(epochs=3, batch_size=10, rate=0.02, optimizer=optimizer)
     whole = train(task, State(small_network()), settings, lambda state: None)
 
     class Stop(Exception):
@@ -208,17 +212,17 @@ def test_settings_out_of_range(options):
         Settings(**options)
 
 
-def one_step_each(optimiser, gradients, **options):
+def one_step_each(optimizer, gradients, **options):
     """Follow given gradients from 1, one number at a time, by the loop's own rule."""
-    settings = Settings(optimiser=optimiser, **options)
-    optimise, value, memory = settings.make_optimiser(), 1.0, ()
+    settings = Settings(optimizer=optimizer, **options)
+    optimize, value, memory = settings.make_optimizer(), 1.0, ()
     for gradient in gradients:
-        direction, memory = optimise(np.array([gradient]), memory)
+        direction, memory = optimize(np.array([gradient]), memory)
         value -= 0.1 * direction[0]
     return value
 
 
-def test_optimisers_by_their_definitions():
+def test_optimizers_by_their_definitions():
     gradients = [1.0, -0.5, 2.0]
     velocity, plain, nesterov = 0.0, 1.0, 1.0
     for g in gradients:
@@ -242,7 +246,7 @@ def test_weight_decay(task):
     assert with_decay["conv1"]["weight"] == pytest.approx(without["conv1"]["weight"] + 0.5 * network.parameters["conv1"]["weight"])
     assert np.array_equal(with_decay["conv1"]["bias"], without["conv1"]["bias"])
     assert np.array_equal(with_decay["norm1"]["weight"], without["norm1"]["weight"])
-    settings = Settings(epochs=1, batch_size=32, optimiser="adam", rate=0.01, schedule="constant", warm_up=0.0, weight_decay=0.0)
+    settings = Settings(epochs=1, batch_size=32, optimizer="adam", rate=0.01, schedule="constant", warm_up=0.0, weight_decay=0.0)
     plain = train(task, State(network), settings, lambda state: None).network.parameters["conv1"]
     drawn = train(task, State(network), dataclasses.replace(settings, weight_decay=1.0), lambda state: None).network.parameters["conv1"]
     assert drawn["weight"] == pytest.approx(plain["weight"] - 0.01 * network.parameters["conv1"]["weight"], abs=1e-6)
@@ -291,7 +295,9 @@ def test_memory_is_bounded_by_the_batch(tmp_path):
     tracemalloc.start()
     dataset = read_dataset(tmp_path / "a.npz")
     task = PhotoTask(dataset, np.arange(2000), np.arange(0), PREPROCESSING["torch"], (128, 128))
-    network = minicnn.he_initialised(minicnn.Network({"pool": MaxPool2D(64), "flatten": Flatten(), "fc": Dense(np.zeros((12, 2)), np.zeros(2))}))
+    network = minicnn.he_initialized(
+        minicnn.Network({"pool": MaxPool2D(64), "flatten": Flatten(), "fc": Dense(np.zeros((12, 2)), np.zeros(2))})
+    )
     train(task, State(network), Settings(epochs=1, batch_size=4, rate=0.001), lambda state: None)
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()

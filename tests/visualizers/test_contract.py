@@ -38,8 +38,8 @@ SIZE = (30, 46)
 
 @pytest.fixture(params=REGISTRY)
 def visualizer(request):
-    if REGISTRY[request.param].lacks:
-        pytest.skip(REGISTRY[request.param].lacks)
+    if REGISTRY[request.param].missing_extra:
+        pytest.skip(REGISTRY[request.param].missing_extra)
     return REGISTRY[request.param]
 
 

@@ -5,8 +5,8 @@ import pytest
 from own_networks import TEXTS
 
 import minicnn
-from minicnn.descriptions import read_description
 from minicnn.errors import MinicnnError
+from minicnn.models.descriptions import read_description
 from minicnn.report import write_report
 from minicnn.visualizers import REGISTRY
 
@@ -32,7 +32,7 @@ def saved(name, folder):
     """Write a description, and a file with random weights for it; returns both paths."""
     description = read_description(TEXTS[name], name)
     generator = np.random.default_rng(5)
-    network = minicnn.he_initialised(description.network, seed=5)
+    network = minicnn.he_initialized(description.network, seed=5)
     network = network.with_parameters(  # as training leaves them: no bias is 0, no statistic that of the start
         {
             layer: {key: (array + 0.1 * generator.random(array.shape)).astype(np.float32) for key, array in arrays.items()}
@@ -58,10 +58,10 @@ def models(tmp_path_factory):
 @pytest.mark.parametrize("method", REGISTRY)
 def test_every_method(method, network, models, panda, tmp_path):
     entry, model = REGISTRY[method], models[network]
-    if entry.lacks:
-        pytest.skip(entry.lacks)
+    if entry.missing_extra:
+        pytest.skip(entry.missing_extra)
     photos = [panda] * sum(name in entry.parameters for name in ("image", "photos", "style"))
-    if method == "lrp" and network == "normalised":
+    if method == "lrp" and network == "normalized":
         with pytest.raises(MinicnnError, match="folded"):
             entry.function(model, *photos)
         return
@@ -98,10 +98,10 @@ WITHOUT_IMAGES = {
 def test_a_network_without_images_inside(method, panda):
     text = 'input = [20, 24, 3]\npreprocessing = "torch"\nlayers = [{flatten = "flat"}, {dense = "a", units = 9}, {relu = "b"}, {dense = "c", units = 3}]'
     description = read_description(text, "dense")
-    model = minicnn.Model(minicnn.he_initialised(description.network, seed=1), "dense", description.preprocessing, None, (20, 24))
+    model = minicnn.Model(minicnn.he_initialized(description.network, seed=1), "dense", description.preprocessing, None, (20, 24))
     entry = REGISTRY[method]
-    if entry.lacks:
-        pytest.skip(entry.lacks)
+    if entry.missing_extra:
+        pytest.skip(entry.missing_extra)
     photos = [panda] * sum(name in entry.parameters for name in ("image", "photos", "style"))
     if method in WITHOUT_IMAGES:
         assert entry.function(model, *photos, **QUICK.get(method, {})).picture().dtype == np.uint8
@@ -118,7 +118,7 @@ def test_a_report_leaves_out_what_does_not_work_on_a_network(tmp_path, panda):
         layers = [{convolution = "conv", filters = 6, size = 3}, {global_average_pool = "gap"}, {dense = "fc", units = 3}]
     """
     description = read_description(text, "text")
-    network = minicnn.he_initialised(description.network, seed=1)
+    network = minicnn.he_initialized(description.network, seed=1)
     model = minicnn.Model(network, "linear", description.preprocessing, ["a", "b", "c"], (24, 30))
     slow = [name for name, entry in REGISTRY.items() if entry.question == "What does the network dream of?"]
     page, times = write_report(model, panda, tmp_path / "page", quick=True, skip=[*slow, "invert"])
@@ -139,7 +139,7 @@ def test_a_report_of_a_network_without_top(tmp_path, panda):
         layers = [{convolution = "conv", filters = 6, size = 3}, {relu = "relu"}, {max_pool = "pool", size = 2}]
     """
     description = read_description(text, "text")
-    model = minicnn.Model(minicnn.he_initialised(description.network, seed=1), "trunk", description.preprocessing, None, (24, 30))
+    model = minicnn.Model(minicnn.he_initialized(description.network, seed=1), "trunk", description.preprocessing, None, (24, 30))
     page, _ = write_report(model, panda, tmp_path / "page", quick=True, skip=["deep-dream", "texture", "invert", "filter-model"])
     names = {path.name for path in (tmp_path / "page").iterdir()}
     assert {"index.html", "photo.png", "layers.png", "filters.png", "channels.png"} <= names

@@ -1,0 +1,197 @@
+"""Networks as data: which layers, which input, which classes. Weights come later.
+
+    =========  ============================================================================  =============
+    name       layers                                                                        parameters
+    =========  ============================================================================  =============
+    vgg16-gap  VGG16's 13 convolutions, global average pooling, one dense layer               15,227,688
+    vgg16      13 convolutions of 3x3 in 5 blocks, each block closed by a 2x2 pool, 3 dense  138,357,544
+    vgg19      the same with 16 convolutions                                                 143,667,240
+    vgg11      the same with 8                                                               132,863,336
+    vgg13      the same with 10                                                              133,047,848
+    vgg16-bn   vgg16 with batch normalization after each convolution; also vgg11-bn,         138,365,992
+               vgg13-bn and vgg19-bn
+    alexnet    5 convolutions, the first of 11x11 with stride 4, overlapping pools, 3 dense   61,100,840
+    minivgg    7 convolutions of 3x3 in 3 blocks, batch normalization, global average            954,538
+               pooling, one dense layer; for 32 x 32 pixels, small enough to be trained here;
+               minivgg-cifar10 is the same with weights
+    =========  ============================================================================  =============
+alexnet is the one-column version that torchvision publishes, without local response normalization.
+
+References
+----------
+A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997 (alexnet).
+K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns
+    A, B, D, E.
+B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:1512.04150 (global average pooling as the head).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from minicnn.errors import UnknownNameError, did_you_mean
+from minicnn.layers import (
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    GlobalAveragePool2D,
+    Layer,
+    MaxPool2D,
+    ReLU,
+)
+from minicnn.models.classes import ClassNames, cifar10, imagenet
+from minicnn.network.initialize import placeholder
+from minicnn.network.network import Network
+
+VGG_CHANNELS = (64, 128, 256, 512, 512)
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without weights.
+
+    Attributes
+    ----------
+    name : str
+    build : function
+        From the input's size in pixels and the number of classes to the network, whose arrays have shapes but no values (they are NaN).
+    input_size : int
+        Height and width of the images that the network was trained on.
+    any_size : bool
+        Whether the same weights fit other input sizes too.
+    preprocessing : str
+        What its published weights expect; see `minicnn.pictures.photos.PREPROCESSING`.
+    classes : int
+    shipped_weights : str or None
+        The file in the package that holds its weights.
+    """
+
+    name: str
+    build: Callable[[int, int], Network]
+    input_size: int = 224
+    any_size: bool = False
+    preprocessing: str = "caffe"
+    class_names: Callable[[], ClassNames] = imagenet
+    shipped_weights: str | None = None
+
+    def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
+        """Build the network for images of the given size and so many classes, by default its own."""
+        return self.build(input_size or self.input_size, classes or len(self.class_names()))
+
+
+def _dense(inputs: int, outputs: int) -> Dense:
+    return Dense(placeholder(inputs, outputs), placeholder(outputs))
+
+
+def _dense_head(layers: dict[str, Layer], input_size: int, classes: int) -> Network:
+    """Close a trunk with three dense layers, the first two with ReLU and dropout."""
+    height, width, channels = list(Network(layers).shapes((input_size, input_size, 3)).values())[-1]
+    layers["flatten"] = Flatten()
+    layers["fc6"] = _dense(height * width * channels, 4096)
+    layers["relu6"] = ReLU()
+    layers["drop6"] = Dropout(0.5)
+    layers["fc7"] = _dense(4096, 4096)
+    layers["relu7"] = ReLU()
+    layers["drop7"] = Dropout(0.5)
+    layers["fc8"] = _dense(4096, classes)
+    return Network(layers)
+
+
+def _alexnet(input_size: int, classes: int) -> Network:
+    """Filters, kernel size, stride, padding, and whether a pool follows."""
+    layers: dict[str, Layer] = {}
+    channels = 3
+    plan = [(64, 11, 4, 2, True), (192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True)]
+    for i, (filters, kernel_size, stride, padding, pooled) in enumerate(plan, start=1):
+        layers[f"conv{i}"] = Conv2D(placeholder(kernel_size, kernel_size, channels, filters), placeholder(filters), stride, padding)
+        layers[f"relu{i}"] = ReLU()
+        if pooled:
+            layers[f"pool{i}"] = MaxPool2D(3, 2)
+        channels = filters
+    return _dense_head(layers, input_size, classes)
+
+
+def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False) -> dict[str, Layer]:
+    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalization between them; each ends with a pool."""
+    layers: dict[str, Layer] = {}
+    inputs = 3
+    for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
+        for i in range(1, count + 1):
+            layers[f"conv{block}_{i}"] = Conv2D(placeholder(3, 3, inputs, filters), placeholder(filters), padding=1)
+            if normalized:
+                layers[f"norm{block}_{i}"] = BatchNorm(*(placeholder(filters) for _ in range(4)))
+            layers[f"relu{block}_{i}"] = ReLU()
+            inputs = filters
+        layers[f"pool{block}"] = MaxPool2D(2)
+    return layers
+
+
+def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...], normalized: bool = False) -> Network:
+    return _dense_head(_vgg_trunk(convolutions, normalized=normalized), input_size, classes)
+
+
+def _vgg_gap(
+    input_size: int, classes: int, convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False
+) -> Network:
+    layers = _vgg_trunk(convolutions, channels, normalized)
+    layers["gap"] = GlobalAveragePool2D()
+    layers["fc"] = _dense(channels[-1], classes)
+    return Network(layers)
+
+
+def _minivgg(input_size: int, classes: int) -> Network:
+    """A small `_vgg_gap` whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
+    layers = dict(_vgg_gap(input_size, classes, (2, 2, 3), (32, 96, 192), normalized=True).layers)
+    del layers["pool3"]
+    return Network(layers)
+
+
+ARCHITECTURES: dict[str, Architecture] = {
+    architecture.name: architecture
+    for architecture in (
+        Architecture("vgg16-gap", partial(_vgg_gap, convolutions=(2, 2, 3, 3, 3)), any_size=True, shipped_weights="vgg16-gap.h5"),
+        Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
+        Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+        Architecture("vgg11", partial(_vgg, convolutions=(1, 1, 2, 2, 2)), preprocessing="torch"),
+        Architecture("vgg13", partial(_vgg, convolutions=(2, 2, 2, 2, 2)), preprocessing="torch"),
+        Architecture("vgg11-bn", partial(_vgg, convolutions=(1, 1, 2, 2, 2), normalized=True), preprocessing="torch"),
+        Architecture("vgg13-bn", partial(_vgg, convolutions=(2, 2, 2, 2, 2), normalized=True), preprocessing="torch"),
+        Architecture("vgg16-bn", partial(_vgg, convolutions=(2, 2, 3, 3, 3), normalized=True), preprocessing="torch"),
+        Architecture("vgg19-bn", partial(_vgg, convolutions=(2, 2, 4, 4, 4), normalized=True), preprocessing="torch"),
+        Architecture("alexnet", _alexnet, preprocessing="torch"),
+        Architecture(
+            "minivgg",
+            _minivgg,
+            input_size=32,
+            any_size=True,
+            preprocessing="cifar10",
+            class_names=cifar10,
+        ),
+        Architecture(
+            "minivgg-cifar10",
+            _minivgg,
+            input_size=32,
+            any_size=True,
+            preprocessing="cifar10",
+            class_names=cifar10,
+            shipped_weights="minivgg-cifar10.h5",
+        ),
+    )
+}
+
+
+def find_architecture(name: str) -> Architecture:
+    """Look an architecture up by name.
+
+    Raises
+    ------
+    UnknownNameError
+        With the nearest name and the list of all.
+    """
+    if name not in ARCHITECTURES:
+        raise UnknownNameError(f"there is no model {name!r}{did_you_mean(name, ARCHITECTURES)}; the models are {', '.join(ARCHITECTURES)}")
+    return ARCHITECTURES[name]

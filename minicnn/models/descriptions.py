@@ -1,0 +1,316 @@
+"""A network described in a short text (TOML), to be written by hand and to be read again.
+
+    name = "my-network"
+    input = [32, 32, 3]                 # height, width, channels
+    classes = ["cat", "dog"]            # or "imagenet", or "cifar10"; may be left out
+    preprocessing = "torch"             # or "caffe", "cifar10", or a table; may be left out
+
+    layers = [
+      {convolution = "conv1", filters = 16, size = 3, padding = 1},
+      {relu = "relu1"},
+      {max_pool = "pool1", size = 2},
+      {global_average_pool = "gap"},
+      {dense = "fc", units = 2},
+    ]
+
+Each layer is a table of its kind and name and of its options, which `minicnn.models.layer_kinds` lists. How many channels, or numbers, reach a
+layer follows from the one before. A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / deviation, with
+one mean and deviation for red, green and blue each, or for gray:
+
+    preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], deviation = [63.0, 62.1, 66.7]}
+
+Without it the network takes prepared arrays only. A description says nothing about weights.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_mean
+from minicnn.layers import Layer
+from minicnn.layers.base import Shape
+from minicnn.models.classes import ClassNames, can_be_shown, cifar10, imagenet
+from minicnn.models.layer_kinds import KINDS, complete_options, is_count, is_number, options_of
+from minicnn.network.network import Network
+from minicnn.pictures.photos import COLORS, PREPROCESSING, Preprocessing
+
+try:
+    import tomllib
+except ImportError:  # Python 3.10
+    import tomli as tomllib
+
+#: Lists of class names that a description may call by name.
+CLASSES: dict[str, Callable[[], ClassNames]] = {"imagenet": imagenet, "cifar10": cifar10}
+
+#: Names of layers can be parts of file names, and of lists with commas and equals signs on the command line.
+LAYER_NAME = re.compile(r"[\w+-][\w.+-]*")
+
+
+@dataclass(frozen=True, eq=False)
+class Description:
+    """What a text says about a network.
+
+    Attributes
+    ----------
+    name : str
+    network : Network
+        Its arrays have shapes but no values.
+    input_shape : (height, width, channels)
+    preprocessing : Preprocessing or None
+        None if the network takes prepared arrays only.
+    classes : ClassNames or None
+        None if nobody has named the outputs.
+    stated_epsilons : frozenset of str
+        The batch normalizations whose epsilon the text states; with the others a weight file may have what is usual for its format.
+    """
+
+    name: str
+    network: Network
+    input_shape: tuple[int, int, int]
+    preprocessing: Preprocessing | None = None
+    classes: ClassNames | None = None
+    stated_epsilons: frozenset[str] = frozenset()
+
+
+class MisfitError(DescriptionError):
+    """A layer does not take what reaches it.
+
+    Attributes
+    ----------
+    below : Network
+        The layers up to there.
+    input_shape : (height, width, channels)
+    """
+
+    def __init__(self, message: str, below: Network, input_shape: Shape):
+        super().__init__(message)
+        self.below, self.input_shape = below, input_shape
+
+
+def read_description(text: str, where: str) -> Description:
+    """Read a description.
+
+    Parameters
+    ----------
+    text : str
+    where : str
+        What errors call it, such as the file's name.
+
+    Returns
+    -------
+    Description
+
+    Raises
+    ------
+    DescriptionError
+        If anything is wrong; the message says what and where. A `MisfitError` if a layer does not take what reaches it.
+    """
+    try:
+        fields = tomllib.loads(text)
+    except RecursionError:
+        raise DescriptionError(f"{where} is nested too deeply to be a description") from None
+    except ValueError as error:
+        raise DescriptionError(f"{where} is no valid TOML: {error}") from None
+    try:
+        _check_fields(fields)
+        input_shape = _read_input(fields["input"])
+        preprocessing = _read_preprocessing(fields.get("preprocessing"), input_shape[2])
+        network = _read_layers(fields["layers"], input_shape)
+        classes = _read_classes(fields.get("classes"), network, input_shape)
+        stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "epsilon" in layer)
+        return Description(_read_name(fields.get("name", "network")), network, input_shape, preprocessing, classes, stated)
+    except MisfitError as error:
+        raise MisfitError(f"{where}: {error}", error.below, error.input_shape) from None
+    except DescriptionError as error:
+        raise DescriptionError(f"{where}: {error}") from None
+
+
+def write_description(
+    network: Network,
+    input_shape: tuple[int, int, int],
+    name: str = "network",
+    preprocessing: Preprocessing | None = None,
+    classes: Sequence[str] | None = None,
+) -> str:
+    """Write a description, such that reading it gives the same network, without its weights.
+
+    Parameters
+    ----------
+    network : Network
+    input_shape : (height, width, channels)
+    name : str
+    preprocessing : Preprocessing, optional
+    classes : sequence of str, optional
+
+    Raises
+    ------
+    DescriptionError
+        If the network has layers, or names, that a description cannot hold.
+    """
+    lines = [f"name = {_toml(name)}", f"input = {_toml(list(input_shape))}"]
+    if classes is not None:
+        known = (word for word, names in CLASSES.items() if list(names()) == list(classes))
+        lines.append(f"classes = {_toml(next(known, list(classes)))}")
+    if preprocessing is not None:
+        lines.append(f"preprocessing = {_toml(_preprocessing_fields(preprocessing))}")
+    lines += ["", "layers = ["]
+    for layer_name, layer in network.layers.items():
+        try:
+            word, options = options_of(layer)
+        except DescriptionError as error:
+            raise DescriptionError(f"{layer_name}: {error}") from None
+        lines.append(f"  {_toml({word: layer_name, **options})},")
+    text = "\n".join([*lines, "]", ""])
+    read_description(text, f"the network {name!r}")  # what cannot be read shall not be written
+    return text
+
+
+def _check_fields(fields: Mapping[str, Any]) -> None:
+    """Raise DescriptionError for unknown and missing fields."""
+    known = ("name", "input", "classes", "preprocessing", "layers")
+    for name in fields:
+        if name not in known:
+            raise DescriptionError(f"there is no field {name!r}{did_you_mean(name, known)}; the fields are {', '.join(known)}")
+    for name, example in {"input": "[32, 32, 3]", "layers": '[{convolution = "conv1", filters = 16, size = 3}, ...]'}.items():
+        if name not in fields:
+            raise DescriptionError(f"the field {name} is missing; expected {name} = {example}")
+
+
+def _read_name(name: Any) -> str:
+    if not isinstance(name, str) or not name.strip() or not name.isprintable():
+        raise DescriptionError(f"name is {name!r}; expected a text of one line")
+    return name
+
+
+def _read_input(shape: Any) -> tuple[int, int, int]:
+    if not isinstance(shape, list) or len(shape) != 3 or not all(is_count(side) for side in shape):
+        raise DescriptionError(f"input is {shape!r}; expected [height, width, channels], whole numbers of at least 1")
+    return tuple(shape)
+
+
+def _read_preprocessing(given: Any, channels: int) -> Preprocessing | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in PREPROCESSING:
+            hint = did_you_mean(given, PREPROCESSING)
+            raise DescriptionError(f"there is no preprocessing {given!r}{hint}; there are {', '.join(PREPROCESSING)}, or write a table")
+        found = PREPROCESSING[given]
+    elif isinstance(given, dict):
+        found = _own_preprocessing(given)
+    else:
+        raise DescriptionError(f"preprocessing is {given!r}; expected one of {', '.join(PREPROCESSING)}, or a table")
+    if len(found.names) != channels:
+        raise DescriptionError(f"the preprocessing gives {len(found.names)} channels ({', '.join(found.names)}), the input has {channels}")
+    return found
+
+
+def _own_preprocessing(given: Mapping[str, Any]) -> Preprocessing:
+    known = ("colors", "scale", "mean", "deviation")
+    for name in given:
+        if name not in known:
+            raise DescriptionError(f"preprocessing has no {name!r}{did_you_mean(name, known)}; it has {', '.join(known)}")
+    colors, scale = given.get("colors", "rgb"), given.get("scale", 1.0)
+    if not isinstance(colors, str) or colors not in COLORS:
+        raise DescriptionError(f"colors is {colors!r}; expected one of {', '.join(COLORS)}")
+    if not is_number(scale) or scale <= 0:
+        raise DescriptionError(f"scale is {scale!r}; expected a number above 0, such as 1.0 or 0.00392156862745098 for 1 / 255")
+    count = len(COLORS[colors])
+    mean, deviation = given.get("mean", [0.0] * count), given.get("deviation", [1.0] * count)
+    for name, numbers in (("mean", mean), ("deviation", deviation)):
+        if not isinstance(numbers, list) or len(numbers) != count or not all(is_number(number) for number in numbers):
+            raise DescriptionError(
+                f"{name} is {numbers!r}; expected a list of {count} number{'s' * (count > 1)}, for {', '.join(COLORS[colors])}"
+            )
+    if min(deviation) <= 0:
+        raise DescriptionError(f"deviation is {deviation!r}; expected numbers above 0")
+    return Preprocessing(colors, float(scale), tuple(map(float, mean)), tuple(map(float, deviation)))
+
+
+def _read_layers(given: Any, input_shape: tuple[int, int, int]) -> Network:
+    if not isinstance(given, list) or not given:
+        raise DescriptionError("layers is no list of tables, or is empty; expected [{...}, {...}]")
+    layers: dict[str, Layer] = {}
+    shape: Shape = input_shape
+    for number, fields in enumerate(given, start=1):
+        word, name = _word_and_name(fields, number)
+        if name in layers:
+            raise DescriptionError(f"two layers are called {name!r}, the second is layer {number}; give each a name of its own")
+        try:
+            options = complete_options(word, {key: value for key, value in fields.items() if key != word})
+            layer = KINDS[word].build(shape, options)
+            after = layer.output_shape(shape)
+        except DescriptionError as error:
+            raise DescriptionError(f"layer {number}, {name}: {error}") from None
+        except ShapeError as error:
+            reaches = " x ".join(map(str, shape))
+            raise MisfitError(
+                f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}", Network(layers), input_shape
+            ) from None
+        except MinicnnError as error:
+            raise DescriptionError(f"layer {number}, {name}: {error}") from None
+        layers[name], shape = layer, after
+    return Network(layers)
+
+
+def _word_and_name(fields: Any, number: int) -> tuple[str, str]:
+    """Find a layer's kind and name."""
+    if not isinstance(fields, dict):
+        raise DescriptionError(f'layer {number} is {fields!r}; expected a table, such as {{relu = "relu1"}}')
+    words = [key for key in fields if key in KINDS]
+    if not words:
+        candidates = [key for key, value in fields.items() if isinstance(value, str)] or list(fields)
+        found = f"a kind {candidates[0]!r}, which there is not{did_you_mean(candidates[0], KINDS)}" if candidates else "no kind"
+        raise DescriptionError(f"layer {number} has {found}; the kinds of layers are {', '.join(KINDS)}")
+    if len(words) > 1:
+        raise DescriptionError(f"layer {number} is of {len(words)} kinds, {' and '.join(words)}; put each layer into a table of its own")
+    name = fields[words[0]]
+    if not isinstance(name, str) or not LAYER_NAME.fullmatch(name):
+        raise DescriptionError(f"layer {number}, a {words[0]}, is called {name!r}; expected a name of letters, digits and _ - + .")
+    return words[0], name
+
+
+def _read_classes(given: Any, network: Network, input_shape: tuple[int, int, int]) -> ClassNames | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        if given not in CLASSES:
+            raise DescriptionError(
+                f"there is no list of classes {given!r}{did_you_mean(given, CLASSES)}; expected {', '.join(CLASSES)}, or a list of names"
+            )
+        classes = CLASSES[given]()
+    elif isinstance(given, list) and given and all(isinstance(name, str) and name.strip() and can_be_shown(name) for name in given):
+        classes = ClassNames(given)
+    else:
+        raise DescriptionError('classes is no list of names that can be shown; expected such as ["cat", "dog"]')
+    last, shape = list(network.shapes(input_shape).items())[-1]
+    if shape != (len(classes),):
+        puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
+        raise DescriptionError(
+            f"it names {len(classes)} class{'es' * (len(classes) != 1)}, but the last layer, {last}, puts out {puts_out}; expected a number for each class"
+        )
+    return classes
+
+
+def _preprocessing_fields(preprocessing: Preprocessing) -> str | dict[str, Any]:
+    for word, known in PREPROCESSING.items():
+        if known == preprocessing:
+            return word
+    count = len(preprocessing.names)
+    mean, deviation = (list(numbers) * (count if len(numbers) == 1 else 1) for numbers in (preprocessing.mean, preprocessing.deviation))
+    return {"colors": preprocessing.colors, "scale": preprocessing.scale, "mean": mean, "deviation": deviation}
+
+
+def _toml(value: Any) -> str:
+    """Write a text, a number, a list or a table in one line of TOML."""
+    if isinstance(value, str):
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return f"[{', '.join(map(_toml, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
+    return repr(float(value)) if isinstance(value, float) else str(int(value))

@@ -1,0 +1,270 @@
+"""From a weight file to a network: which array belongs where.
+
+Names differ from file to file, so where they are not the network's, layers are matched by kind and order: the first convolution of the file
+belongs to the first of the network, and so on; then every shape is compared. Two things are turned on the way:
+
+- Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before it, in
+  that order; ours flatten H, W, C.
+- A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
+  network's dense layers, they are taken for these.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.errors import MinicnnError, WeightFileError
+from minicnn.layers import (
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    Dropout,
+    Flatten,
+    Layer,
+    MaxPool2D,
+    ReLU,
+)
+from minicnn.layers.base import Shape
+from minicnn.models.layer_kinds import KINDS as LAYER_KINDS
+from minicnn.models.layer_kinds import complete_options
+from minicnn.network.network import Network
+from minicnn.weightfiles import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import (
+    BATCH_NORM,
+    CONVOLUTION,
+    DENSE,
+    KINDS,
+    Step,
+    shown,
+)
+
+#: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
+CHECK_BLOCK = 1 << 16
+
+#: The layers that have arrays, by the kind that weight files know them as.
+TYPES: dict[str, type[Layer]] = {CONVOLUTION: Conv2D, DENSE: Dense, BATCH_NORM: BatchNorm}
+
+#: What arrays are that a file leaves out, because the layer does without them.
+LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
+
+#: What tells layers of a series apart.
+NUMBERS = re.compile("[0-9]+")
+
+#: The layers that leave the numbers that reach them in their places.
+ELEMENTWISE = (ReLU, Dropout, BatchNorm)
+
+#: The layers that slide a window over an image, by their word in descriptions.
+WINDOWED: dict[type[Layer], str] = {Conv2D: "convolution", MaxPool2D: "max_pool", AveragePool2D: "average_pool"}
+
+
+@dataclass(frozen=True, eq=False)
+class Pair:
+    """A layer of a network and the file's layer for it, whose arrays are in order but have not been read."""
+
+    name: str
+    layer: Layer
+    stored: StoredLayer
+
+
+def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, dict[str, object]]:
+    """Find and read the arrays for a network.
+
+    Parameters
+    ----------
+    file : WeightFile
+    network : Network
+        Its own arrays only tell the shapes.
+    input_shape : (height, width, channels)
+        Of the images that it takes.
+    stated : collection of str
+        The batch normalizations whose epsilon is not left to what is usual for the file's format.
+
+    Returns
+    -------
+    dict
+        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalization "epsilon" where the file says it, or its
+        format has a usual one. A file "without top" has no dense layers; then they are missing here.
+
+    Raises
+    ------
+    WeightFileError
+        If the file is of another network, or holds NaN.
+    """
+    values = {}
+    for pair in match_layers(file, network, input_shape):
+        shapes = {key: array.shape for key, array in pair.layer.arrays.items()}
+        values[pair.name] = {
+            key: as_float32(pair.stored.arrays[key], f"{key} of {shown(pair.stored.name)}").reshape(shape) for key, shape in shapes.items()
+        }
+        if (values[pair.name].get("variance", np.zeros(1)) < 0).any():
+            raise WeightFileError(f"the variance of {shown(pair.stored.name)} is negative; expected at least 0. Get the file again")
+        epsilon = file.usual_epsilon if pair.stored.epsilon is None and pair.name not in stated else pair.stored.epsilon
+        if pair.stored.kind == BATCH_NORM and epsilon is not None:
+            values[pair.name]["epsilon"] = epsilon
+    return values
+
+
+def match_layers(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
+    """Match the layers of a file and of a network, and compare their shapes, without reading arrays; arguments and errors as for `load_arrays`."""
+    by_kind = _by_kind(file, network)
+    pairs = []
+    for kind, kind_type in TYPES.items():
+        wanted = {name: layer for name, layer in network.layers.items() if isinstance(layer, kind_type)}
+        found = _by_name(by_kind[kind], wanted, file)
+        without_top = kind == DENSE and not found and file.layers
+        if len(found) != len(wanted) and not without_top:
+            raise WeightFileError(
+                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
+                "Name the model that the file was made for"
+            )
+        pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
+    order = list(network.layers)
+    pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
+    if file.steps is not None:
+        _compare_steps(file.steps, network)
+    return sorted(pairs, key=lambda pair: order.index(pair.name))
+
+
+def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
+    """Build the network that a file itself describes, without weights, and tell its input's shape; None if the file describes none.
+
+    Raises
+    ------
+    WeightFileError
+        If what it describes makes no sense.
+    """
+    if file.steps is None or file.input_shape is None:
+        return None
+    short = {
+        "convolution": "conv",
+        "batch_norm": "norm",
+        "max_pool": "pool",
+        "average_pool": "pool",
+        "global_average_pool": "gap",
+        "dense": "fc",
+    }
+    layers: dict[str, Layer] = {}
+    shape, counts = file.input_shape, {}
+    for step in file.steps:
+        word = short.get(step.word, step.word)
+        counts[word] = counts.get(word, 0) + 1
+        name = f"{word}{counts[word]}"
+        try:
+            layers[name] = LAYER_KINDS[step.word].build(shape, complete_options(step.word, step.options))
+            shape = layers[name].output_shape(shape)
+        except MinicnnError as error:
+            raise WeightFileError(f"the network in the file does not fit together at its {step.word} {counts[word]}: {error}") from None
+    return Network(layers), file.input_shape
+
+
+def as_float32(array: np.ndarray, what: str) -> np.ndarray:
+    """Return a file's array as float32 in one piece: the very array if it is that already.
+
+    Raises
+    ------
+    WeightFileError
+        If it holds NaN or infinite values, or such as are too large.
+    """
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = np.ascontiguousarray(array, np.float32)
+    if not array.flags.aligned:
+        array = array.copy()
+    if not _all_finite(array.reshape(-1)):
+        raise WeightFileError(f"{what} holds NaN or infinite values; expected finite ones. Get the file again")
+    return array
+
+
+def _all_finite(flat: np.ndarray) -> bool:
+    """Look for NaN and infinity block by block: a finite sum proves that there are none, and adding is faster than looking."""
+    blocks = (flat[start : start + CHECK_BLOCK] for start in range(0, flat.size, CHECK_BLOCK))
+    with np.errstate(over="ignore", invalid="ignore"):
+        return all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in blocks)
+
+
+def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
+    """Sort a file's layers by kind; convolutions that stand for the network's dense layers are among these."""
+    stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in KINDS}
+    wanted = sum(isinstance(layer, Conv2D) for layer in network.layers.values())
+    dense = sum(isinstance(layer, Dense) for layer in network.layers.values())
+    last = stored[CONVOLUTION][wanted:]
+    if len(last) == dense - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
+        stored = {**stored, CONVOLUTION: stored[CONVOLUTION][:wanted], DENSE: last + stored[DENSE]}
+    return stored
+
+
+def _by_name(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
+    """Bring a file's layers of a kind into the network's order where they have the network's names; else they stay in the file's order, if it has one."""
+    by_name = {layer.name: layer for layer in found}
+    if by_name.keys() == set(wanted) and len(found) == len(wanted):
+        return [by_name[name] for name in wanted]
+    alike: dict[tuple, StoredLayer] = {}
+    for layer in found if file.by_alphabet else ():
+        other = alike.setdefault(tuple(array.shape for array in layer.arrays.values()), layer)
+        if NUMBERS.sub("", other.name) != NUMBERS.sub("", layer.name):
+            raise WeightFileError(
+                f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes first; call "
+                "the layers in a description (.toml) as the file does"
+            )
+    return found
+
+
+def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
+    """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
+    names = list(network.layers)
+    i = names.index(name) - 1
+    while i >= 0 and isinstance(network.layers[names[i]], ELEMENTWISE):
+        i -= 1
+    if i < 0 or not isinstance(network.layers[names[i]], Flatten):
+        return None
+    return network.shapes(input_shape)[names[i - 1]] if i > 0 else tuple(input_shape)
+
+
+def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair:
+    """Compare the shapes of a file's arrays with the layer's, and view those of a layer that sees a flattened image in our order.
+
+    They then begin with the axes (height, width, channels), as the kernel of a convolution over the whole image does from the beginning.
+    """
+    arrays = {key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items()} | dict(
+        pair.stored.arrays
+    )
+    for key, expected in pair.layer.arrays.items():
+        found = arrays[key].shape
+        over_all = isinstance(pair.layer, Dense) and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
+        if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
+            raise WeightFileError(
+                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
+                "Name the model that the file was made for"
+            )
+    if image is not None and channels_first:
+        height, width, channels = image
+        for key, array in arrays.items():
+            if array.ndim < 4 and (key != "bias" or isinstance(pair.layer, BatchNorm)):  # the biases of a dense layer belong to its outputs
+                arrays[key] = np.moveaxis(array.reshape(channels, height, width, *array.shape[1:]), 0, 2)
+    return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
+
+
+def _compare_steps(steps: Sequence[Step], network: Network) -> None:
+    """Raise WeightFileError unless the network's convolutions and pools slide as those that the file describes."""
+    found = [
+        _step(step.word, *(tuple(step.options[key]) for key in ("size", "stride", "padding"))) for step in steps if "size" in step.options
+    ]
+    windows = [(WINDOWED[type(layer)], layer.window) for layer in network.layers.values() if type(layer) in WINDOWED]
+    expected = [_step(word, window.kernel_size, window.stride, window.padding) for word, window in windows]
+    for ours, theirs in itertools.zip_longest(expected, found, fillvalue="nothing"):
+        if ours != theirs:
+            raise WeightFileError(f"the file's network has {theirs} where {ours} is expected. Name the model that the file was made for")
+
+
+def _step(word: str, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> str:
+    return f"a {word} with size {size}, stride {stride} and padding {padding}"
+
+
+def _count(number: int, kind: str) -> str:
+    return f"{number} {kind}{'s' * (number != 1)}"

@@ -1,0 +1,249 @@
+r"""Is the backward pass the derivative of the forward pass? Finite differences tell.
+
+For a function f, a direction d and weights r,
+
+    <f(x + h d) - f(x - h d), r> / 2h  =  <backward(r), d>  +  O(h^2)
+
+One random direction and one random weighting of the outputs test all entries of the Jacobian at once: a wrong entry goes unseen only
+if d happens to be orthogonal to the error. On request the whole Jacobian is compared, entry by entry.
+
+ReLU and max pooling have kinks, where the difference means nothing. All our layers with kinks say which branch each output took
+(`Layer.decisions`), and between points with the same decisions they are linear. So where decisions at x + h d and x - h d differ, the
+step h is made smaller, for a single layer only for those outputs. What still differs lies on a kink, as a ReLU at exactly 0 does, or a
+pooling window of equal pixels: for a single layer those outputs are left out and counted; for a network, where one decision concerns
+all outputs, the comparison is void, and that is what is reported.
+
+References
+----------
+The random direction: HIPS autograd, `test_util.py`. The detection of kinks: Chainer, `gradient_check.py`, which compares steps instead.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from functools import partial
+
+import numpy as np
+
+from minicnn.errors import ShapeError
+from minicnn.layers import Layer
+from minicnn.layers.base import Context
+from minicnn.network.network import Network
+from minicnn.network.objectives import Objective
+
+#: Steps to try, in units of the root mean square of what is varied. Large ones suffer from curvature, small ones from rounding.
+STEPS = (1e-4, 1e-5, 1e-6, 1e-7, 1e-8)
+
+#: A relative error up to this is rounding; a wrong gradient is usually off by more than 1e-2.
+TOLERANCE = 1e-7
+
+#: A function's outputs at a point, and all decisions that were taken on the way.
+Evaluation = tuple[np.ndarray, list[np.ndarray]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """The outcome of one comparison.
+
+    Attributes
+    ----------
+    name : str
+        What was varied: "input" or a parameter.
+    error : float
+        |numeric - analytic| / max(|numeric|, |analytic|); for a whole Jacobian the largest difference over the largest entry.
+    tolerance : float
+        What the error may be: 1e-7, or more where only a step so small that rounding shows avoids the kinks.
+    kinks : int
+        How many decisions changed however small the step.
+    void : bool
+        Whether these kinks leave nothing to compare.
+    """
+
+    name: str
+    error: float
+    tolerance: float = TOLERANCE
+    kinks: int = 0
+    void: bool = False
+
+    @property
+    def verdict(self) -> str:
+        """Say "ok" or "wrong", how many kinks were left out, or that there is no derivative to compare with."""
+        if self.void:
+            return f"on a kink ({self.kinks:,})"
+        verdict = "ok" if self.error <= self.tolerance else "wrong"
+        return f"{verdict}, {self.kinks:,} kinks left out" if self.kinks else verdict
+
+
+def check_layer(layer: Layer, x: np.ndarray, seed: int = 0, full: bool = False) -> list[Check]:
+    """Compare a layer's backward pass and parameter gradients with finite differences.
+
+    Parameters
+    ----------
+    layer : Layer
+    x : array (N, ...)
+        Where to compare; used as float64.
+    seed : int
+        For the random direction and weights.
+    full : bool
+        Compare the whole Jacobian with respect to the input; the cost is one forward and one backward pass for each number in and out.
+
+    Returns
+    -------
+    list of Check
+        For "input" and for each parameter.
+    """
+    generator = np.random.default_rng(seed)
+    x = x.astype(np.float64)
+    layer = dataclasses.replace(layer, **{name: array.astype(np.float64) for name, array in layer.arrays.items()})
+    output, context = layer.forward(x)
+    weights = generator.standard_normal(output.shape)
+
+    def varied(name: str, value: np.ndarray) -> Evaluation:
+        """Run the layer with another input or another parameter."""
+        changed = layer if name == "input" else dataclasses.replace(layer, **{name: value})
+        output, context = changed.forward(value if name == "input" else x)
+        return output, _decisions([changed], [context])
+
+    checks = []
+    for name, value in {"input": x, **layer.parameters}.items():
+        if full and name == "input":
+            checks.append(_check_jacobian(layer, x))
+            continue
+        direction = generator.standard_normal(value.shape)
+        difference = _differentiate(partial(varied, name), value, direction)
+        smooth = np.where(difference.settled, weights, 0)  # leave the outputs on kinks out
+        gradient = layer.backward(smooth, context) if name == "input" else layer.parameter_gradients(smooth, context)[name]
+        check = _compare(name, difference, smooth, gradient, direction)
+        checks.append(dataclasses.replace(check, void=not smooth.any()))
+    return checks
+
+
+def check_objective(network: Network, objective: Objective, x: np.ndarray, seed: int = 0) -> Check:
+    """Compare the gradient that a visualizer follows with finite differences, through the whole network.
+
+    Parameters
+    ----------
+    network : Network
+    objective : Objective
+    x : array (N, ...)
+        Where to compare; used as float64.
+    seed : int
+        For the random direction.
+
+    Returns
+    -------
+    Check
+    """
+    network = network.astype(np.float64)
+    x = x.astype(np.float64)
+
+    def at(x: np.ndarray) -> Evaluation:
+        trace = network.trace(x)
+        return objective.evaluate(trace)[0], _decisions(network.layers.values(), trace.contexts.values())
+
+    values, gradient = objective.value_and_gradient(network, x)
+    direction = np.random.default_rng(seed).standard_normal(x.shape)
+    difference = _differentiate(at, x, direction)
+    check = _compare("input", difference, np.ones_like(values), gradient, direction)
+    return dataclasses.replace(check, void=not difference.settled.all())
+
+
+def check_network(network: Network, x: np.ndarray, seed: int = 0) -> Iterator[tuple[str, list[Check]]]:
+    """Check every layer where the data of one forward pass reaches it, then the network as a whole.
+
+    Parameters
+    ----------
+    network : Network
+    x : array (N, ...)
+        Used as float64.
+    seed : int
+
+    Yields
+    ------
+    name : str
+        A layer, or at last "network", for a random combination of its outputs.
+    checks : list of Check
+    """
+    network = network.astype(np.float64)
+    trace = network.trace(x.astype(np.float64))
+    layer_input = trace.input
+    for name, layer in network.layers.items():
+        yield name, check_layer(layer, layer_input, seed)
+        layer_input = trace.outputs[name]
+    weights = np.random.default_rng(seed).standard_normal(trace.result.shape)
+    combination = Objective(lambda trace: ((trace.result * weights).ravel(), {trace.last: weights}))
+    yield "network", [check_objective(network, combination, trace.input, seed)]
+
+
+@dataclass(frozen=True)
+class _Difference:
+    """A central difference along a direction: each output's derivative, its rounding error, and whether it is off the kinks."""
+
+    derivative: np.ndarray
+    rounding: np.ndarray
+    settled: np.ndarray
+    kinks: int
+
+
+def _differentiate(at: Callable[[np.ndarray], Evaluation], x: np.ndarray, direction: np.ndarray) -> _Difference:
+    """Take central differences, for each output with the largest step that changes no decision."""
+    for step in STEPS:
+        h = step * _scale(x)
+        above, decisions_above = at(x + h * direction)
+        below, decisions_below = at(x - h * direction)
+        if step == STEPS[0]:
+            derivative, rounding, settled = np.zeros(above.shape), np.zeros(above.shape), np.zeros(above.shape, bool)
+        crossed = np.zeros(above.shape, bool)
+        kinks = 0
+        for a, b in zip(decisions_above, decisions_below):
+            crossed |= (a != b) if a.shape == above.shape else (a != b).any()
+            kinks += int(np.count_nonzero(a != b))
+        fresh = ~settled & ~crossed
+        derivative[fresh] = (above - below)[fresh] / (2 * h)
+        rounding[fresh] = 1e-15 * np.abs(above[fresh]) / h
+        settled |= fresh
+        if settled.all():
+            return _Difference(derivative, rounding, settled, 0)
+    return _Difference(derivative, rounding, settled, kinks)
+
+
+def _compare(name: str, difference: _Difference, weights: np.ndarray, gradient: np.ndarray, direction: np.ndarray) -> Check:
+    """Compare <gradient, direction> with the weighted sum of the outputs' differences."""
+    if gradient.shape != direction.shape:
+        raise ShapeError(f"the gradient of {name} has shape {gradient.shape}; expected {direction.shape}")
+    numeric = np.vdot(difference.derivative, weights)
+    analytic = np.vdot(gradient, direction)
+    size = max(abs(numeric), abs(analytic)) or 1.0
+    rounding = np.linalg.norm(difference.rounding * weights) / size
+    return Check(name, float(abs(numeric - analytic) / size), max(TOLERANCE, float(rounding)), difference.kinks)
+
+
+def _check_jacobian(layer: Layer, x: np.ndarray) -> Check:
+    """Compare d output[i] / d x[j] for every i and j; entries on a kink are left out and counted."""
+    output, context = layer.forward(x)
+    rows = np.eye(output.size).reshape(output.size, *output.shape)
+    analytic = np.stack([layer.backward(row, context).ravel() for row in rows])
+
+    def at(x: np.ndarray) -> Evaluation:
+        output, context = layer.forward(x)
+        return output, _decisions([layer], [context])
+
+    largest, kinks = 0.0, 0
+    for j in range(x.size):
+        direction = np.eye(1, x.size, j).reshape(x.shape)
+        difference = _differentiate(at, x, direction)
+        wrong = np.abs(difference.derivative - analytic[:, j].reshape(output.shape))
+        kinks += difference.kinks
+        largest = max(largest, float(wrong[difference.settled].max(initial=0)))
+    return Check("input", largest / (float(np.abs(analytic).max()) or 1.0), kinks=kinks, void=kinks == analytic.size)
+
+
+def _decisions(layers: Iterable[Layer], contexts: Iterable[Context]) -> list[np.ndarray]:
+    decisions = [layer.decisions(context) for layer, context in zip(layers, contexts)]
+    return [decision for decision in decisions if decision is not None]
+
+
+def _scale(x: np.ndarray) -> float:
+    return float(np.sqrt(np.mean(x**2))) or 1.0

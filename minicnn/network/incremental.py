@@ -1,0 +1,100 @@
+r"""Running a network again where only a small box of the image has changed.
+
+A unit of a layer changes only if its window touches something that changed in the layer below. So the box that must be computed again
+grows from layer to layer by the window's reach, and shrinks with the strides; everything else is known from the unchanged image::
+
+    image                conv 3x3, padding 1            pool 2x2
+    . . . . . . . .      . . . . . . . .                . . . .
+    . . . . . . . .      . # # # # . . .                # # # .
+    . . # # . . . .      . # # # # . . .     ->         # # # .
+    . . # # . . . .      . # # # # . . .                # # # .
+    . . . . . . . .      . # # # # . . .                . . . .
+    . . . . . . . .      . . . . . . . .
+
+Each layer cuts the box, with the pixels around it that its windows read, out of the changed image below, and runs on that alone. The
+result is that of the whole computation, up to the order in which sums are rounded; Winograd's method rounds tiles differently that are
+cut differently.
+
+References
+----------
+S. Nakandala, K. Nagrecha, A. Kumar, Y. Papakonstantinou, "Incremental and Approximate Inference for Faster Occlusion-based Deep CNN
+Explanations" (the system is called Krypton), SIGMOD 2019. A US patent application, US 20230042004, names incremental CNN inference for
+occlusion.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.geometry import Window, reach
+from minicnn.kernels import cut_changed
+from minicnn.layers import Layer
+from minicnn.network.network import Network
+
+
+class Incremental:
+    """A network's answers for versions of one image that each differ from it in one box.
+
+    Parameters
+    ----------
+    network : Network
+    image : array (1, H, W, C)
+        Unchanged. Every layer's output for it is kept.
+    """
+
+    def __init__(self, network: Network, image: np.ndarray):
+        self.network = network
+        self.trace = network.trace(image)
+
+    def __call__(self, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Compute the network's output for several versions of the image.
+
+        Parameters
+        ----------
+        changes : array (N, h, w, C)
+            The pixels of version n in its box.
+        places : int array (N, 2)
+            Row and column of each box's corner; the boxes lie inside the image.
+
+        Returns
+        -------
+        array (N, ...)
+            What `network` gives for the whole changed images.
+        """
+        below = self.trace.input
+        for i, (name, layer) in enumerate(self.network.layers.items()):
+            if layer.window is None:
+                rest = Network(list(self.network.layers.items())[i:])
+                return rest(self._whole(below, changes, places))
+            changes, places = _through(layer, below[0], self.trace.outputs[name].shape[1:3], changes, places)
+            below = self.trace.outputs[name]
+        return self._whole(below, changes, places)
+
+    def _whole(self, below: np.ndarray, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
+        """Put each change into a copy of the unchanged layer."""
+        return cut_changed(below[0], changes, places, np.zeros_like(places), below.shape[1:3], 0.0)
+
+
+def _through(
+    layer: Layer, below: np.ndarray, output_size: tuple[int, int], changes: np.ndarray, places: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Take changes of a layer's input to those of its output: new values, and where their corners lie.
+
+    The boxes of a batch get the largest one's size; those at the border are moved inwards, which computes more than changed.
+    """
+    window = layer.window
+    if window == Window((1, 1)):
+        return layer.forward(changes)[0], places
+    firsts, corners, shape = [], [], []
+    for axis in range(2):
+        kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.padding[axis]
+        ends = [
+            reach(start, start + changes.shape[1 + axis], output_size[axis], kernel, stride, padding) for start in places[:, axis].tolist()
+        ]
+        size = max(stop - first for first, stop in ends)
+        first = np.array([min(first, output_size[axis] - size) for first, _ in ends])
+        firsts.append(first)
+        corners.append(first * stride - padding)
+        shape.append((size - 1) * stride + kernel)
+    cut = cut_changed(below, changes, places, np.stack(corners, axis=1), tuple(shape), layer.padding_value)
+    return layer.forward_unpadded(cut), np.stack(firsts, axis=1)

@@ -1,0 +1,314 @@
+"""A network: named layers in order, run forward and backward.
+
+Calling a network keeps nothing. A `Trace` keeps what one forward pass left behind, and the backward pass starts from it::
+
+    trace = network.trace(x)                              # outputs and contexts, by layer name
+    gradient = network.backward(trace, {"fc8": one_hot})  # gradient of the chosen score with respect to x
+
+The gradients to start from are called *seeds*. They may sit at any layers, several at once; each layer's gradient is its seed plus
+what comes back from the layers above it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Collection, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
+
+import numpy as np
+
+from minicnn.errors import ShapeError, UnknownNameError
+from minicnn.geometry import ReceptiveField
+from minicnn.layers import BatchNorm, Conv2D, Layer, ReLU
+from minicnn.layers.base import Context, Shape
+
+#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
+#: convolutions, dense layers and average pools: it is the layer's input.
+Rule = Callable[[Layer, np.ndarray, Context], np.ndarray]
+
+#: Rules by the type of the layers, or by the name of one.
+Rules = Mapping[type | str, Rule]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one forward pass left behind.
+
+    Attributes
+    ----------
+    input : array (N, H, W, C)
+    outputs : dict of str to array
+        Each layer's output, by name, in order.
+    contexts : dict of str to object
+        What each layer's backward pass needs.
+    """
+
+    input: np.ndarray
+    outputs: Mapping[str, np.ndarray]
+    contexts: Mapping[str, Context]
+
+    @property
+    def last(self) -> str:
+        """The name of the last layer."""
+        return next(reversed(self.outputs))
+
+    @property
+    def result(self) -> np.ndarray:
+        """The last layer's output."""
+        return self.outputs[self.last]
+
+
+class Network:
+    """An ordered set of named layers.
+
+    Parameters
+    ----------
+    layers : mapping of str to Layer, or pairs of them
+        In the order in which the data flows.
+
+    Examples
+    --------
+    >>> network = Network({"conv1": Conv2D(weight, bias, padding=1), "relu1": ReLU()})
+    >>> network(x).shape
+    (1, 224, 224, 64)
+    """
+
+    def __init__(self, layers: Mapping[str, Layer]):
+        self.layers: Mapping[str, Layer] = MappingProxyType(dict(layers))
+
+    def __call__(self, x: np.ndarray) -> np.ndarray:
+        """Compute the last layer's output (logits, for a classifier) and keep nothing.
+
+        Parameters
+        ----------
+        x : array (N, H, W, C), float32 or float64
+            In the network's own units: see `Model.prepare`.
+
+        Raises
+        ------
+        ShapeError
+            If a layer cannot take its input; the message names the layer.
+        """
+        self._check_input(x)
+        for step in self._steps:
+            x = step(x)
+        return x
+
+    @cached_property
+    def _steps(self) -> list[Callable[[np.ndarray], np.ndarray]]:
+        """The layers as functions, in order; a convolution and the ReLU after it are one, which saves a pass over memory.
+
+        The definition is the plain loop of `trace`, and gives the same numbers.
+        """
+        layers = list(self.layers.values())
+        steps = []
+        while layers:
+            layer = layers.pop(0)
+            if isinstance(layer, Conv2D) and layers and isinstance(layers[0], ReLU):
+                layers.pop(0)
+                steps.append(layer.forward_rectified)
+            else:
+                steps.append(lambda x, layer=layer: layer.forward(x)[0])
+        return steps
+
+    def trace(self, x: np.ndarray, generator: np.random.Generator | None = None) -> Trace:
+        """Run forward and keep every layer's output and context.
+
+        Parameters
+        ----------
+        x : array (N, H, W, C), float32 or float64
+        generator : numpy.random.Generator, optional
+            If given, layers behave as in training, and those that are random (dropout) draw from it.
+
+        Raises
+        ------
+        ShapeError
+            If a layer cannot take its input; the message names the layer.
+        """
+        self._check_input(x)
+        outputs, contexts = {}, {}
+        output = x
+        for name, layer in self.layers.items():
+            output, contexts[name] = layer.forward(output) if generator is None else layer.training_forward(output, generator)
+            outputs[name] = output
+        return Trace(x, outputs, contexts)
+
+    def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
+        """Propagate gradients back to the input.
+
+        Parameters
+        ----------
+        trace : Trace
+            Of this network.
+        seeds : dict of str to array
+            Gradients of some scalar with respect to the outputs of layers, by layer name.
+        rules : dict of type or str to function, optional
+            Replaces the backward pass of all layers of a type, as in ``{ReLU: guided}``, or of one layer by its name, which goes first;
+            see `minicnn.rules`.
+
+        Returns
+        -------
+        array (N, H, W, C)
+            Gradient of the same scalar with respect to the input.
+
+        Raises
+        ------
+        UnknownNameError, ShapeError
+            If a seed belongs to no layer, or has not the shape of that layer's output.
+        """
+        for _, gradient in self._walk_back(trace, seeds, rules or {}):
+            pass
+        return gradient
+
+    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> dict[str, np.ndarray]:
+        """Compute the gradient with respect to every layer's output, by name; arguments as for `backward`.
+
+        Layers above all seeds have none.
+        """
+        return {name: gradient for name, gradient in self._walk_back(trace, seeds, rules or {}) if name is not None}
+
+    def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
+        """Compute the gradient with respect to every parameter, as {layer: {parameter: array}}; arguments as for `backward`."""
+        gradients = {}
+        first = next(iter(self.parameters), None)
+        for name, gradient in self._walk_back(trace, seeds, {}):
+            if name is not None and self.layers[name].parameter_names:
+                gradients[name] = self.layers[name].parameter_gradients(gradient, trace.contexts[name])
+            if name == first:
+                break  # what lies below has no parameters
+        return gradients
+
+    def _walk_back(self, trace, seeds, rules) -> Iterator[tuple[str | None, np.ndarray]]:
+        """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input)."""
+        if not seeds:
+            raise UnknownNameError("there is no gradient to start from; give seeds as {layer name: gradient}")
+        for name, seed in seeds.items():
+            self.check_name(name)
+            if seed.shape != trace.outputs[name].shape:
+                raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs[name].shape}")
+        gradient = None
+        for name, layer in reversed(self.layers.items()):
+            if name in seeds:
+                gradient = seeds[name] if gradient is None else gradient + seeds[name]
+            if gradient is not None:
+                yield name, gradient
+                rule = rules.get(name) or rules.get(type(layer))
+                context = trace.contexts[name]
+                gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
+        yield None, gradient
+
+    def after_training_step(self, trace: Trace) -> Network:
+        """Return the network with the statistics that its layers have after a training step that left this trace."""
+        return Network({name: layer.after_training_step(trace.contexts[name]) for name, layer in self.layers.items()})
+
+    def split(self, name: str) -> tuple[Network, Network]:
+        """Cut after the named layer: `head(trunk(x))` equals `network(x)`.
+
+        Returns
+        -------
+        trunk, head : Network
+            They share the layers with this network. The trunk ends with the named layer.
+        """
+        self.check_name(name)
+        pairs = list(self.layers.items())
+        cut = list(self.layers).index(name) + 1
+        return Network(pairs[:cut]), Network(pairs[cut:])
+
+    def up_to(self, names: Collection[str]) -> Network:
+        """Return the part of the network that computes the named layers: all up to the last of them, shared with this network."""
+        for name in names:
+            self.check_name(name)
+        return self.split(max(names, key=list(self.layers).index))[0]
+
+    def shapes(self, input_shape: Shape) -> dict[str, Shape]:
+        """Tell the shape of each layer's output for one image of the given shape (height, width, channels).
+
+        Raises
+        ------
+        ShapeError
+            If a layer cannot take its input; the message names the layer.
+        """
+        shapes = {}
+        shape = tuple(input_shape)
+        for name, layer in self.layers.items():
+            try:
+                shape = shapes[name] = layer.output_shape(shape)
+            except ShapeError as error:
+                raise ShapeError(f"{name}: {error}") from None
+        return shapes
+
+    def receptive_fields(self) -> dict[str, ReceptiveField | None]:
+        """Tell what a unit of each layer sees of the input; None from the first layer on whose units see all of it."""
+        fields = {}
+        field: ReceptiveField | None = ReceptiveField()
+        for name, layer in self.layers.items():
+            field = None if field is None or layer.window is None else field.through(layer.window)
+            fields[name] = field
+        return fields
+
+    @property
+    def first_convolution(self) -> str:
+        """The first convolution.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has no convolution.
+        """
+        names = [name for name, layer in self.layers.items() if isinstance(layer, Conv2D)]
+        if not names:
+            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
+        return names[0]
+
+    @property
+    def last_convolution(self) -> str:
+        """The last convolution, or the ReLU that follows it: where maps are still images and mean most.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has no convolution.
+        """
+        names = list(self.layers)
+        for i in reversed(range(len(names))):
+            if isinstance(self.layers[names[i]], Conv2D):
+                above = [name for name in names[i + 1 :] if not isinstance(self.layers[name], BatchNorm)]
+                return above[0] if above and isinstance(self.layers[above[0]], ReLU) else names[i]
+        raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(names)}")
+
+    @property
+    def parameters(self) -> dict[str, dict[str, np.ndarray]]:
+        """All trainable arrays, as {layer: {parameter: array}}, layers without any left out."""
+        return {name: layer.parameters for name, layer in self.layers.items() if layer.parameter_names}
+
+    @property
+    def arrays(self) -> dict[str, dict[str, np.ndarray]]:
+        """All arrays, the parameters and what training measured (statistics), as {layer: {name: array}}, layers without any left out."""
+        return {name: layer.arrays for name, layer in self.layers.items() if layer.arrays}
+
+    def with_parameters(self, parameters: Mapping[str, Mapping[str, np.ndarray]]) -> Network:
+        """Return a network with some parameters or statistics replaced, given as {layer: {name: array}}; the others are shared."""
+        for name in parameters:
+            self.check_name(name)
+        return Network(
+            {name: dataclasses.replace(layer, **parameters[name]) if name in parameters else layer for name, layer in self.layers.items()}
+        )
+
+    def astype(self, dtype: np.dtype) -> Network:
+        """Return a network with all arrays in another floating-point type."""
+        return self.with_parameters(
+            {layer: {name: array.astype(dtype) for name, array in arrays.items()} for layer, arrays in self.arrays.items()}
+        )
+
+    def check_name(self, name: str) -> None:
+        """Raise UnknownNameError, with the list of layers, unless a layer has this name."""
+        if name not in self.layers:
+            raise UnknownNameError(f"there is no layer {name!r}; the layers are {', '.join(self.layers)}")
+
+    def _check_input(self, x: np.ndarray) -> None:
+        if not isinstance(x, np.ndarray) or x.ndim < 2 or x.dtype not in (np.float32, np.float64):
+            found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
+            raise ShapeError(f"the network got {found}; expected a float32 or float64 array (N, height, width, channels)")
+        self.shapes(x.shape[1:])

@@ -1,0 +1,151 @@
+r"""Layer-wise relevance propagation (LRP): a score is handed down, layer by layer, to the inputs that made it.
+
+It starts with the score as the relevance of one output. Each layer shares out the relevance R of an output among its inputs, in
+proportion to what they contributed to it. With the terms z_ij = x_i w_ij of output j,
+
+    R_i  =  sum over j of  (z_ij / sum over i of z_ij)  R_j
+
+so that, as long as nothing is lost to biases, every layer's relevance adds up to the score. This is a backward pass through the layer's
+linear map, with relevance divided by the output on the way in, and multiplied by the input on the way out:
+
+    s = R / z,    R_in = x * (W^T s)
+
+The rules differ in which terms they count:
+
+    =============  ===================================================  ============================================================
+    rule           terms                                                good for
+    =============  ===================================================  ============================================================
+    epsilon        all and the bias; z + epsilon instead of z           dense layers: weak, contradictory contributions are absorbed
+    alpha_beta     alpha times those above 0, minus beta times those    convolutions; with alpha 1 and beta 0, "z-plus", stable, only
+                   below 0; alpha - beta = 1                            what speaks for the output; else also what speaks against it
+    z_box          z_ij - low w+ - high w-                              the first layer, whose inputs are pixels between low and high
+    =============  ===================================================  ============================================================
+
+ReLUs and dropout pass relevance on as it is, max pooling gives it to the winner, average pooling shares it like a linear layer.
+The functions are rules for `Network.backward`; `rule_book` puts them together for a whole network.
+
+References
+----------
+S. Bach et al., "On Pixel-Wise Explanations for Non-Linear Classifier Decisions by Layer-Wise Relevance Propagation", PLOS ONE 2015,
+equations 56 to 60. G. Montavon et al., "Layer-Wise Relevance Propagation: An Overview", 2019, sections 10.2 and 10.3 (the composite).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Literal
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.layers import (
+    AveragePool2D,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    GlobalAveragePool2D,
+    Layer,
+    ReLU,
+)
+from minicnn.network.network import Network, Rule
+
+RuleName = Literal["composite", "epsilon", "alpha-beta", "z-plus"]
+
+
+def rule_book(network: Network, name: RuleName, share: float, alpha: float, low: np.ndarray, high: np.ndarray) -> dict[type | str, Rule]:
+    """Choose the rules for all layers of a network.
+
+    Parameters
+    ----------
+    network : Network
+    name : {"composite", "epsilon", "alpha-beta", "z-plus"}
+        For convolutions and dense layers: one rule for all; or epsilon for dense layers, z-plus for convolutions, and z-box for the
+        first of these, if it is a convolution.
+    share : float
+        Of `epsilon`.
+    alpha : float
+        Of `alpha_beta`.
+    low, high : array (channels,)
+        Of `z_box`.
+
+    Returns
+    -------
+    dict of type or str to function
+        For `Network.backward`.
+
+    Raises
+    ------
+    MinicnnError
+        If the network has a batch normalization.
+    """
+    unfolded = [name for name, layer in network.layers.items() if isinstance(layer, BatchNorm)]
+    if unfolded:
+        raise MinicnnError(
+            f"there is no rule for batch normalization ({', '.join(unfolded)}); merge it into the layers below with minicnn.folded"
+        )
+    everywhere = {"epsilon": epsilon(share), "alpha-beta": alpha_beta(alpha), "z-plus": alpha_beta(1.0)}
+    shared = {ReLU: passed_on, AveragePool2D: epsilon(0.0), GlobalAveragePool2D: epsilon(0.0)}
+    if name != "composite":
+        return {**shared, Conv2D: everywhere[name], Dense: everywhere[name]}
+    first = next(iter(network.parameters), None)
+    bottom = {first: z_box(low, high)} if first is not None and isinstance(network.layers[first], Conv2D) else {}
+    return {**shared, Conv2D: alpha_beta(1.0), Dense: epsilon(share), **bottom}
+
+
+def epsilon(share: float) -> Rule:
+    """Count all terms; the divisor is moved away from 0 by a share of the root mean square of the image's outputs."""
+
+    def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+        z, context = layer.forward(x)
+        mean_square = np.mean(z**2, axis=tuple(range(1, z.ndim)), keepdims=True)
+        stabilizer = z.dtype.type(share) * np.sqrt(mean_square)
+        return x * layer.backward(_divide(relevance, z + np.where(z >= 0, stabilizer, -stabilizer)), context)
+
+    return rule
+
+
+def alpha_beta(alpha: float) -> Rule:
+    """Count the terms above 0 alpha times, those below 0 minus (alpha - 1) times, and no bias."""
+
+    def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+        above, below = np.maximum(x, 0), np.minimum(x, 0)
+        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
+        result = x.dtype.type(alpha) * _shared([(above, positive), (below, negative)], relevance)
+        if alpha == 1:
+            return result
+        return result - x.dtype.type(alpha - 1) * _shared([(above, negative), (below, positive)], relevance)
+
+    return rule
+
+
+def z_box(low: np.ndarray, high: np.ndarray) -> Rule:
+    """Count x w - low w+ - high w-, which is never below 0 for inputs between low and high, arrays (channels,)."""
+
+    def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+        lowest, highest = (np.broadcast_to(edge, x.shape).astype(x.dtype) for edge in (low, high))
+        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
+        return _shared([(x, _with_weight(layer, layer.weight)), (-lowest, positive), (-highest, negative)], relevance)
+
+    return rule
+
+
+def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
+    """Hand relevance on as it is."""
+    return relevance
+
+
+def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.ndarray:
+    """Share relevance out in proportion to the terms of some (input, layer) pairs together."""
+    terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]  # after a ReLU there are none below 0
+    divided = _divide(relevance, sum(layer.forward(x)[0] for x, layer in terms))
+    return sum(x * layer.backward(divided, x) for x, layer in terms)
+
+
+def _with_weight(layer: Layer, weight: np.ndarray) -> Layer:
+    """Return the layer with another weight and no bias."""
+    return dataclasses.replace(layer, weight=weight, bias=np.zeros_like(layer.bias))
+
+
+def _divide(relevance: np.ndarray, z: np.ndarray) -> np.ndarray:
+    """Divide; where there are no terms there is nothing to hand down."""
+    return np.divide(relevance, z, out=np.zeros_like(relevance), where=z != 0)

@@ -1,0 +1,263 @@
+"""Photos in, pictures out: the one border between pixels and arrays.
+
+On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is what a network was trained on: float32,
+(1, height, width, channels), its own order of colors or only gray, its own scale, the training set's mean color taken off. A *preprocessing*
+says which:
+
+    =======  =======  =======  ==========================  ====================  =============================
+    name     colors  scale    minus (R, G, B)             divided by (R, G, B)  used by
+    =======  =======  =======  ==========================  ====================  =============================
+    caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
+    torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
+    cifar10  R, G, B  0-255    125.3, 123.0, 113.9         63.0, 62.1, 66.7      minivgg
+    =======  =======  =======  ==========================  ====================  =============================
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from minicnn.errors import ImageError
+
+#: What people hand in as a photo.
+Photo = str | os.PathLike | Image.Image | np.ndarray
+
+#: Of the photo's largest centerd part with the wanted proportions, the share of each side that is kept at least: networks are tested on
+#: the center 224 x 224 of an image resized to 256.
+CENTER_SHARE = 224 / 256
+
+
+#: The colors of a network's input, in its order, by the name of the order.
+COLORS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red"), "gray": ("gray",)}
+
+#: The share of red, green and blue in gray, as in television (ITU-R BT.601).
+LUMINANCE = np.array([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """How pixels become numbers for a network.
+
+    Attributes
+    ----------
+    colors : {"rgb", "bgr", "gray"}
+        In which order the network wants them, or that it wants their brightness alone.
+    scale : float
+        What 0-255 is multiplied by first.
+    mean, deviation : tuple of float
+        Then red, green and blue, or gray, become (value - mean) / deviation. One number for each, or a single one for all.
+    """
+
+    colors: Literal["rgb", "bgr", "gray"] = "rgb"
+    scale: float = 1.0
+    mean: tuple[float, ...] = (0.0,)
+    deviation: tuple[float, ...] = (1.0,)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the colors in the network's order."""
+        return COLORS[self.colors]
+
+    def apply(self, pixels: np.ndarray) -> np.ndarray:
+        """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units, (..., 3) or for gray (..., 1)."""
+        colors = brightness(pixels)[..., None] if self.colors == "gray" else pixels
+        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation))
+
+    def undo(self, x: np.ndarray) -> np.ndarray:
+        """Turn numbers in the network's units back into RGB pixels, uint8 (..., 3); what lies out of range is clipped."""
+        pixels = (self.swap_channels(x) * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
+        pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
+        return pixels.repeat(3, axis=-1) if self.colors == "gray" else pixels
+
+    def swap_channels(self, x: np.ndarray) -> np.ndarray:
+        """Turn the network's order of colors, the last axis, into red, green, blue, or back; gray stays gray."""
+        return np.ascontiguousarray(x[..., ::-1]) if self.colors == "bgr" else x
+
+    @property
+    def limits(self) -> tuple[np.ndarray, np.ndarray]:
+        """Black and white in the network's units and order, each (channels,)."""
+        return self.apply(np.zeros(3)), self.apply(np.full(3, 255.0))
+
+    def check_range(self, x: np.ndarray) -> None:
+        """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
+
+        Some room is left on both sides, so that noise or an optimization may leave the range of photos. A plain photo of nearly the mean
+        color is near 0 everywhere, so pixels in 0-1 are recognized by the brightest ones; where 1 is about white for the network, too, they pass.
+        """
+        black, white = self.limits
+        low, high = black.min(), white.max()
+        unprepared = x.min() >= 0 and (x.max() > 1.01 * high or (x.min() < x.max() and 0.5 < x.max() <= 1 < 0.99 * high))
+        if unprepared or np.abs(x).max() > 10 * (high - low):
+            raise ImageError(
+                f"the array does not look prepared: its values run from {x.min():.4g} to {x.max():.4g}, those of photos between "
+                f"{low:.4g} and {high:.4g}. Use model.prepare(photo), or for plain RGB leave prepared=True out"
+            )
+
+
+PREPROCESSING: dict[str, Preprocessing] = {
+    "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
+    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)),
+    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), deviation=(63.0, 62.1, 66.7)),
+}
+
+
+def brightness(pixels: np.ndarray) -> np.ndarray:
+    """Turn RGB pixels (..., 3) into gray (...), in whole levels of 255."""
+    return np.rint(pixels @ LUMINANCE)
+
+
+def load_photo(photo: Photo) -> Image.Image:
+    """Read a photo as upright 8-bit RGB.
+
+    Parameters
+    ----------
+    photo : path, PIL image or array
+        A file that Pillow can read (of animations the first frame). Arrays are RGB, (height, width, 3), or gray, (height, width):
+        uint8 0-255, uint16 0-65535, or floating-point 0-1.
+
+    Returns
+    -------
+    PIL.Image.Image
+        Mode RGB. The camera's rotation (EXIF) is applied; gray, palette, 16-bit and CMYK pictures are converted; what is transparent
+        becomes white.
+
+    Raises
+    ------
+    ImageError
+        If there is no such file, or it is not a picture, damaged, or unreasonably large.
+    """
+    if isinstance(photo, np.ndarray):
+        return Image.fromarray(_array_to_pixels(photo)).convert("RGB")
+    if isinstance(photo, Image.Image):
+        return _decode(lambda: photo, "the image")
+    if isinstance(photo, (str, os.PathLike)):
+        path = Path(photo)
+        _check_file(path)
+        return _decode(lambda: Image.open(path), str(path))
+    raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
+
+
+def fit_photo(image: Image.Image, height: int, width: int, whole: bool = False) -> Image.Image:
+    """Cut the photo's center out and scale it to the given size (bilinear, averaging where it shrinks).
+
+    It keeps 224/256 of the sides of the largest centerd part that has the wanted proportions; more, or all, of a photo that has so few pixels
+    that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
+    """
+    scale = min(image.width / width, image.height / height)
+    if not whole:
+        scale = max(CENTER_SHARE * scale, min(scale, 1.0))
+    left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
+    box = (left, top, left + width * scale, top + height * scale)
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
+    """Choose (height, width) for a photo whose proportions stay and whose longer side gets so many pixels."""
+    scale = longer / max(image.width, image.height)
+    return max(1, round(image.height * scale)), max(1, round(image.width * scale))
+
+
+def check_photo(path: str | os.PathLike) -> None:
+    """Look at a file's first bytes and raise ImageError unless it begins like a photo; damage further inside shows when it is read with `load`."""
+    path = Path(path)
+    _check_file(path)
+    with _clear_errors(str(path)), Image.open(path):
+        pass
+
+
+def _check_file(path: Path) -> None:
+    """Raise ImageError unless there is a file to read at the path."""
+    try:
+        found = path.stat()
+    except PermissionError:
+        raise ImageError(f"{path} may not be read; check its permissions") from None
+    except (OSError, ValueError):
+        raise ImageError(f"there is no file {path}; expected the path of a photo") from None
+    if stat.S_ISDIR(found.st_mode):
+        raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
+    if not stat.S_ISREG(found.st_mode):
+        raise ImageError(f"{path} is no ordinary file; expected a photo, such as a JPEG or PNG file")
+
+
+def _decode(open_image: Callable[[], Image.Image], name: str) -> Image.Image:
+    """Open and decode a picture."""
+    with _clear_errors(name):
+        image = open_image()
+        image.load()
+        return _to_rgb(ImageOps.exif_transpose(image), name)
+
+
+@contextmanager
+def _clear_errors(name: str) -> Iterator[None]:
+    """Turn every way in which reading a picture fails into one clear error."""
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise ImageError(
+            f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
+        ) from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{name} is not an image that can be read; expected a photo, such as a JPEG or PNG file") from None
+    except PermissionError:
+        raise ImageError(f"{name} may not be read; check its permissions") from None
+    except ImageError:
+        raise
+    except MemoryError:
+        raise ImageError(f"{name} does not fit into memory; scale it down first") from None
+    except Exception as error:
+        raise ImageError(f"{name} is damaged ({error}); expected a complete photo. Copy or export it again") from None
+
+
+def _to_rgb(image: Image.Image, name: str) -> Image.Image:
+    if 0 in image.size:
+        raise ImageError(f"{name} has {image.width} x {image.height} pixels; expected at least one")
+    if image.mode.startswith("I"):
+        return Image.fromarray(_integers_to_pixels(image, name)).convert("RGB")
+    if image.mode == "F":
+        raise ImageError(f"{name} holds floating-point pixels, whose range is not known; save it with 8 or 16 bits per color")
+    if image.mode in ("La", "RGBa"):  # colors multiplied with the transparency
+        image = image.convert(image.mode.replace("a", "A"))
+    if image.has_transparency_data:
+        image = image.convert("RGBA")
+        white = Image.new("RGBA", image.size, "white")
+        return Image.alpha_composite(white, image).convert("RGB")
+    return image.convert("RGB")
+
+
+def _integers_to_pixels(image: Image.Image, name: str) -> np.ndarray:
+    """Bring gray with more than 8 bits to 8: 16 bits, or 32 bits (mode "I") that hold numbers of 16 bits or only 8."""
+    values = np.asarray(image)
+    low, high = int(values.min()), int(values.max())
+    if low < 0 or high > 65535:
+        raise ImageError(f"{name} holds numbers from {low} to {high}; expected 0 to 255 or 0 to 65535. Save it with 8 or 16 bits")
+    only_8_bits = image.mode == "I" and high <= 255 and image.format != "PNG"  # older Pillow opens 16-bit PNG as "I"
+    return values.astype(np.uint8) if only_8_bits else _array_to_pixels(values.astype(np.uint16))
+
+
+def _array_to_pixels(array: np.ndarray) -> np.ndarray:
+    """Check an RGB or gray array and bring it to 8 bits."""
+    if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or 0 in array.shape:
+        raise ImageError(f"the photo is an array of shape {array.shape}; expected (height, width, 3) in RGB order, or (height, width)")
+    if array.dtype == np.uint8:
+        return array
+    if array.dtype.kind == "u" and array.dtype.itemsize == 2:
+        return (array / 257 + 0.5).astype(np.uint8)
+    found = f"type {array.dtype}"
+    if array.dtype.kind == "f":
+        if np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:
+            return (array * 255 + 0.5).astype(np.uint8)
+        found += f" with values from {array.min():.4g} to {array.max():.4g}"
+    raise ImageError(f"the photo is an array of {found}; expected uint8 (0 to 255), uint16 (0 to 65535) or floating-point (0 to 1)")

@@ -1,0 +1,106 @@
+"""Lines over steps."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from minicnn.pictures.render.figure import INK, drawn_pixels, new_canvas
+from minicnn.pictures.render.panel import Panel
+
+#: The looks of several curves: colors by Okabe and Ito, which the color-blind can tell apart, and dashes and marks for grayscale.
+LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
+DASHES = ("-", "--", "-.", (0, (6, 1.5, 1, 1.5, 1, 1.5)), ":")
+LINE_MARKS = ("o", "s", "^", "D", "v", "P", "X")
+LEGEND_COLUMNS = 6
+
+#: Diagrams beside each other are no wider together, in inches.
+WIDEST = 10.0
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line over steps, (N,); several named ones, (lines, N); or several diagrams of them beside each other, (diagrams, lines, N).
+
+    Attributes
+    ----------
+    unit : str
+    steps : str
+        What the steps are.
+    lines, diagrams : sequence of str
+        Their names.
+    at : sequence of float or str, or None
+        Where the steps are, or what they are called; None for 1, 2, ...
+    low, high : float or None
+        The ends of the vertical axis; None for what fits.
+    """
+
+    unit: str = ""
+    steps: str = "step"
+    lines: Sequence[str] = ()
+    diagrams: Sequence[str] = ("",)
+    at: Sequence[float] | Sequence[str] | None = None
+    low: float | None = None
+    high: float | None = None
+
+    def panels(self, values, caption, photo):
+        return [Panel(caption, curves(np.array(values, ndmin=3), self), large=bool(self.lines))]
+
+
+def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
+    """Draw diagrams (diagrams, lines, N) beside each other, as the display says, with one legend for all; returns RGB pixels, uint8.
+
+    Lines differ in dashes and marks, too, for those who see no colors.
+    """
+    diagrams, lines, count = values.shape
+    legend_rows = math.ceil(lines / LEGEND_COLUMNS) if shown.lines else 0
+    canvas = new_canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows, "")
+    places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else shown.at
+    for axes, title, each in zip(canvas.subplots(1, diagrams, squeeze=False)[0], shown.diagrams, values, strict=True):
+        for i, line in enumerate(each):
+            style = {"color": INK} if not shown.lines else _line_style(i, count)
+            axes.plot(places, line, label=shown.lines[i] if shown.lines else None, **style)
+        axes.set_title(title, fontsize=9, parse_math=False)
+        axes.set_xlabel(shown.steps, parse_math=False)
+        axes.set_ylabel(shown.unit, parse_math=False)
+        axes.set_ylim(shown.low, _top(each, shown))
+        axes.grid(alpha=0.3)
+        _name_steps(axes, places, shown)
+    if shown.lines:
+        handles, names = axes.get_legend_handles_labels()
+        canvas.legend(handles, names, loc="outside lower center", ncols=min(lines, LEGEND_COLUMNS), fontsize=8, handlelength=3.5)
+    return drawn_pixels(canvas)
+
+
+def _top(lines: np.ndarray, shown: Curve) -> float | None:
+    """Choose where the vertical axis ends: where the display says, or if it only says where it begins, a little above all lines; None for what fits."""
+    if shown.high is not None or shown.low is None or not lines.max() > shown.low:
+        return shown.high
+    return shown.low + 1.05 * float(lines.max() - shown.low)
+
+
+def _line_style(i: int, count: int) -> dict[str, object]:
+    """Choose how the i-th of several lines of `count` points looks."""
+    return {
+        "color": LINE_COLORS[i % len(LINE_COLORS)],
+        "linestyle": DASHES[i % len(DASHES)],
+        "marker": LINE_MARKS[i % len(LINE_MARKS)],
+        "markersize": 4.5,
+        "markevery": max(1, count // 8),
+        "linewidth": 1.4,
+    }
+
+
+def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
+    """Write under the horizontal axis what its steps are."""
+    from matplotlib.ticker import MaxNLocator
+
+    if shown.at is None:
+        if len(places) == 1:
+            axes.set_xlim(places[0] - 0.5, places[0] + 0.5)  # or it would be divided into tenths
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    elif isinstance(shown.at[0], str):
+        axes.set_xticks(places, shown.at, rotation=90, fontsize=7, parse_math=False)

@@ -1,0 +1,1 @@
+"""Methods that show what filters and layers compute."""

@@ -1,0 +1,182 @@
+"""The numbers behind one number: how a unit of a real network got its value, and its gradient."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import pairwise
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.models.model import Model
+from minicnn.network.objectives import class_score
+from minicnn.network.terms import Terms, gradient_terms, value_terms
+from minicnn.pictures.render import Display, Numbers, Signed
+from minicnn.pictures.results import Result
+from minicnn.visualizers.activations.arithmetic import number, side_by_side
+from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.options import Unit
+
+#: Windows of more pixels are not written out number by number.
+MOST_WRITTEN = 49
+
+#: At most so many channels are written out.
+MOST_CHANNELS = 8
+
+#: The names of a sum's parts, of the value's and of the gradient's.
+FORWARD = ("inputs", "factors", "products")
+BACKWARD = ("gradients above", "factors back", "products back")
+
+
+@visualizer(
+    question="What is a filter?",
+    paper="the definition of the layers, and the chain rule",
+    if_zero="the unit is off, and no gradient reaches it; choose another unit",
+    layer=lambda network: network.first_convolution,
+    report=lambda height, width: {"channels": 2},
+)
+def window(
+    model: Model,
+    image,
+    target: str | int | None = None,
+    layer: str | None = None,
+    *,
+    unit: Unit | None = None,
+    channels: int = 4,
+) -> Result:
+    """Write out the numbers that make one number of the network, and those that make its gradient.
+
+    One output of a layer is its window of the layer below, times the filter, summed over all channels, plus the bias. On the way back
+    its gradient is a sum as well: the gradients of all the numbers above that it went into, each times the same weight as forward. What
+    is shown are the channels that contribute most; the sums are over all. Cost: about 4 forward passes.
+
+    Parameters
+    ----------
+    model : Model
+    image : photo
+    target : str or int
+        The class whose score is differentiated, by name or index. Default: the likeliest.
+    layer : str
+        Default: the first convolution.
+    unit : (row, column, channel)
+        Which number of the layer's output, counted from 0; of a dense layer (channel,). With only (row, column), the channel with the
+        largest value there. Default: the largest value of all.
+    channels : int
+        How many of the channels that contribute most are written out, at most 8.
+
+    Returns
+    -------
+    Result
+        Values: "inputs", "factors" and "products" of the value, arrays (window height, window width, input channels), or (inputs,) for a
+        dense layer; the same for the gradient, "gradients above", "factors back" and "products back", with the channels of the
+        next layer above that mixes numbers; "value" and "gradient", arrays (1,). Above the last layer there is nothing.
+
+    Raises
+    ------
+    MinicnnError
+        If there is no such unit, or `channels` is larger than 8.
+    """
+    if channels > MOST_CHANNELS:
+        raise MinicnnError(f"channels is {channels}; expected at most {MOST_CHANNELS}. The result's values hold them all")
+    network = model.network
+    trace = network.trace(image)
+    names = list(network.layers)
+    place = names.index(layer)
+    output = trace.outputs[layer][0]
+    unit = find_unit(output, unit, layer)
+    below = (trace.input if place == 0 else trace.outputs[names[place - 1]])[0]
+    gradients = network.gradients(trace, class_score(target).evaluate(trace)[1])
+    gradient = gradients[layer][0][unit]
+    forward = value_terms(network.layers[layer], below, unit)
+    name_of = model.color_name if place == 0 else str
+    values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
+    tables = _tables(FORWARD, forward, channels, name_of)
+    text = [f"The value of {layer} at {unit_name(unit)}", _written_out(FORWARD, forward, channels, name_of), _as_sum(forward, output[unit])]
+    text.append(
+        f"\nThe gradient of the score of {model.class_name(target)} with respect to {layer} at {unit_name(unit)} is {number(gradient)}."
+    )
+    if place + 1 == len(names):
+        text.append("The score is read off this layer.")
+    for below_it, above in pairwise(names[place:]):
+        back = gradient_terms(network.layers[above], gradients[above][0], trace.outputs[below_it][0], unit)
+        if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
+            passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
+            text.append(f"{above} passes {passed}; that comes")
+            continue
+        values |= dict(zip(BACKWARD, (back.inputs, back.factors, back.products)))
+        tables |= _tables(BACKWARD, back, channels, str)
+        text += [f"from {above}:", _written_out(BACKWARD, back, channels, str), _as_sum(back, gradients[below_it][0][unit])]
+        break
+    values |= {"value": np.array([output[unit]]), "gradient": np.array([gradient])}
+    shows = {name: display for name, (_, display) in tables.items()}
+    values |= {name: table for name, (table, _) in tables.items()}
+    title = f"{model.name}: what makes {layer} at {unit_name(unit)}, and its gradient"
+    return Result(values, shows, title, text="\n".join(text), columns=3, beside_photo=False)
+
+
+def find_unit(output: np.ndarray, unit: tuple[int, ...] | None, layer: str) -> tuple[int, ...]:
+    """Complete a unit of a layer's output (H, W, C) or (N,): without channel the largest there, without all of it the largest of all.
+
+    Raises
+    ------
+    MinicnnError
+        If there is no such unit.
+    """
+    if unit is None:
+        return tuple(int(i) for i in np.unravel_index(output.argmax(), output.shape))
+    unit = tuple(int(i) for i in unit)
+    fitting = len(unit) == output.ndim or (len(unit) == 2 and output.ndim == 3)
+    if not fitting or any(i >= size for i, size in zip(unit, output.shape)):
+        raise MinicnnError(
+            f"unit is {unit_name(unit)}; expected one in the output of {layer}, whose shape is {' x '.join(map(str, output.shape))}"
+        )
+    return unit if len(unit) == output.ndim else (*unit, int(output[unit].argmax()))
+
+
+def unit_name(unit: tuple[int, ...]) -> str:
+    """Write a unit as on the command line: row,column,channel."""
+    return ",".join(map(str, unit))
+
+
+def _strongest(terms: Terms, count: int) -> list[int]:
+    """Choose the channels whose products, summed over the window, are the largest in size."""
+    sums = terms.products.reshape(-1, terms.products.shape[-1]).sum(axis=0, dtype=np.float64)
+    return [int(i) for i in np.argsort(-np.abs(sums), kind="stable")[:count]]
+
+
+def _written_out(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]) -> str:
+    """Write the strongest channels' windows side by side; of a dense layer, the strongest inputs in one table."""
+    chosen = _strongest(terms, count)
+    parts = dict(zip(names, (terms.inputs, terms.factors, terms.products)))
+    if terms.inputs.ndim == 1:
+        numbers = {"number": np.array(chosen) + terms.first, **{name: part[chosen] for name, part in parts.items()}}
+        return side_by_side({name: column[:, None] for name, column in numbers.items()})
+    if terms.inputs.shape[0] * terms.inputs.shape[1] > MOST_WRITTEN:
+        return f"{terms.inputs.shape[0]} x {terms.inputs.shape[1]} numbers, too many to write out; they are in the result's values"
+    written = []
+    for i in chosen:
+        table = side_by_side({name: part[..., i] for name, part in parts.items()})
+        written.append(f"channel {name_of(terms.first + i)}\n{table}\nsum {number(terms.products[..., i].sum(dtype=np.float64))}")
+    return "\n".join(written)
+
+
+def _as_sum(terms: Terms, value: float) -> str:
+    products = terms.products
+    bias = f" + bias {number(terms.bias)}" if terms.bias else ""
+    sums = number(products.sum(dtype=np.float64))
+    return f"All {products.size} products together {sums}{bias} = {number(terms.sum)}; the network computed {number(value)}."
+
+
+def _tables(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]) -> dict[str, tuple[np.ndarray, Display]]:
+    """Choose what to show of a sum: the strongest channels' windows by caption, each kind of number on one scale."""
+    chosen = _strongest(terms, count)
+    tables = {}
+    for i in chosen if terms.inputs.ndim == 3 else [chosen]:
+        for name, part in zip(names, (terms.inputs, terms.factors, terms.products)):
+            limit = float(np.abs(part[..., chosen]).max())
+            if terms.inputs.ndim == 1:
+                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[None, chosen], Numbers(limit=limit)
+            else:
+                few = part[..., i].size <= MOST_WRITTEN
+                tables[f"{name}, channel {name_of(terms.first + i)}"] = part[..., i], (Numbers if few else Signed)(limit=limit)
+    return tables

@@ -1,0 +1,1 @@
+"""Gradient ascent on images: the one loop behind feature visualization, and what belongs to it. Knows no method."""

@@ -1,0 +1,1 @@
+"""Methods that show which parts of a photo mattered for an answer: attribution maps, and what is made from them."""

@@ -1,0 +1,118 @@
+"""The score, handed down layer by layer to the pixels that made it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.layers import Layer
+from minicnn.models.model import Model
+from minicnn.network.network import Rule
+from minicnn.network.objectives import class_values
+from minicnn.network.relevance import RuleName, rule_book
+from minicnn.pictures.render import Signed
+from minicnn.pictures.results import Result
+from minicnn.visualizers.contract.decorator import visualizer
+
+#: A score below this share of the largest one is warned of.
+WEAK = 0.1
+
+#: Beyond it nothing would be left of the score (epsilon), or of the numbers' digits (alpha).
+LARGEST = 100
+
+
+@visualizer(
+    question="What mattered for this answer?",
+    paper="S. Bach et al., PLOS ONE 10(7), 2015; the composite: G. Montavon et al., Layer-Wise Relevance Propagation: An Overview, 2019",
+    if_zero="the score is 0, or nothing on the way contributed to it",
+    saves=(".png", ".npy", ".npz"),
+    important="large",
+)
+def lrp(
+    model: Model,
+    image,
+    target: str | int | None = None,
+    *,
+    rule: RuleName = "composite",
+    epsilon: float = 0.25,
+    alpha: float = 2.0,
+) -> Result:
+    """Hand the score down, layer by layer, to the pixels that made it (layer-wise relevance propagation).
+
+    Each layer shares out what it receives among its inputs, in proportion to what they contributed. Ideally nothing is lost, and the
+    pixels' relevance adds up to the score; the text says what really arrives. The composite rule counts, in convolutions, only the
+    contributions that raise a unit. That gives calm pictures of what was found, but classes are told apart by the dense layers alone;
+    with z-plus everywhere all classes get nearly the same map, up to its sign, whatever the upper layers' weights (Sixt et al. 2020).
+    Cost: about 12 forward passes with composite or z-plus, 4 with epsilon, 16 with alpha-beta.
+
+    Parameters
+    ----------
+    model : Model
+    image : photo
+    target : str or int
+        The class, by name or index. Default: the likeliest.
+    rule : {"composite", "epsilon", "alpha-beta", "z-plus"}
+        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for a
+        bare network, which knows no colors, the range in this image); or one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
+        z-plus counts only those for it.
+    epsilon : float
+        For the epsilon rule: what is added to a unit's value before sharing out, as a share of the layer's root mean square; 0 gives
+        gradient x input.
+    alpha : float
+        For alpha-beta: the weight of what speaks for a unit; what speaks against it has alpha - 1.
+
+    Returns
+    -------
+    Result
+        Values: array (H, W), the relevance of each pixel, summed over its colors, in units of the logit. If the score is above 0, so
+        is what speaks for the class; if it is below 0, all signs are turned.
+
+    Raises
+    ------
+    MinicnnError
+        If `epsilon` is not between 0 and 100, or `alpha` not between 1 and 100.
+    """
+    for name, value, low in (("epsilon", epsilon, 0), ("alpha", alpha, 1)):
+        if not low <= value <= LARGEST:
+            raise MinicnnError(f"{name} is {value}; expected {low} to {LARGEST}")
+    network, received = model.network, {}
+    trace = network.trace(image)
+    (score,), one_hot = class_values(trace.result, target)
+    rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image))
+    noted = {name: _noted(name, rules.get(name) or rules.get(type(layer)), received) for name, layer in network.layers.items()}
+    relevance = network.backward(trace, {trace.last: score * one_hot}, noted)
+    largest = np.abs(trace.result).max()
+    canceled = (
+        f"the score, {score:.4g}, is small beside the largest, {largest:.4g}: what speaks for the class and what against it nearly cancel"
+    )
+    found = (f"{canceled}, and the map may mostly show what was lost or gained on the way",) if abs(score) < WEAK * largest else ()
+    title = f"LRP ({rule}) for {model.class_name(target)}"
+    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=_conservation(float(score), received), warnings=found)
+
+
+def _pixel_range(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return the lowest and the highest value of each color (channels,); a bare network knows only those of this image."""
+    return (image.min(axis=(0, 1, 2)), image.max(axis=(0, 1, 2))) if model.preprocessing is None else model.preprocessing.limits
+
+
+def _noted(name: str, rule: Rule | None, received: dict[str, float]) -> Rule:
+    """Wrap a rule so that it leaves in `received` what the layer's inputs get in total."""
+
+    def wrapped(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
+        below = layer.backward(relevance, context) if rule is None else rule(layer, relevance, context)
+        received[name] = float(below.sum(dtype=np.float64))
+        return below
+
+    return wrapped
+
+
+def _conservation(score: float, received: dict[str, float]) -> str:
+    """Say in words how much of the score arrives, and where most is lost or gained; `received` runs from the last layer to the first."""
+    above = [score, *received.values()]
+    changes = {name: after - before for name, before, after in zip(received, above, received.values())}
+    arrived = above[-1]
+    text = f"The map adds up to {arrived:.4g}; the score is {score:.4g}."
+    if not changes or score == 0:
+        return text
+    name = max(changes, key=lambda name: abs(changes[name]))
+    return f"{text[:-1]}, so {arrived / score:.1%} of it arrives. The largest change is at {name}: {changes[name] / score:+.1%}."

@@ -1,0 +1,1 @@
+"""Methods that ask whether attribution maps can be trusted."""

@@ -1,0 +1,1 @@
+"""Methods that show what a class, a channel or a layer responds to, in images made or found for it."""

@@ -1,0 +1,206 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from minicnn.errors import ImageError
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing, fit_photo, load_photo
+
+
+@pytest.fixture
+def colors():
+    """Four quarters, red, green, blue and gray, twice as wide as high."""
+    pixels = np.zeros((40, 80, 3), np.uint8)
+    pixels[:20, :40] = 255, 0, 0
+    pixels[:20, 40:] = 0, 255, 0
+    pixels[20:, :40] = 0, 0, 255
+    pixels[20:, 40:] = 128
+    return Image.fromarray(pixels)
+
+
+def quarters(image):
+    return [image.getpixel(spot) for spot in ((20, 10), (60, 10), (20, 30), (60, 30))]
+
+
+RED_GREEN_BLUE_GRAY = [(255, 0, 0), (0, 255, 0), (0, 0, 255), (128, 128, 128)]
+
+
+@pytest.mark.parametrize(
+    "suffix, mode", [("png", "RGB"), ("png", "RGBA"), ("png", "P"), ("bmp", "RGB"), ("gif", "P"), ("webp", "RGB"), ("tiff", "RGB")]
+)
+def test_colors_survive_every_format(tmp_path, colors, suffix, mode):
+    path = tmp_path / f"photo.{suffix}"
+    colors.convert(mode, palette=Image.Palette.ADAPTIVE).save(path, **({"lossless": True} if suffix == "webp" else {}))
+    assert quarters(load_photo(path)) == RED_GREEN_BLUE_GRAY
+
+
+def test_cmyk(tmp_path, colors):
+    colors.convert("CMYK").save(tmp_path / "photo.jpg", quality=95)
+    assert np.allclose(quarters(load_photo(tmp_path / "photo.jpg")), RED_GREEN_BLUE_GRAY, atol=6)
+
+
+@pytest.mark.parametrize("mode", ["L", "1", "LA"])
+def test_gray(tmp_path, colors, mode):
+    colors.convert("L").convert(mode).save(tmp_path / "photo.png")
+    image = load_photo(tmp_path / "photo.png")
+    assert image.mode == "RGB"
+    assert all(red == green == blue for red, green, blue in quarters(image))
+
+
+def test_16_bit(tmp_path):
+    deep = (np.arange(256, dtype=np.uint16) * 257).reshape(16, 16)
+    Image.fromarray(deep).save(tmp_path / "photo.png")
+    assert np.array_equal(np.asarray(load_photo(tmp_path / "photo.png"))[..., 0].ravel(), np.arange(256))
+    assert np.array_equal(np.asarray(load_photo(deep)), np.asarray(load_photo(tmp_path / "photo.png")))
+
+
+def test_32_bit_integers():
+    values = np.arange(256, dtype=np.int32).reshape(16, 16)
+    assert np.array_equal(np.asarray(load_photo(Image.fromarray(values)))[..., 0], values)
+    assert np.array_equal(np.asarray(load_photo(Image.fromarray(values * 257)))[..., 0], values)
+    for wrong in (values - 1, values * 1000):
+        with pytest.raises(ImageError, match="numbers from .* expected 0 to 255 or 0 to 65535"):
+            load_photo(Image.fromarray(wrong))
+
+
+def test_pil_images_that_cannot_be_used(tmp_path, panda):
+    (tmp_path / "half.jpg").write_bytes(panda.read_bytes()[:50_000])
+    with pytest.raises(ImageError, match="truncated"):
+        load_photo(Image.open(tmp_path / "half.jpg"))
+    with pytest.raises(ImageError, match="0 x 0 pixels"):
+        load_photo(Image.new("RGB", (0, 0)))
+    with pytest.raises(ImageError, match="floating-point"):
+        load_photo(Image.new("F", (3, 3)))
+
+
+@pytest.mark.parametrize("photo", [None, 3, b"photo.jpg", [1, 2]])
+def test_things_that_are_no_photos(photo):
+    with pytest.raises(ImageError, match="expected the path of a file, a PIL image, or an array"):
+        load_photo(photo)
+
+
+def test_transparent_becomes_white(tmp_path):
+    pixels = np.zeros((4, 4, 4), np.uint8)
+    pixels[:2, :, 3] = 255
+    Image.fromarray(pixels).save(tmp_path / "photo.png")
+    image = load_photo(tmp_path / "photo.png")
+    assert image.getpixel((0, 0)) == (0, 0, 0)
+    assert image.getpixel((0, 3)) == (255, 255, 255)
+
+
+@pytest.mark.parametrize(
+    "orientation, turn", [(3, Image.Transpose.ROTATE_180), (6, Image.Transpose.ROTATE_90), (8, Image.Transpose.ROTATE_270)]
+)
+def test_the_cameras_rotation_is_undone(tmp_path, colors, orientation, turn):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    colors.transpose(turn).save(tmp_path / "photo.png", exif=exif)
+    image = load_photo(tmp_path / "photo.png")
+    assert image.size == (80, 40)
+    assert quarters(image) == RED_GREEN_BLUE_GRAY
+
+
+def test_arrays():
+    pixels = np.arange(4 * 5 * 3, dtype=np.uint8).reshape(4, 5, 3)
+    assert np.array_equal(load_photo(pixels), pixels)
+    assert np.array_equal(load_photo(pixels / 255), pixels)
+    assert np.array_equal(load_photo(pixels[..., 0]), np.repeat(pixels[..., :1], 3, axis=2))
+
+
+@pytest.mark.parametrize(
+    "array, found",
+    [
+        (np.zeros((4, 5, 2), np.uint8), r"\(4, 5, 2\)"),
+        (np.zeros((1, 4, 5, 3), np.uint8), r"\(1, 4, 5, 3\)"),
+        (np.zeros((0, 5, 3), np.uint8), r"\(0, 5, 3\)"),
+        (np.full((4, 5, 3), 200.0), "float64 with values from 200 to 200"),
+        (np.full((4, 5, 3), -1.0), "-1"),
+        (np.full((4, 5, 3), np.nan), "nan"),
+        (np.full((4, 5, 3), "a"), "<U1"),
+        (np.zeros((4, 5, 3), np.int64), "int64"),
+    ],
+)
+def test_arrays_that_are_no_pictures(array, found):
+    with pytest.raises(ImageError, match=f"{found}.*expected|expected.*{found}"):
+        load_photo(array)
+
+
+def test_fit_keeps_proportions_and_the_center(colors):
+    assert fit_photo(colors, 20, 20).size == (20, 20)
+    tall = fit_photo(colors, 40, 10)
+    assert tall.size == (10, 40)
+    assert tall.getpixel((1, 2)) == (255, 0, 0)
+    assert tall.getpixel((8, 37)) == (128, 128, 128)
+    square = np.asarray(fit_photo(Image.fromarray(np.pad(np.full((20, 20, 3), 255, np.uint8), ((0, 0), (10, 10), (0, 0)))), 20, 20))
+    assert (square == 255).all()  # the black sides are outside the center
+
+
+def test_photos_with_few_pixels_are_not_enlarged_by_cutting(generator):
+    pixels = generator.integers(0, 256, (36, 50, 3), np.uint8)
+    photo = Image.fromarray(pixels)
+    assert np.array_equal(np.asarray(fit_photo(photo, 36, 50)), pixels)
+    assert np.array_equal(np.asarray(fit_photo(photo, 34, 34)), pixels[1:35, 8:42])  # 34 of 36: their own pixels
+    small = np.asarray(fit_photo(photo, 28, 28), int)  # 31.5 of 36
+    assert np.abs(small - np.asarray(photo.resize((28, 28), Image.Resampling.BILINEAR, box=(9.25, 2.25, 40.75, 33.75)), int)).max() <= 1
+
+
+def test_fit_matches_resizing_to_256_and_cropping_224(panda):
+    image = load_photo(panda).crop((0, 0, 768, 512))  # so that no fraction of a pixel is left over
+    ours = np.asarray(fit_photo(image, 224, 224), float)
+    resized = image.resize((384, 256), Image.Resampling.BILINEAR)
+    theirs = np.asarray(resized.crop((80, 16, 80 + 224, 16 + 224)), float)
+    assert np.abs(ours - theirs).max() <= 1
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+def test_preprocessing_and_back(name, generator):
+    pixels = generator.integers(0, 256, (6, 7, 3), dtype=np.uint8)
+    x = PREPROCESSING[name].apply(pixels)
+    assert x.dtype == np.float32 and x.flags.c_contiguous
+    PREPROCESSING[name].check_range(x)
+    assert np.array_equal(PREPROCESSING[name].undo(x), pixels)
+
+
+def test_preprocessing_by_hand():
+    red = np.array([[[255, 0, 0]]], np.uint8)
+    assert PREPROCESSING["caffe"].apply(red)[0, 0] == pytest.approx([-103.939, -116.779, 131.32])
+    assert PREPROCESSING["torch"].apply(red)[0, 0] == pytest.approx([(1 - 0.485) / 0.229, -0.456 / 0.224, -0.406 / 0.225])
+
+
+@pytest.mark.parametrize("name", PREPROCESSING)
+@pytest.mark.parametrize("scale", [255, 1])
+def test_unprepared_ranges_are_errors(name, scale, generator):
+    with pytest.raises(ImageError, match="does not look prepared"):
+        PREPROCESSING[name].check_range(scale * generator.random((1, 6, 7, 3)).astype(np.float32))
+
+
+GRAY = Preprocessing("gray", 1 / 255, (0.45,), (0.25,))
+
+
+def test_gray_by_hand():
+    pixels = np.array([[[255, 0, 0], [0, 255, 0], [0, 0, 255], [7, 7, 7]]], np.uint8)
+    x = GRAY.apply(pixels)
+    assert x.shape == (1, 4, 1) and x.dtype == np.float32
+    assert x[0, :, 0] == pytest.approx([(level / 255 - 0.45) / 0.25 for level in (76, 150, 29, 7)], abs=1e-6)
+    assert np.array_equal(GRAY.undo(x)[0], np.repeat([[76], [150], [29], [7]], 3, axis=1))
+
+
+def test_gray_is_what_pillow_calls_gray(panda):
+    image = load_photo(panda).resize((50, 40))
+    assert np.abs(GRAY.undo(GRAY.apply(np.asarray(image)))[..., 0] - np.asarray(image.convert("L"), float)).max() <= 1
+
+
+def test_every_gray_level_there_and_back():
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, axis=2)
+    x = GRAY.apply(levels)
+    GRAY.check_range(x)
+    assert np.array_equal(GRAY.undo(x), levels)
+    assert np.array_equal(GRAY.apply(GRAY.undo(x)), x)
+    black, white = GRAY.limits
+    assert (black, white) == (x.min(), x.max()) and black.shape == (1,)
+
+
+def test_a_network_that_wants_0_to_1_gets_it(generator):
+    plain = Preprocessing(scale=1 / 255)
+    plain.check_range(plain.apply(generator.integers(0, 256, (4, 5, 3), dtype=np.uint8)))
+    with pytest.raises(ImageError, match="does not look prepared"):
+        plain.check_range(generator.random((4, 5, 3)).astype(np.float32) * 255)
