@@ -12,10 +12,12 @@ what comes back from the layers above it.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Collection, Iterator, Mapping
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from dataclasses import dataclass, field
 from functools import cached_property
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 
@@ -23,6 +25,7 @@ from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.geometry import ReceptiveField
 from minicnn.layers import BatchNorm, Conv2D, Layer, ReLU
 from minicnn.layers.base import Context, Shape
+from minicnn.network.gradients import Gradients
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
 #: convolutions, dense layers and average pools: it is the layer's input.
@@ -38,16 +41,30 @@ class Trace:
 
     Attributes
     ----------
+    network : Network
     input : array (N, H, W, C)
     outputs : dict of str to array
         Each layer's output, by name, in order.
     contexts : dict of str to object
         What each layer's backward pass needs.
+    known : dict
+        What has been computed from this trace and may be asked for again, such as the gradients of a class.
     """
 
+    network: Network
     input: np.ndarray
     outputs: Mapping[str, np.ndarray]
     contexts: Mapping[str, Context]
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Trace of {len(self.outputs)} layers, input {self.input.shape}"
+
+    def after(self, layer: str) -> Trace:
+        """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
+        head = self.network.split(layer)[1]
+        outputs, contexts = ({name: of[name] for name in head.layers} for of in (self.outputs, self.contexts))
+        return Trace(head, self.outputs[layer], outputs, contexts)
 
     @property
     def last(self) -> str:
@@ -133,7 +150,7 @@ class Network:
         for name, layer in self.layers.items():
             output, contexts[name] = layer.forward(output) if generator is None else layer.training_forward(output, generator)
             outputs[name] = output
-        return Trace(x, outputs, contexts)
+        return Trace(self, x, outputs, contexts)
 
     def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
         """Propagate gradients back to the input.
@@ -158,16 +175,11 @@ class Network:
         UnknownNameError, ShapeError
             If a seed belongs to no layer, or has not the shape of that layer's output.
         """
-        for _, gradient in self._walk_back(trace, seeds, rules or {}):
-            pass
-        return gradient
+        return deque(self._walk_back(trace, seeds, rules or {}), maxlen=1).pop()[1]
 
-    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> dict[str, np.ndarray]:
-        """Compute the gradient with respect to every layer's output, by name; arguments as for `backward`.
-
-        Layers above all seeds have none.
-        """
-        return {name: gradient for name, gradient in self._walk_back(trace, seeds, rules or {}) if name is not None}
+    def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> Gradients:
+        """Return the gradients with respect to every layer's output, by name, computed as far down as asked; arguments as for `backward`."""
+        return Gradients(self._walk_back(trace, seeds, rules or {}))
 
     def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
         """Compute the gradient with respect to every parameter, as {layer: {parameter: array}}; arguments as for `backward`."""

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from minicnn.errors import UnknownNameError
+from minicnn.network.gradients import Gradients
 from minicnn.network.network import Network, Rules, Trace
 from minicnn.network.probability import log_softmax
 
@@ -84,7 +85,7 @@ class Objective:
         return values, network.backward(trace, seeds, rules)
 
 
-def class_values(logits: np.ndarray, target: int, output: str = "logit") -> tuple[np.ndarray, np.ndarray]:
+def class_values(logits: np.ndarray, target: int, output: Output = "logit") -> tuple[np.ndarray, np.ndarray]:
     """Read one class off a classifier's logits.
 
     Parameters
@@ -124,7 +125,7 @@ def class_values(logits: np.ndarray, target: int, output: str = "logit") -> tupl
     return np.exp(values), np.exp(values)[:, None] * gradient
 
 
-def class_score(target: int, output: str = "logit") -> Objective:
+def class_score(target: int, output: Output = "logit") -> Objective:
     """Make the objective that reads one class off the network's last layer; see `class_values`."""
 
     def evaluate(trace: Trace) -> tuple[np.ndarray, Seeds]:
@@ -132,6 +133,23 @@ def class_score(target: int, output: str = "logit") -> Objective:
         return values, {trace.last: gradient}
 
     return Objective(evaluate)
+
+
+def class_gradients(trace: Trace, target: int, output: Output = "logit") -> tuple[np.ndarray, Gradients]:
+    """Read one class off a trace and go back from it; the trace keeps both, for whoever asks again for the same class.
+
+    Returns
+    -------
+    values : array (N,)
+        See `class_values`.
+    gradients : Gradients
+        With respect to every layer's output, and the input.
+    """
+    asked = "class", target, output
+    if asked not in trace.known:
+        values, seeds = class_score(target, output).evaluate(trace)
+        trace.known[asked] = values, trace.network.gradients(trace, seeds)
+    return trace.known[asked]
 
 
 def direction(layer: str, vector: np.ndarray) -> Objective:

@@ -4,6 +4,7 @@ import pytest
 from minicnn import Network, he_initialized
 from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
+from minicnn.network.objectives import class_gradients, class_score
 
 
 @pytest.fixture
@@ -165,3 +166,25 @@ def test_a_gradient_of_the_wrong_shape_is_an_error(layer, x, gradient):
 def test_layers_that_make_no_sense(make):
     with pytest.raises(ValueError, match="expected|must be"):
         make()
+
+
+def test_a_trace_seen_from_a_layer_on(network, x, generator):
+    """Nothing is computed again, and the way back is the same."""
+    trace, seed = network.trace(x), generator.standard_normal((2, 5))
+    for name in list(network.layers)[:-1]:
+        above = trace.after(name)
+        assert above.input is trace.outputs[name] and above.result is trace.result
+        assert np.array_equal(above.network.backward(above, {"fc1": seed}), network.gradients(trace, {"fc1": seed})[name])
+
+
+def test_gradients_go_as_far_as_asked(network, x):
+    trace = network.trace(x)
+    values, gradients = class_gradients(trace, 3)
+    assert np.array_equal(values, trace.result[:, 3])
+    _, seeds = class_score(3).evaluate(trace)
+    top = gradients["flatten"]
+    assert class_gradients(trace, 3)[1]["flatten"] is top and class_gradients(trace, 2)[1] is not gradients
+    assert np.array_equal(gradients.input, network.backward(trace, seeds))
+    assert [name for name, _ in gradients.items()] == list(network.layers)[::-1]
+    with pytest.raises(UnknownNameError, match="no gradient reaches 'fc1'; it reaches pool1, relu1, conv1"):
+        network.gradients(trace, {"pool1": np.ones_like(trace.outputs["pool1"])})["fc1"]
