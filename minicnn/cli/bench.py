@@ -17,7 +17,8 @@ import numpy as np
 
 from minicnn.kernels import thread_count
 from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
-from minicnn.network.initialize import he_initialized, placeholder
+from minicnn.layers.options import placeholder
+from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.network.objectives import class_score
 from minicnn.training import Settings, State

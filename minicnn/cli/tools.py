@@ -27,9 +27,9 @@ from minicnn.errors import MinicnnError, ShapeError
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
-from minicnn.models.descriptions import MisfitError
 from minicnn.models.files import describe, kind_of, load
 from minicnn.models.model import Model
+from minicnn.models.specs import MisfitError
 from minicnn.network.gradcheck import Check, check_network
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network

@@ -1,11 +1,32 @@
-"""The layers, one idea a file; start with `base` for what they have in common."""
+"""The layers, one idea a file, each describing itself; start with `base` for what they have in common.
+
+May use kernels and geometry.
+"""
 
 from minicnn.layers.activation import ReLU
-from minicnn.layers.base import Layer
+from minicnn.layers.base import Elementwise, Layer
 from minicnn.layers.convolution import Conv2D
 from minicnn.layers.dense import Dense, Flatten
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 
-__all__ = ["AveragePool2D", "BatchNorm", "Conv2D", "Dense", "Dropout", "Flatten", "GlobalAveragePool2D", "Layer", "MaxPool2D", "ReLU"]
+__all__ = [
+    "LAYERS",
+    "AveragePool2D",
+    "BatchNorm",
+    "Conv2D",
+    "Dense",
+    "Dropout",
+    "Elementwise",
+    "Flatten",
+    "GlobalAveragePool2D",
+    "Layer",
+    "MaxPool2D",
+    "ReLU",
+]
+
+#: The layers that descriptions know, by their words.
+LAYERS: dict[str, type[Layer]] = {
+    layer.word: layer for layer in (Conv2D, BatchNorm, ReLU, MaxPool2D, AveragePool2D, GlobalAveragePool2D, Flatten, Dense, Dropout)
+}

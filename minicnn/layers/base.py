@@ -8,21 +8,41 @@ that `forward` returns and `backward` is given::
     x_gradient = layer.backward(output_gradient, context)
 
 So a layer may be called twice, from two threads, or be part of two networks, and nothing gets mixed up. The context is as little as
-possible: the input, a shape, or the winners of a maximum. Nobody changes an array he was handed. Parameters are read-only views;
-other values make another layer (`dataclasses.replace`) or another network (`Network.with_parameters`).
+possible: the input, a shape, or the winners of a maximum. Nobody changes an array it was given. Parameters are read-only views; other
+values make another layer (`Layer.replace`) or another network (`Network.with_parameters`).
+
+A layer also describes itself, so that nothing else in the package has to know it by name: how it is written in a description, how it slides
+over an image, how its numbers come about, how relevance passes through it. What a layer does not say is taken to be unknown: an unknown
+window may see the whole input, so nothing is cut short for it. A class with `forward` and `backward` is a layer.
 """
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+import copy
+import dataclasses
+import inspect
+import sys
+from collections.abc import Callable, Mapping
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from minicnn.errors import ShapeError
+from minicnn.errors import DescriptionError, MinicnnError, ShapeError
 from minicnn.geometry import Window
+from minicnn.layers.options import Option, placeholder
+from minicnn.layers.terms import Terms, Unit, as_box
+
+if TYPE_CHECKING:
+    from typing_extensions import Self
 
 Shape = tuple[int, ...]
 Context = Any
+
+#: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by the
+#: rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a function
+#: (layer, relevance, context).
+Relevance = Literal["weighted", "shared", "unchanged", "backward"] | Callable[["Layer", np.ndarray, Context], np.ndarray]
 
 
 class Layer:
@@ -34,16 +54,31 @@ class Layer:
         The attributes that hold trainable arrays.
     statistic_names : tuple of str
         The attributes that hold arrays which training measures rather than follows a gradient to.
+    word : str
+        What descriptions of networks call it; empty for layers of one's own, which go by their class.
+    options : dict of str to Option, or None
+        What a description may say of it; None for what its `__init__` takes.
     window : Window or None
-        How the layer slides over the image; one pixel for elementwise layers, None where each output sees the whole input.
+        How the layer slides over the image; one pixel for elementwise layers, None where an output may see the whole input.
+    elementwise : bool
+        Whether each number is made from the one at the same place alone.
+    flattens : bool
+        Whether images become rows of numbers, so that there is no image above it.
     padding_value : float
         What its padding counts as.
+    relevance : Relevance or None
+        How relevance passes through it; None if that is not known.
     """
 
     parameter_names: ClassVar[tuple[str, ...]] = ()
     statistic_names: ClassVar[tuple[str, ...]] = ()
-    window: Window | None = Window((1, 1))
+    word: ClassVar[str] = ""
+    options: ClassVar[Mapping[str, Option] | None] = None
+    window: Window | None = None
+    elementwise: ClassVar[bool] = False
+    flattens: ClassVar[bool] = False
     padding_value: ClassVar[float] = 0.0
+    relevance: ClassVar[Relevance | None] = None
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -55,6 +90,19 @@ class Layer:
         """All that the layer holds, by name: the parameters and the statistics."""
         return {name: getattr(self, name) for name in (*self.parameter_names, *self.statistic_names)}
 
+    def replace(self, **values: Any) -> Self:
+        """Return the same layer with other values of some attributes."""
+        if not values:
+            return self
+        if dataclasses.is_dataclass(self):
+            return dataclasses.replace(self, **values)
+        other = copy.copy(self)
+        for name in [name for name in vars(other) if isinstance(getattr(type(other), name, None), cached_property)]:
+            del vars(other)[name]  # it was computed from the old values
+        for name, value in values.items():
+            object.__setattr__(other, name, value)
+        return other
+
     def output_shape(self, input_shape: Shape) -> Shape:
         """Tell the shape of one image's output (without the batch axis).
 
@@ -63,7 +111,7 @@ class Layer:
         ShapeError
             If the layer cannot take an input of this shape.
         """
-        return input_shape
+        return self.forward(np.zeros((1, *input_shape), np.float32))[0].shape[1:]
 
     def multiply_accumulates(self, input_shape: Shape) -> int:
         """Count the multiply-accumulate operations (MACs) for one image, biases not counted."""
@@ -105,6 +153,178 @@ class Layer:
         Between two inputs with equal decisions the layer is smooth, so finite differences across them are meaningful.
         """
         return None
+
+    def initial_arrays(self, generator: np.random.Generator) -> dict[str, np.ndarray]:
+        """Return the arrays that training starts from, float32; those of a layer of one's own are the ones that it was made with.
+
+        Raises
+        ------
+        MinicnnError
+            If it has none with values, as when it was read from a description.
+        """
+        if not all(np.isfinite(array).all() for array in self.arrays.values()):
+            raise MinicnnError(
+                f"it is not known which arrays a {type(self).__name__} starts from; give its class initial_arrays(generator), which returns them"
+            )
+        return self.arrays
+
+    def fused(self, following: Layer) -> Callable[[np.ndarray], np.ndarray] | None:
+        """Return one function that computes this layer and the one after it in one go, without contexts; None if there is none."""
+        return None
+
+    def absorb(self, norm: Layer) -> Layer | None:
+        """Return one layer that computes this layer and a batch normalization after it; None if there is none."""
+        return None
+
+    def value_terms(self, x: np.ndarray, unit: Unit) -> Terms:
+        """Take one number of the output apart.
+
+        Parameters
+        ----------
+        x : array (H, W, C) or (inputs,)
+            The layer's input, for one image.
+        unit : tuple of int
+            Of the layer's output.
+
+        Returns
+        -------
+        Terms
+            Their sum is the output.
+
+        Raises
+        ------
+        MinicnnError
+            If the layer does not say how its numbers come about.
+        """
+        raise self._unknown_terms()
+
+    def gradient_terms(self, gradient: np.ndarray, x: np.ndarray, unit: Unit) -> Terms:
+        """Take one number of the gradient of the layer's input apart.
+
+        Parameters
+        ----------
+        gradient : array
+            The gradient with respect to the layer's output, for one image.
+        x : array (H, W, C) or (inputs,)
+            The layer's input.
+        unit : tuple of int
+            Of the layer's input.
+
+        Returns
+        -------
+        Terms
+            Their inputs are numbers of `gradient`; their sum is the gradient with respect to the unit. Of a layer with a window, entry
+            (ky, kx) belongs to the output whose window holds the unit in its row ky and column kx; 0 if there is none.
+
+        Raises
+        ------
+        MinicnnError
+            If the layer does not say how its numbers come about.
+        """
+        raise self._unknown_terms()
+
+    def _unknown_terms(self) -> MinicnnError:
+        return MinicnnError(
+            f"how a {type(self).__name__} makes its numbers is not known; choose another layer, or give the class value_terms and gradient_terms"
+        )
+
+    @classmethod
+    def from_options(cls, input_shape: Shape, options: Mapping[str, Any]) -> Self:
+        """Make a layer without values in its arrays.
+
+        Parameters
+        ----------
+        input_shape : tuple of int
+            Of what reaches the layer, without the batch axis.
+        options : dict of str to object
+            Of a layer of one's own: what `__init__` takes, with the shape in place of an array.
+
+        Raises
+        ------
+        DescriptionError, ShapeError
+            If an option is wrong, or the layer cannot take such an input.
+        """
+        arrays = (*cls.parameter_names, *cls.statistic_names)
+        return cls(**{name: placeholder(*value) if name in arrays else value for name, value in options.items()})
+
+    def to_options(self) -> dict[str, Any]:
+        """Return the options that `from_options` makes this layer of.
+
+        A layer of one's own keeps what its `__init__` takes in attributes of the same names.
+
+        Raises
+        ------
+        DescriptionError
+            If it does not, or if there are values that no description can hold.
+        """
+        options = {}
+        for parameter in inspect.signature(type(self)).parameters.values():
+            value = getattr(self, parameter.name, inspect.Parameter.empty)
+            value = list(value.shape) if isinstance(value, np.ndarray) and parameter.name in self.arrays else value
+            if not isinstance(value, (bool, int, float, str, list, tuple)):
+                found = "is missing" if value is inspect.Parameter.empty else f"holds a {type(value).__name__}"
+                raise DescriptionError(
+                    f"the attribute {parameter.name} of a {type(self).__name__} {found}; a layer can be saved if it keeps what its __init__ takes, "
+                    "numbers, texts and lists of them, in attributes of the same names"
+                )
+            if value != parameter.default:
+                options[parameter.name] = value
+        return options
+
+
+class Elementwise(Layer):
+    """A layer that makes each number from the one at the same place alone, so what reaches it and what it puts out have the same shape."""
+
+    window = Window((1, 1))
+    elementwise = True
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        return input_shape
+
+    def value_terms(self, x: np.ndarray, unit: Unit) -> Terms:
+        value = x[unit]
+        output = self.forward(x[None])[0][0][unit]
+        return Terms(as_box(value), as_box(output / value if value else value), unit, first=unit[-1])
+
+    def gradient_terms(self, gradient: np.ndarray, x: np.ndarray, unit: Unit) -> Terms:
+        _, context = self.forward(x[None])
+        passed = self.backward(np.ones_like(gradient)[None], context)[0][unit]
+        return Terms(as_box(gradient[unit]), as_box(passed), first=unit[-1])
+
+
+def class_word(layer: type[Layer]) -> str:
+    """Return what a description calls a layer of one's own: "module:Class".
+
+    Raises
+    ------
+    DescriptionError
+        If the class cannot be found again by that name, as one in a function or a notebook.
+    """
+    word = f"{layer.__module__}:{layer.__qualname__}"
+    if layer.__module__ == "__main__" or getattr(sys.modules.get(layer.__module__), layer.__qualname__, None) is not layer:
+        raise DescriptionError(
+            f"a {layer.__name__} cannot be written in a description, as it cannot be imported by name ({word}); put the class into a module"
+        )
+    return word
+
+
+def class_of_word(word: str) -> type[Layer]:
+    """Return the layer's class of the name "module:Class"; nothing is imported because a file says so.
+
+    Raises
+    ------
+    DescriptionError
+        If there is no such class, or its module has not been imported.
+    """
+    module, _, name = word.partition(":")
+    if module not in sys.modules:
+        raise DescriptionError(
+            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; --import {module})"
+        )
+    found = getattr(sys.modules[module], name, None)
+    if not isinstance(found, type) or not issubclass(found, Layer):
+        raise DescriptionError(f"the module {module} has no layer {name}")
+    return found
 
 
 def exact_sum(array: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

@@ -11,17 +11,15 @@ import numpy as np
 from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Window
-from minicnn.layers.base import (
-    Layer,
-    Shape,
-    check_gradient_shape,
-    check_image_shape,
-    read_only,
-)
+from minicnn.layers.activation import ReLU
+from minicnn.layers.base import Shape, check_gradient_shape, check_image_shape
+from minicnn.layers.options import count, placeholder, sides
+from minicnn.layers.terms import Terms, cut_window, outputs_that_see
+from minicnn.layers.weighted import Weighted
 
 
 @dataclass(frozen=True, eq=False)
-class Conv2D(Layer):
+class Conv2D(Weighted):
     """Slide a bank of filters over the image; each output is one window times one filter, summed, plus a bias.
 
     Parameters
@@ -46,7 +44,8 @@ class Conv2D(Layer):
     stride: int | Pair = 1
     padding: int | Pair = 0
 
-    parameter_names = ("weight", "bias")
+    word = "convolution"
+    options = {"filters": count(), "size": sides(1), "stride": sides(1, 1), "padding": sides(0, 0)}
 
     def __post_init__(self):
         if self.weight.ndim != 4 or self.bias.shape != self.weight.shape[3:]:
@@ -54,11 +53,10 @@ class Conv2D(Layer):
                 f"a convolution got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
                 "expected (kernel height, kernel width, input channels, filters) and (filters,)"
             )
-        Window.of(self.weight.shape[:2], self.stride, self.padding)  # raises for a wrong stride or padding
-        for name in self.parameter_names:  # a frozen dataclass is set so
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        self.window  # noqa: B018 - raises for a wrong stride or padding
+        self.freeze()
 
-    @property
+    @cached_property
     def window(self) -> Window:
         """The sliding window."""
         return Window.of(self.weight.shape[:2], self.stride, self.padding)
@@ -80,8 +78,10 @@ class Conv2D(Layer):
         self.output_shape(x.shape[1:])
         return kernels.convolve(x, self._filters, self.bias, self.window), x
 
-    def forward_rectified(self, x):
-        """Compute the output of this layer and a ReLU after it in one go; no context, so there is no way back."""
+    def fused(self, following):
+        return self._forward_rectified if isinstance(following, ReLU) else None
+
+    def _forward_rectified(self, x: np.ndarray) -> np.ndarray:
         self.output_shape(x.shape[1:])
         return kernels.convolve(x, self._filters, self.bias, self.window, rectify=True)
 
@@ -97,3 +97,25 @@ class Conv2D(Layer):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
         return {"weight": kernels.kernel_gradient(gradient, x, self.window), "bias": kernels.channel_sums(gradient).astype(gradient.dtype)}
+
+    def value_terms(self, x, unit):
+        row, column, channel = unit
+        inputs, start = cut_window(x, self.window, row, column)
+        return Terms(inputs, self.weight[..., channel], (*start, 0), float(self.bias[channel]))
+
+    def gradient_terms(self, gradient, x, unit):
+        inputs = np.zeros((*self.window.kernel_size, gradient.shape[2]), gradient.dtype)
+        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
+            inputs[ky, kx] = gradient[row, column]
+        return Terms(inputs, self.weight[:, :, unit[2], :])
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        check_image_shape(input_shape)
+        filters = options["filters"]
+        weight = placeholder(*options["size"], input_shape[2], filters)
+        return cls(weight, placeholder(filters), options["stride"], options["padding"])
+
+    def to_options(self):
+        window = self.window
+        return {"filters": self.bias.size, "size": window.kernel_size, "stride": window.stride, "padding": window.padding}

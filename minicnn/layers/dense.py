@@ -9,14 +9,20 @@ import numpy as np
 
 from minicnn import kernels
 from minicnn.errors import ShapeError
-from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum, read_only
+from minicnn.layers.base import Layer, Shape, check_gradient_shape, exact_sum
+from minicnn.layers.options import count, placeholder
+from minicnn.layers.terms import Terms, as_box
+from minicnn.layers.weighted import Weighted
 
 
 @dataclass(frozen=True, eq=False)
 class Flatten(Layer):
     """Lay out each image as one row of numbers, in the order H, W, C (Keras' order; PyTorch's is C, H, W)."""
 
-    window = None
+    word = "flatten"
+    options = {}
+    flattens = True
+    relevance = "backward"
 
     def output_shape(self, input_shape: Shape) -> Shape:
         return (math.prod(input_shape),)
@@ -28,9 +34,17 @@ class Flatten(Layer):
         x_shape = context
         return gradient.reshape(x_shape)
 
+    def value_terms(self, x, unit):
+        source = tuple(int(i) for i in np.unravel_index(unit[0], x.shape))
+        return Terms(as_box(x[source]), np.ones((1, 1, 1), x.dtype), source, first=source[-1])
+
+    def gradient_terms(self, gradient, x, unit):
+        place = int(np.ravel_multi_index(unit, x.shape))
+        return Terms(gradient[place : place + 1], np.ones(1, gradient.dtype), first=place)
+
 
 @dataclass(frozen=True, eq=False)
-class Dense(Layer):
+class Dense(Weighted):
     """Connect every input with every output: y = x W + b.
 
     Parameters
@@ -47,8 +61,9 @@ class Dense(Layer):
     weight: np.ndarray
     bias: np.ndarray
 
-    parameter_names = ("weight", "bias")
-    window = None
+    word = "dense"
+    options = {"units": count()}
+    flattens = True
 
     def __post_init__(self):
         if self.weight.ndim != 2 or self.bias.shape != self.weight.shape[1:]:
@@ -56,8 +71,7 @@ class Dense(Layer):
                 f"a dense layer got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
                 "expected (inputs, outputs) and (outputs,)"
             )
-        for name in self.parameter_names:  # a frozen dataclass is set so
-            object.__setattr__(self, name, read_only(getattr(self, name)))
+        self.freeze()
 
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape != self.weight.shape[:1]:
@@ -83,3 +97,20 @@ class Dense(Layer):
         x = context
         check_gradient_shape(gradient, (len(x), *self.bias.shape))
         return {"weight": kernels.matrix_product(x.T, gradient), "bias": exact_sum(gradient, axis=0)}
+
+    def value_terms(self, x, unit):
+        return Terms(x, self.weight[:, unit[0]], (0,), float(self.bias[unit[0]]))
+
+    def gradient_terms(self, gradient, x, unit):
+        return Terms(gradient, self.weight[unit[0]])
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        if len(input_shape) != 1:
+            raise ShapeError(
+                f"the input of each image has shape {tuple(input_shape)}; expected one row of numbers: put flatten or global_average_pool before it"
+            )
+        return cls(placeholder(input_shape[0], options["units"]), placeholder(options["units"]))
+
+    def to_options(self):
+        return {"units": self.bias.size}

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from minicnn.errors import MinicnnError
-from minicnn.layers.base import Layer
+from minicnn.layers.base import Elementwise
+from minicnn.layers.options import number
 
 
 @dataclass(frozen=True, eq=False)
-class Dropout(Layer):
+class Dropout(Elementwise):
     """While training, zero a random share of the values, so that no unit relies on a single other; afterwards do nothing.
 
     The values that stay are divided by the share that stays ("inverted" dropout), so their expected sum is the same in both modes.
@@ -26,6 +27,10 @@ class Dropout(Layer):
 
     rate: float = 0.5
 
+    word = "dropout"
+    options = {"rate": number("a number from 0 to less than 1", lambda value: 0 <= value < 1, rate)}
+    relevance = "unchanged"
+
     def __post_init__(self):
         if not 0 <= self.rate < 1:
             raise MinicnnError(f"the dropout rate is {self.rate}; expected at least 0 and less than 1")
@@ -41,3 +46,10 @@ class Dropout(Layer):
     def backward(self, gradient, context):
         scale = context
         return gradient if scale is None else gradient * scale
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        return cls(options["rate"])
+
+    def to_options(self):
+        return {"rate": self.rate}

@@ -17,7 +17,6 @@ S. Ioffe, C. Szegedy, "Batch Normalization", arXiv:1502.03167, algorithms 1 and 
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -25,7 +24,8 @@ import numpy as np
 
 from minicnn import kernels
 from minicnn.errors import MinicnnError, ShapeError
-from minicnn.layers.base import Layer, Shape, check_gradient_shape, read_only
+from minicnn.layers.base import Elementwise, Shape, check_gradient_shape, read_only
+from minicnn.layers.options import number, placeholder
 
 
 class BatchContext(NamedTuple):
@@ -38,7 +38,7 @@ class BatchContext(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class BatchNorm(Layer):
+class BatchNorm(Elementwise):
     """Give each channel mean 0 and variance 1, then a scale and a shift that are learned.
 
     Parameters
@@ -67,6 +67,11 @@ class BatchNorm(Layer):
     epsilon: float = 1e-5
     momentum: float = 0.1
 
+    word = "batch_norm"
+    options = {
+        "epsilon": number("a number above 0", lambda value: value > 0, epsilon),
+        "momentum": number("a number from 0 to 1", lambda value: 0 <= value <= 1, momentum),
+    }
     parameter_names = ("weight", "bias")
     statistic_names = ("mean", "variance")
 
@@ -121,11 +126,22 @@ class BatchNorm(Layer):
         weight = weighted / np.sqrt(variance + self.epsilon)
         return {"weight": weight.astype(gradient.dtype), "bias": plain.astype(gradient.dtype)}
 
+    def initial_arrays(self, generator):
+        values = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}  # with these it does nothing
+        return {name: np.full(self.weight.shape, value, np.float32) for name, value in values.items()}
+
     def after_training_step(self, context):
         count = context.x.size // context.x.shape[-1]
         now = {"mean": context.mean, "variance": context.variance * count / (count - 1)}  # without the bias of the variance of a sample
         moved = {name: (1 - self.momentum) * getattr(self, name) + self.momentum * value for name, value in now.items()}
-        return dataclasses.replace(self, **{name: value.astype(self.mean.dtype) for name, value in moved.items()})
+        return self.replace(**{name: value.astype(self.mean.dtype) for name, value in moved.items()})
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        return cls(*(placeholder(input_shape[-1]) for _ in range(4)), options["epsilon"], options["momentum"])
+
+    def to_options(self):
+        return {"epsilon": self.epsilon, "momentum": self.momentum}
 
 
 def _rows(x: np.ndarray) -> np.ndarray:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from minicnn import kernels
-from minicnn.errors import ShapeError
+from minicnn.errors import DescriptionError, ShapeError
 from minicnn.geometry import Pair, Window
 from minicnn.layers.base import (
     Layer,
@@ -17,6 +17,8 @@ from minicnn.layers.base import (
     check_image_shape,
     exact_sum,
 )
+from minicnn.layers.options import same_as, sides
+from minicnn.layers.terms import Terms, cut_window, outputs_that_see
 
 
 @dataclass(frozen=True, eq=False)
@@ -27,11 +29,13 @@ class _SlidingPool(Layer):
     stride: int | Pair | None = None
     padding: int | Pair = 0
 
+    options = {"size": sides(1), "stride": sides(1, same_as("size")), "padding": sides(0, 0)}
+
     def __post_init__(self):
         if any(padding >= kernel for kernel, padding in zip(self.window.kernel_size, self.window.padding)):
             raise ShapeError(f"pooling has padding {self.padding} and kernel size {self.kernel_size}; the padding must be smaller")
 
-    @property
+    @cached_property
     def window(self) -> Window:
         """The sliding window."""
         return Window.of(self.kernel_size, self.kernel_size if self.stride is None else self.stride, self.padding)
@@ -41,7 +45,17 @@ class _SlidingPool(Layer):
         return (*self.window.output_size(*input_shape[:2]), input_shape[2])
 
     def forward_unpadded(self, x):
-        return dataclasses.replace(self, padding=0).forward(x)[0]
+        return self.replace(padding=0).forward(x)[0]
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        try:
+            return cls(options["size"], options["stride"], options["padding"])
+        except ShapeError as error:  # of its own numbers, not of what reaches it
+            raise DescriptionError(str(error)) from None
+
+    def to_options(self):
+        return {"size": self.window.kernel_size, "stride": self.window.stride, "padding": self.window.padding}
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,6 +78,8 @@ class MaxPool2D(_SlidingPool):
         If a number is out of range.
     """
 
+    word = "max_pool"
+    relevance = "backward"
     padding_value = -np.inf
 
     def forward(self, x):
@@ -79,6 +95,24 @@ class MaxPool2D(_SlidingPool):
     def decisions(self, context):
         winners, _ = context
         return winners
+
+    def value_terms(self, x, unit):
+        row, column, channel = unit
+        inputs, start = cut_window(x[..., channel : channel + 1], self.window, row, column)
+        _, (winners, _) = self.forward(x[None, ..., channel : channel + 1])
+        won = np.zeros_like(inputs)
+        winner = divmod(int(winners[0, row, column, 0]), x.shape[1])
+        won[winner[0] - start[0], winner[1] - start[1]] = 1
+        return Terms(inputs, won, (*start, channel), first=channel)
+
+    def gradient_terms(self, gradient, x, unit):
+        _, (winners, _) = self.forward(x[None, ..., unit[2] : unit[2] + 1])
+        inputs = np.zeros((*self.window.kernel_size, 1), gradient.dtype)
+        won = np.zeros_like(inputs)
+        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
+            inputs[ky, kx] = gradient[row, column, unit[2]]
+            won[ky, kx] = winners[0, row, column, 0] == unit[0] * x.shape[1] + unit[1]
+        return Terms(inputs, won, first=unit[2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -101,6 +135,9 @@ class AveragePool2D(_SlidingPool):
         If a number is out of range.
     """
 
+    word = "average_pool"
+    relevance = "shared"
+
     def forward(self, x):
         self.output_shape(x.shape[1:])
         return kernels.average_pool(x, self.window), x
@@ -109,6 +146,17 @@ class AveragePool2D(_SlidingPool):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
         return kernels.average_pool_backward(gradient, self.window, x.shape)
+
+    def value_terms(self, x, unit):
+        row, column, channel = unit
+        inputs, start = cut_window(x[..., channel : channel + 1], self.window, row, column)
+        return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (*start, channel), first=channel)
+
+    def gradient_terms(self, gradient, x, unit):
+        inputs = np.zeros((*self.window.kernel_size, 1), gradient.dtype)
+        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
+            inputs[ky, kx] = gradient[row, column, unit[2]]
+        return Terms(inputs, np.full_like(inputs, 1 / inputs.size), first=unit[2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -120,7 +168,10 @@ class GlobalAveragePool2D(Layer):
     M. Lin, Q. Chen, S. Yan, "Network In Network", arXiv:1312.4400, section 3.2.
     """
 
-    window = None
+    word = "global_average_pool"
+    options = {}
+    flattens = True
+    relevance = "shared"
 
     def output_shape(self, input_shape: Shape) -> Shape:
         check_image_shape(input_shape)
@@ -134,3 +185,10 @@ class GlobalAveragePool2D(Layer):
         _, height, width, _ = (x := context).shape
         share = gradient[:, None, None, :] / gradient.dtype.type(height * width)
         return np.broadcast_to(share, x.shape).copy()
+
+    def value_terms(self, x, unit):
+        inputs = x[..., unit[0] : unit[0] + 1]
+        return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (0, 0, unit[0]), first=unit[0])
+
+    def gradient_terms(self, gradient, x, unit):
+        return Terms(gradient[unit[2] : unit[2] + 1], np.full(1, 1 / (x.shape[0] * x.shape[1]), gradient.dtype), first=unit[2])

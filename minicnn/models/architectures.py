@@ -32,19 +32,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from minicnn.errors import UnknownNameError, did_you_mean
-from minicnn.layers import (
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    GlobalAveragePool2D,
-    Layer,
-    MaxPool2D,
-    ReLU,
-)
 from minicnn.models.classes import ClassNames, cifar10, imagenet
-from minicnn.network.initialize import placeholder
+from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.network.network import Network
 
 VGG_CHANNELS = (64, 128, 256, 512, 512)
@@ -57,21 +46,22 @@ class Architecture:
     Attributes
     ----------
     name : str
-    build : function
-        From the input's size in pixels and the number of classes to the network, whose arrays have shapes but no values (they are NaN).
+    layers : function
+        From the number of classes to the layers.
     input_size : int
         Height and width of the images that the network was trained on.
     any_size : bool
         Whether the same weights fit other input sizes too.
     preprocessing : str
         What its published weights expect; see `minicnn.pictures.photos.PREPROCESSING`.
-    classes : int
+    class_names : function
+        The names of its classes.
     shipped_weights : str or None
         The file in the package that holds its weights.
     """
 
     name: str
-    build: Callable[[int, int], Network]
+    layers: Callable[[int], Specs]
     input_size: int = 224
     any_size: bool = False
     preprocessing: str = "caffe"
@@ -79,75 +69,68 @@ class Architecture:
     shipped_weights: str | None = None
 
     def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
-        """Build the network for images of the given size and so many classes, by default its own."""
-        return self.build(input_size or self.input_size, classes or len(self.class_names()))
+        """Build the network for images of the given size and so many classes, by default its own; its arrays have no values."""
+        side = input_size or self.input_size
+        return build_network(self.layers(classes or len(self.class_names())), (side, side, 3))
 
 
-def _dense(inputs: int, outputs: int) -> Dense:
-    return Dense(placeholder(inputs, outputs), placeholder(outputs))
+def _dense_head(classes: int) -> Specs:
+    """Three dense layers, the first two with ReLU and dropout."""
+    return {
+        "flatten": spec("flatten"),
+        "fc6": spec("dense", units=4096),
+        "relu6": spec("relu"),
+        "drop6": spec("dropout", rate=0.5),
+        "fc7": spec("dense", units=4096),
+        "relu7": spec("relu"),
+        "drop7": spec("dropout", rate=0.5),
+        "fc8": spec("dense", units=classes),
+    }
 
 
-def _dense_head(layers: dict[str, Layer], input_size: int, classes: int) -> Network:
-    """Close a trunk with three dense layers, the first two with ReLU and dropout."""
-    height, width, channels = list(Network(layers).shapes((input_size, input_size, 3)).values())[-1]
-    layers["flatten"] = Flatten()
-    layers["fc6"] = _dense(height * width * channels, 4096)
-    layers["relu6"] = ReLU()
-    layers["drop6"] = Dropout(0.5)
-    layers["fc7"] = _dense(4096, 4096)
-    layers["relu7"] = ReLU()
-    layers["drop7"] = Dropout(0.5)
-    layers["fc8"] = _dense(4096, classes)
-    return Network(layers)
+def _gap_head(classes: int) -> Specs:
+    """Global average pooling and one dense layer."""
+    return {"gap": spec("global_average_pool"), "fc": spec("dense", units=classes)}
 
 
-def _alexnet(input_size: int, classes: int) -> Network:
+def _alexnet(classes: int) -> Specs:
     """Filters, kernel size, stride, padding, and whether a pool follows."""
-    layers: dict[str, Layer] = {}
-    channels = 3
+    layers: dict[str, LayerSpec] = {}
     plan = [(64, 11, 4, 2, True), (192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True)]
-    for i, (filters, kernel_size, stride, padding, pooled) in enumerate(plan, start=1):
-        layers[f"conv{i}"] = Conv2D(placeholder(kernel_size, kernel_size, channels, filters), placeholder(filters), stride, padding)
-        layers[f"relu{i}"] = ReLU()
+    for i, (filters, size, stride, padding, pooled) in enumerate(plan, start=1):
+        layers[f"conv{i}"] = spec("convolution", filters=filters, size=size, stride=stride, padding=padding)
+        layers[f"relu{i}"] = spec("relu")
         if pooled:
-            layers[f"pool{i}"] = MaxPool2D(3, 2)
-        channels = filters
-    return _dense_head(layers, input_size, classes)
+            layers[f"pool{i}"] = spec("max_pool", size=3, stride=2)
+    return {**layers, **_dense_head(classes)}
 
 
-def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False) -> dict[str, Layer]:
+def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False) -> Specs:
     """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalization between them; each ends with a pool."""
-    layers: dict[str, Layer] = {}
-    inputs = 3
+    layers: dict[str, LayerSpec] = {}
     for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
         for i in range(1, count + 1):
-            layers[f"conv{block}_{i}"] = Conv2D(placeholder(3, 3, inputs, filters), placeholder(filters), padding=1)
+            layers[f"conv{block}_{i}"] = spec("convolution", filters=filters, size=3, padding=1)
             if normalized:
-                layers[f"norm{block}_{i}"] = BatchNorm(*(placeholder(filters) for _ in range(4)))
-            layers[f"relu{block}_{i}"] = ReLU()
-            inputs = filters
-        layers[f"pool{block}"] = MaxPool2D(2)
+                layers[f"norm{block}_{i}"] = spec("batch_norm")
+            layers[f"relu{block}_{i}"] = spec("relu")
+        layers[f"pool{block}"] = spec("max_pool", size=2)
     return layers
 
 
-def _vgg(input_size: int, classes: int, convolutions: tuple[int, ...], normalized: bool = False) -> Network:
-    return _dense_head(_vgg_trunk(convolutions, normalized=normalized), input_size, classes)
+def _vgg(classes: int, convolutions: tuple[int, ...], normalized: bool = False) -> Specs:
+    return {**_vgg_trunk(convolutions, normalized=normalized), **_dense_head(classes)}
 
 
-def _vgg_gap(
-    input_size: int, classes: int, convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False
-) -> Network:
-    layers = _vgg_trunk(convolutions, channels, normalized)
-    layers["gap"] = GlobalAveragePool2D()
-    layers["fc"] = _dense(channels[-1], classes)
-    return Network(layers)
+def _vgg_gap(classes: int, convolutions: tuple[int, ...]) -> Specs:
+    return {**_vgg_trunk(convolutions), **_gap_head(classes)}
 
 
-def _minivgg(input_size: int, classes: int) -> Network:
-    """A small `_vgg_gap` whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
-    layers = dict(_vgg_gap(input_size, classes, (2, 2, 3), (32, 96, 192), normalized=True).layers)
+def _minivgg(classes: int) -> Specs:
+    """A small VGG whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
+    layers = {**_vgg_trunk((2, 2, 3), (32, 96, 192), normalized=True), **_gap_head(classes)}
     del layers["pool3"]
-    return Network(layers)
+    return layers
 
 
 ARCHITECTURES: dict[str, Architecture] = {

@@ -11,6 +11,7 @@ from minicnn.models.files import describe, load
 from minicnn.models.matching import described_network, load_arrays, match_layers
 from minicnn.models.model import Model, Origin
 from minicnn.weightfiles import WeightFile, read_weights
+from minicnn.weightfiles.stored import kind_name
 
 
 def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None) -> Model:
@@ -47,7 +48,7 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
-    found = ", ".join(f"{count} {kind}{'s' * (count > 1)}" for kind, count in counts.items())
+    found = ", ".join(f"{count} {kind_name(kind)}{'s' * (count > 1)}" for kind, count in counts.items())
     raise WeightFileError(
         f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file and name "
         "that (--model FILE.toml)"

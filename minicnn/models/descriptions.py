@@ -13,8 +13,24 @@
       {dense = "fc", units = 2},
     ]
 
-Each layer is a table of its kind and name and of its options, which `minicnn.models.layer_kinds` lists. How many channels, or numbers, reach a
-layer follows from the one before. A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / deviation, with
+Each layer is a table of its kind and name and of its options:
+
+    ===================  ===========================================  ==========================================
+    word                 options that must be given                   options with a default
+    ===================  ===========================================  ==========================================
+    convolution          filters, size                                stride = 1, padding = 0
+    batch_norm                                                        epsilon = 0.00001, momentum = 0.1
+    relu
+    max_pool             size                                         stride = size, padding = 0
+    average_pool         size                                         stride = size, padding = 0
+    global_average_pool
+    flatten
+    dense                units
+    dropout                                                           rate = 0.5
+    ===================  ===========================================  ==========================================
+
+size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one before. A
+layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported. A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / deviation, with
 one mean and deviation for red, green and blue each, or for gray:
 
     preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], deviation = [63.0, 62.1, 66.7]}
@@ -28,13 +44,15 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
-from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_mean
-from minicnn.layers import Layer
+from minicnn.errors import DescriptionError, did_you_mean
+from minicnn.layers import LAYERS
 from minicnn.layers.base import Shape
+from minicnn.layers.options import is_count, is_number
 from minicnn.models.classes import ClassNames, can_be_shown, cifar10, imagenet
-from minicnn.models.layer_kinds import KINDS, complete_options, is_count, is_number, options_of
+from minicnn.models.specs import LayerSpec, MisfitError, Specs, build_network, is_word, specs_of
 from minicnn.network.network import Network
 from minicnn.pictures.photos import COLORS, PREPROCESSING, Preprocessing
 
@@ -57,8 +75,7 @@ class Description:
     Attributes
     ----------
     name : str
-    network : Network
-        Its arrays have shapes but no values.
+    layers : dict of str to LayerSpec
     input_shape : (height, width, channels)
     preprocessing : Preprocessing or None
         None if the network takes prepared arrays only.
@@ -69,29 +86,19 @@ class Description:
     """
 
     name: str
-    network: Network
+    layers: Specs
     input_shape: tuple[int, int, int]
     preprocessing: Preprocessing | None = None
     classes: ClassNames | None = None
     stated_epsilons: frozenset[str] = frozenset()
 
-
-class MisfitError(DescriptionError):
-    """A layer does not take what reaches it.
-
-    Attributes
-    ----------
-    below : Network
-        The layers up to there.
-    input_shape : (height, width, channels)
-    """
-
-    def __init__(self, message: str, below: Network, input_shape: Shape):
-        super().__init__(message)
-        self.below, self.input_shape = below, input_shape
+    @cached_property
+    def network(self) -> Network:
+        """The network, built when it is first needed; its arrays have shapes but no values. Raises what `build_network` does."""
+        return build_network(self.layers, self.input_shape)
 
 
-def read_description(text: str, where: str) -> Description:
+def read_description(text: str, where: str, build: bool = True) -> Description:
     """Read a description.
 
     Parameters
@@ -99,6 +106,8 @@ def read_description(text: str, where: str) -> Description:
     text : str
     where : str
         What errors call it, such as the file's name.
+    build : bool
+        Whether to build the network at once, which finds what does not fit together.
 
     Returns
     -------
@@ -119,10 +128,13 @@ def read_description(text: str, where: str) -> Description:
         _check_fields(fields)
         input_shape = _read_input(fields["input"])
         preprocessing = _read_preprocessing(fields.get("preprocessing"), input_shape[2])
-        network = _read_layers(fields["layers"], input_shape)
-        classes = _read_classes(fields.get("classes"), network, input_shape)
-        stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "epsilon" in layer)
-        return Description(_read_name(fields.get("name", "network")), network, input_shape, preprocessing, classes, stated)
+        layers = _read_layers(fields["layers"])
+        stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "batch_norm" in layer and "epsilon" in layer)
+        name, classes = _read_name(fields.get("name", "network")), _read_classes(fields.get("classes"))
+        description = Description(name, layers, input_shape, preprocessing, classes, stated)
+        if build:
+            _check_classes(classes, description.network, input_shape)
+        return description
     except MisfitError as error:
         raise MisfitError(f"{where}: {error}", error.below, error.input_shape) from None
     except DescriptionError as error:
@@ -158,12 +170,7 @@ def write_description(
     if preprocessing is not None:
         lines.append(f"preprocessing = {_toml(_preprocessing_fields(preprocessing))}")
     lines += ["", "layers = ["]
-    for layer_name, layer in network.layers.items():
-        try:
-            word, options = options_of(layer)
-        except DescriptionError as error:
-            raise DescriptionError(f"{layer_name}: {error}") from None
-        lines.append(f"  {_toml({word: layer_name, **options})},")
+    lines += [f"  {_toml({spec.word: layer, **spec.written})}," for layer, spec in specs_of(network).items()]
     text = "\n".join([*lines, "]", ""])
     read_description(text, f"the network {name!r}")  # what cannot be read shall not be written
     return text
@@ -231,41 +238,30 @@ def _own_preprocessing(given: Mapping[str, Any]) -> Preprocessing:
     return Preprocessing(colors, float(scale), tuple(map(float, mean)), tuple(map(float, deviation)))
 
 
-def _read_layers(given: Any, input_shape: tuple[int, int, int]) -> Network:
+def _read_layers(given: Any) -> dict[str, LayerSpec]:
     if not isinstance(given, list) or not given:
         raise DescriptionError("layers is no list of tables, or is empty; expected [{...}, {...}]")
-    layers: dict[str, Layer] = {}
-    shape: Shape = input_shape
+    layers: dict[str, LayerSpec] = {}
     for number, fields in enumerate(given, start=1):
         word, name = _word_and_name(fields, number)
         if name in layers:
             raise DescriptionError(f"two layers are called {name!r}, the second is layer {number}; give each a name of its own")
         try:
-            options = complete_options(word, {key: value for key, value in fields.items() if key != word})
-            layer = KINDS[word].build(shape, options)
-            after = layer.output_shape(shape)
+            layers[name] = LayerSpec.of(word, {key: value for key, value in fields.items() if key != word})
         except DescriptionError as error:
             raise DescriptionError(f"layer {number}, {name}: {error}") from None
-        except ShapeError as error:
-            reaches = " x ".join(map(str, shape))
-            raise MisfitError(
-                f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}", Network(layers), input_shape
-            ) from None
-        except MinicnnError as error:
-            raise DescriptionError(f"layer {number}, {name}: {error}") from None
-        layers[name], shape = layer, after
-    return Network(layers)
+    return layers
 
 
 def _word_and_name(fields: Any, number: int) -> tuple[str, str]:
     """Find a layer's kind and name."""
     if not isinstance(fields, dict):
         raise DescriptionError(f'layer {number} is {fields!r}; expected a table, such as {{relu = "relu1"}}')
-    words = [key for key in fields if key in KINDS]
+    words = [key for key in fields if is_word(key)]
     if not words:
         candidates = [key for key, value in fields.items() if isinstance(value, str)] or list(fields)
-        found = f"a kind {candidates[0]!r}, which there is not{did_you_mean(candidates[0], KINDS)}" if candidates else "no kind"
-        raise DescriptionError(f"layer {number} has {found}; the kinds of layers are {', '.join(KINDS)}")
+        found = f"a kind {candidates[0]!r}, which there is not{did_you_mean(candidates[0], LAYERS)}" if candidates else "no kind"
+        raise DescriptionError(f"layer {number} has {found}; the kinds of layers are {', '.join(LAYERS)}")
     if len(words) > 1:
         raise DescriptionError(f"layer {number} is of {len(words)} kinds, {' and '.join(words)}; put each layer into a table of its own")
     name = fields[words[0]]
@@ -274,26 +270,26 @@ def _word_and_name(fields: Any, number: int) -> tuple[str, str]:
     return words[0], name
 
 
-def _read_classes(given: Any, network: Network, input_shape: tuple[int, int, int]) -> ClassNames | None:
+def _read_classes(given: Any) -> ClassNames | None:
     if given is None:
         return None
     if isinstance(given, str):
         if given not in CLASSES:
-            raise DescriptionError(
-                f"there is no list of classes {given!r}{did_you_mean(given, CLASSES)}; expected {', '.join(CLASSES)}, or a list of names"
-            )
-        classes = CLASSES[given]()
-    elif isinstance(given, list) and given and all(isinstance(name, str) and name.strip() and can_be_shown(name) for name in given):
-        classes = ClassNames(given)
-    else:
-        raise DescriptionError('classes is no list of names that can be shown; expected such as ["cat", "dog"]')
+            hint = did_you_mean(given, CLASSES)
+            raise DescriptionError(f"there is no list of classes {given!r}{hint}; expected {', '.join(CLASSES)}, or a list of names")
+        return CLASSES[given]()
+    if isinstance(given, list) and given and all(isinstance(name, str) and name.strip() and can_be_shown(name) for name in given):
+        return ClassNames(given)
+    raise DescriptionError('classes is no list of names that can be shown; expected such as ["cat", "dog"]')
+
+
+def _check_classes(classes: ClassNames | None, network: Network, input_shape: Shape) -> None:
+    """Raise DescriptionError unless the network has an output for each class."""
     last, shape = list(network.shapes(input_shape).items())[-1]
-    if shape != (len(classes),):
+    if classes is not None and shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
-        raise DescriptionError(
-            f"it names {len(classes)} class{'es' * (len(classes) != 1)}, but the last layer, {last}, puts out {puts_out}; expected a number for each class"
-        )
-    return classes
+        named = f"{len(classes)} class{'es' * (len(classes) != 1)}"
+        raise DescriptionError(f"it names {named}, but the last layer, {last}, puts out {puts_out}; expected a number for each class")
 
 
 def _preprocessing_fields(preprocessing: Preprocessing) -> str | dict[str, Any]:
@@ -312,5 +308,11 @@ def _toml(value: Any) -> str:
     if isinstance(value, list):
         return f"[{', '.join(map(_toml, value))}]"
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key} = {_toml(item)}' for key, item in value.items())}}}"
+        return f"{{{', '.join(f'{_key(key)} = {_toml(item)}' for key, item in value.items())}}}"
+    if isinstance(value, bool):
+        return str(value).lower()
     return repr(float(value)) if isinstance(value, float) else str(int(value))
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch("[A-Za-z0-9_-]+", key) else json.dumps(key)

@@ -34,13 +34,12 @@ from minicnn.errors import (
 from minicnn.files.published import PUBLISHED, cached_file, published_texts
 from minicnn.files.resources import shipped_file
 from minicnn.files.writing import check_place
-from minicnn.layers import Dense
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
 from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import Description, read_description, write_description
-from minicnn.models.layer_kinds import options_of
 from minicnn.models.matching import load_arrays
 from minicnn.models.model import Model, Origin
+from minicnn.models.specs import LayerSpec
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
@@ -95,10 +94,8 @@ def describe(name: str | os.PathLike) -> Description:
     kind, path = kind_of(name), Path(name)
     if kind == "registered":
         architecture = ARCHITECTURES[name]
-        shape = (architecture.input_size, architecture.input_size, 3)
-        return Description(
-            architecture.name, architecture.network(), shape, PREPROCESSING[architecture.preprocessing], architecture.class_names()
-        )
+        shape, classes = (architecture.input_size, architecture.input_size, 3), architecture.class_names()
+        return Description(architecture.name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
     if kind == "description":
         return read_description(_read_text(path), str(path))
     texts = read_texts(path)
@@ -142,7 +139,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     path = _weights_path(kind, name, weights)
     file = read_weights(path)
     if file.description is not None and kind != "model file":
-        description = _agreed(kind, description, read_description(file.description, str(path)), name, path)
+        description = _agreed(kind, description, read_description(file.description, str(path), build=False), name, path)
     elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[name].class_names is imagenet:
         description = dataclasses.replace(description, preprocessing=Preprocessing(**file.preprocessing))
     network, classes = description.network, description.classes
@@ -169,13 +166,15 @@ def _agreed(kind: Kind, description: Description, stored: Description, name: str
 
     What is registered with an architecture about classes and preprocessing is only what is usual; the file's own goes before.
     """
-    ours, theirs = ([(layer, options_of(each)) for layer, each in some.network.layers.items()] for some in (description, stored))
-    without_top = not any(isinstance(layer, Dense) for layer in stored.network.layers.values())
+    ours, theirs = list(description.layers.items()), list(stored.layers.items())
+    without_top = all(spec.word != "dense" for spec in stored.layers.values())
     advice = f"{path} says itself what it is: load it alone (--model {path})"
     if theirs != (ours[: len(theirs)] if without_top else ours):
         pairs = enumerate(itertools.zip_longest(theirs, ours), start=1)
-        number, shown = next((number, [_called(layer) for layer in pair]) for number, pair in pairs if pair[0] != pair[1])
-        raise WeightFileError(f"{path} is of another network than {name}: layer {number} is {shown[0]} there and {shown[1]} here. {advice}")
+        number, there, here = next((number, there, here) for number, (there, here) in pairs if there != here)
+        raise WeightFileError(
+            f"{path} is of another network than {name}: layer {number} is {_called(there)} there and {_called(here)} here. {advice}"
+        )
     for field in ("classes", "preprocessing") if kind == "description" else ():
         here, there = getattr(description, field), getattr(stored, field)
         if here is not None and there is not None and (list(here) != list(there) if field == "classes" else here != there):
@@ -189,12 +188,9 @@ def _agreed(kind: Kind, description: Description, stored: Description, name: str
     )
 
 
-def _called(layer: tuple[str, tuple[str, Mapping[str, object]]] | None) -> str:
+def _called(layer: tuple[str, LayerSpec] | None) -> str:
     """Write a layer's name, kind and options in one line."""
-    if layer is None:
-        return "missing"
-    name, (word, options) = layer
-    return f"{name} ({', '.join([word, *(f'{key} {value}' for key, value in options.items())])})"
+    return "missing" if layer is None else f"{layer[0]} ({layer[1]})"
 
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:

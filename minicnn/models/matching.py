@@ -19,21 +19,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from minicnn.errors import MinicnnError, WeightFileError
-from minicnn.layers import (
-    AveragePool2D,
-    BatchNorm,
-    Conv2D,
-    Dense,
-    Dropout,
-    Flatten,
-    Layer,
-    MaxPool2D,
-    ReLU,
-)
+from minicnn.errors import DescriptionError, WeightFileError, listed
+from minicnn.layers import Layer
 from minicnn.layers.base import Shape
-from minicnn.models.layer_kinds import KINDS as LAYER_KINDS
-from minicnn.models.layer_kinds import complete_options
+from minicnn.models.specs import LayerSpec, build_network
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import (
@@ -42,26 +31,18 @@ from minicnn.weightfiles.stored import (
     DENSE,
     KINDS,
     Step,
+    kind_name,
     shown,
 )
 
 #: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
 CHECK_BLOCK = 1 << 16
 
-#: The layers that have arrays, by the kind that weight files know them as.
-TYPES: dict[str, type[Layer]] = {CONVOLUTION: Conv2D, DENSE: Dense, BATCH_NORM: BatchNorm}
-
 #: What arrays are that a file leaves out, because the layer does without them.
 LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
 #: What tells layers of a series apart.
 NUMBERS = re.compile("[0-9]+")
-
-#: The layers that leave the numbers that reach them in their places.
-ELEMENTWISE = (ReLU, Dropout, BatchNorm)
-
-#: The layers that slide a window over an image, by their word in descriptions.
-WINDOWED: dict[type[Layer], str] = {Conv2D: "convolution", MaxPool2D: "max_pool", AveragePool2D: "average_pool"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,22 +94,11 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
 
 def match_layers(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
     """Match the layers of a file and of a network, and compare their shapes, without reading arrays; arguments and errors as for `load_arrays`."""
-    by_kind = _by_kind(file, network)
-    pairs = []
-    for kind, kind_type in TYPES.items():
-        wanted = {name: layer for name, layer in network.layers.items() if isinstance(layer, kind_type)}
-        found = _by_name(by_kind[kind], wanted, file)
-        without_top = kind == DENSE and not found and file.layers
-        if len(found) != len(wanted) and not without_top:
-            raise WeightFileError(
-                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
-                "Name the model that the file was made for"
-            )
-        pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
-    order = list(network.layers)
+    pairs = _by_kind(file, network) if file.description is None else _by_name(file, network)
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
     if file.steps is not None:
         _compare_steps(file.steps, network)
+    order = list(network.layers)
     return sorted(pairs, key=lambda pair: order.index(pair.name))
 
 
@@ -150,18 +120,16 @@ def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
         "global_average_pool": "gap",
         "dense": "fc",
     }
-    layers: dict[str, Layer] = {}
-    shape, counts = file.input_shape, {}
-    for step in file.steps:
-        word = short.get(step.word, step.word)
-        counts[word] = counts.get(word, 0) + 1
-        name = f"{word}{counts[word]}"
-        try:
-            layers[name] = LAYER_KINDS[step.word].build(shape, complete_options(step.word, step.options))
-            shape = layers[name].output_shape(shape)
-        except MinicnnError as error:
-            raise WeightFileError(f"the network in the file does not fit together at its {step.word} {counts[word]}: {error}") from None
-    return Network(layers), file.input_shape
+    specs: dict[str, LayerSpec] = {}
+    counts: dict[str, int] = {}
+    try:
+        for step in file.steps:
+            word = short.get(step.word, step.word)
+            counts[word] = counts.get(word, 0) + 1
+            specs[f"{word}{counts[word]}"] = LayerSpec.of(step.word, step.options)
+        return build_network(specs, file.input_shape), file.input_shape
+    except DescriptionError as error:
+        raise WeightFileError(f"the network in the file does not fit together: {error}") from None
 
 
 def as_float32(array: np.ndarray, what: str) -> np.ndarray:
@@ -188,19 +156,44 @@ def _all_finite(flat: np.ndarray) -> bool:
         return all(np.isfinite(block.sum()) or np.isfinite(block).all() for block in blocks)
 
 
-def _by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
+def _by_name(file: WeightFile, network: Network) -> list[Pair]:
+    """Match the layers of a file that minicnn wrote; it calls them as the network does."""
+    stored = {layer.name: layer for layer in file.layers}
+    missing = [name for name, layer in network.layers.items() if layer.arrays and name not in stored]
+    if any(network.layers[name].word != DENSE for name in missing):
+        raise WeightFileError(f"the file has no arrays for {listed(missing)}; it has some for {listed(list(stored))}. Get the file again")
+    return [Pair(name, layer, stored[name]) for name, layer in network.layers.items() if layer.arrays and name in stored]
+
+
+def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
+    """Match the layers of a file and of a network that have the same kind, in order."""
+    pairs = []
+    stored = _sorted_by_kind(file, network)
+    for kind in KINDS:
+        wanted = {name: layer for name, layer in network.layers.items() if layer.word == kind}
+        found = _in_order(stored[kind], wanted, file)
+        without_top = kind == DENSE and not found and file.layers
+        if len(found) != len(wanted) and not without_top:
+            raise WeightFileError(
+                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
+                "Name the model that the file was made for"
+            )
+        pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
+    return pairs
+
+
+def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
     """Sort a file's layers by kind; convolutions that stand for the network's dense layers are among these."""
     stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in KINDS}
-    wanted = sum(isinstance(layer, Conv2D) for layer in network.layers.values())
-    dense = sum(isinstance(layer, Dense) for layer in network.layers.values())
-    last = stored[CONVOLUTION][wanted:]
-    if len(last) == dense - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
-        stored = {**stored, CONVOLUTION: stored[CONVOLUTION][:wanted], DENSE: last + stored[DENSE]}
+    wanted = {kind: sum(layer.word == kind for layer in network.layers.values()) for kind in KINDS}
+    last = stored[CONVOLUTION][wanted[CONVOLUTION] :]
+    if len(last) == wanted[DENSE] - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
+        stored = {**stored, CONVOLUTION: stored[CONVOLUTION][: wanted[CONVOLUTION]], DENSE: last + stored[DENSE]}
     return stored
 
 
-def _by_name(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
-    """Bring a file's layers of a kind into the network's order where they have the network's names; else they stay in the file's order, if it has one."""
+def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
+    """Bring a file's layers of a kind into the network's order where they have the network's names; else they keep the file's, if it has one."""
     by_name = {layer.name: layer for layer in found}
     if by_name.keys() == set(wanted) and len(found) == len(wanted):
         return [by_name[name] for name in wanted]
@@ -219,9 +212,9 @@ def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
     """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
     names = list(network.layers)
     i = names.index(name) - 1
-    while i >= 0 and isinstance(network.layers[names[i]], ELEMENTWISE):
+    while i >= 0 and network.layers[names[i]].elementwise:
         i -= 1
-    if i < 0 or not isinstance(network.layers[names[i]], Flatten):
+    if i < 0 or network.layers[names[i]].word != "flatten":
         return None
     return network.shapes(input_shape)[names[i - 1]] if i > 0 else tuple(input_shape)
 
@@ -231,13 +224,14 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
 
     They then begin with the axes (height, width, channels), as the kernel of a convolution over the whole image does from the beginning.
     """
-    arrays = {key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items()} | dict(
-        pair.stored.arrays
-    )
+    arrays = {
+        key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items() if key in LEFT_OUT
+    }
+    arrays |= pair.stored.arrays
     for key, expected in pair.layer.arrays.items():
-        found = arrays[key].shape
-        over_all = isinstance(pair.layer, Dense) and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
-        if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
+        found = arrays[key].shape if key in arrays else None
+        over_all = found is not None and pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
+        if found != expected.shape and not (found is not None and over_all and found[3:] == expected.shape[1:]):
             raise WeightFileError(
                 f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
                 "Name the model that the file was made for"
@@ -245,7 +239,7 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     if image is not None and channels_first:
         height, width, channels = image
         for key, array in arrays.items():
-            if array.ndim < 4 and (key != "bias" or isinstance(pair.layer, BatchNorm)):  # the biases of a dense layer belong to its outputs
+            if array.ndim < 4 and (key != "bias" or pair.layer.word == BATCH_NORM):  # the biases of a dense layer belong to its outputs
                 arrays[key] = np.moveaxis(array.reshape(channels, height, width, *array.shape[1:]), 0, 2)
     return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
 
@@ -255,8 +249,8 @@ def _compare_steps(steps: Sequence[Step], network: Network) -> None:
     found = [
         _step(step.word, *(tuple(step.options[key]) for key in ("size", "stride", "padding"))) for step in steps if "size" in step.options
     ]
-    windows = [(WINDOWED[type(layer)], layer.window) for layer in network.layers.values() if type(layer) in WINDOWED]
-    expected = [_step(word, window.kernel_size, window.stride, window.padding) for word, window in windows]
+    sliding = [(layer.word, layer.window) for layer in network.layers.values() if layer.window is not None and not layer.elementwise]
+    expected = [_step(word, window.kernel_size, window.stride, window.padding) for word, window in sliding]
     for ours, theirs in itertools.zip_longest(expected, found, fillvalue="nothing"):
         if ours != theirs:
             raise WeightFileError(f"the file's network has {theirs} where {ours} is expected. Name the model that the file was made for")
@@ -267,4 +261,4 @@ def _step(word: str, size: tuple[int, int], stride: tuple[int, int], padding: tu
 
 
 def _count(number: int, kind: str) -> str:
-    return f"{number} {kind}{'s' * (number != 1)}"
+    return f"{number} {kind_name(kind)}{'s' * (number != 1)}"

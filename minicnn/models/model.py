@@ -111,7 +111,7 @@ class Model:
     @cached_property
     def trunk(self) -> Model:
         """The model without its top: the layers whose outputs are images, which take photos of any size; it has no classes."""
-        shown = [name for name, field in self.network.receptive_fields().items() if field is not None]
+        shown = self.network.images
         if not shown:
             raise UnknownNameError(f"the network has no layer whose output is an image; its layers are {', '.join(self.network.layers)}")
         return self.up_to(shown)

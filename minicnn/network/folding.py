@@ -9,16 +9,12 @@ so the same numbers come out of one layer less.
 
 from __future__ import annotations
 
-import dataclasses
-
-import numpy as np
-
-from minicnn.layers import BatchNorm, Conv2D, Dense
+from minicnn.layers import Layer
 from minicnn.network.network import Network
 
 
 def folded(network: Network) -> Network:
-    """Merge each batch normalization into the convolution or dense layer right below it.
+    """Merge each batch normalization into the layer right below it, if that is a convolution or dense layer.
 
     Parameters
     ----------
@@ -29,19 +25,12 @@ def folded(network: Network) -> Network:
     Network
         Computes the same, up to rounding. A batch normalization above any other layer stays.
     """
-    layers = {}
-    below = None
+    layers: dict[str, Layer] = {}
     for name, layer in network.layers.items():
-        if isinstance(layer, BatchNorm) and below is not None and isinstance(layers[below], (Conv2D, Dense)):
-            layers[below] = _merged(layers[below], layer)
-            continue
-        layers[name] = layer
-        below = name
+        below = next(reversed(layers), None)
+        merged = None if below is None else layers[below].absorb(layer)
+        if below is None or merged is None:
+            layers[name] = layer
+        else:
+            layers[below] = merged
     return Network(layers)
-
-
-def _merged(layer: Conv2D | Dense, norm: BatchNorm) -> Conv2D | Dense:
-    """Make one layer of two; computed in float64."""
-    scale = norm.weight.astype(np.float64) / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
-    weight, bias = layer.weight * scale, scale * (layer.bias - norm.mean.astype(np.float64)) + norm.bias
-    return dataclasses.replace(layer, weight=weight.astype(layer.weight.dtype), bias=bias.astype(layer.bias.dtype))

@@ -27,7 +27,7 @@ from functools import partial
 
 import numpy as np
 
-from minicnn.errors import ShapeError
+from minicnn.errors import ShapeError, listed
 from minicnn.layers import Layer
 from minicnn.layers.base import Context
 from minicnn.network.network import Network
@@ -59,6 +59,10 @@ class Check:
         How many decisions changed however small the step.
     void : bool
         Whether these kinks leave nothing to compare.
+    zero : bool
+        Whether both gradients are zero, up to the rounding of the outputs.
+    problem : str
+        What keeps the comparison from meaning anything; empty if nothing does.
     """
 
     name: str
@@ -66,13 +70,17 @@ class Check:
     tolerance: float = TOLERANCE
     kinks: int = 0
     void: bool = False
+    zero: bool = False
+    problem: str = ""
 
     @property
     def verdict(self) -> str:
-        """Say "ok" or "wrong", how many kinks were left out, or that there is no derivative to compare with."""
+        """Say "ok", "zero" or "wrong", how many kinks were left out, or that there is nothing to compare with, and why."""
+        if self.problem:
+            return self.problem
         if self.void:
             return f"on a kink ({self.kinks:,})"
-        verdict = "ok" if self.error <= self.tolerance else "wrong"
+        verdict = "zero" if self.zero else "ok" if self.error <= self.tolerance else "wrong"
         return f"{verdict}, {self.kinks:,} kinks left out" if self.kinks else verdict
 
 
@@ -96,13 +104,16 @@ def check_layer(layer: Layer, x: np.ndarray, seed: int = 0, full: bool = False) 
     """
     generator = np.random.default_rng(seed)
     x = x.astype(np.float64)
-    layer = dataclasses.replace(layer, **{name: array.astype(np.float64) for name, array in layer.arrays.items()})
-    output, context = layer.forward(x)
+    layer = layer.replace(**{name: array.astype(np.float64) for name, array in layer.arrays.items()})
+    output, context = layer.forward(x.copy())
     weights = generator.standard_normal(output.shape)
+    problem = _single_precision(layer, x, output) or _overwritten(layer, x, weights)
+    if problem:
+        return [Check("input", np.inf, problem=problem)]
 
     def varied(name: str, value: np.ndarray) -> Evaluation:
         """Run the layer with another input or another parameter."""
-        changed = layer if name == "input" else dataclasses.replace(layer, **{name: value})
+        changed = layer if name == "input" else layer.replace(**{name: value})
         output, context = changed.forward(value if name == "input" else x)
         return output, _decisions([changed], [context])
 
@@ -114,10 +125,42 @@ def check_layer(layer: Layer, x: np.ndarray, seed: int = 0, full: bool = False) 
         direction = generator.standard_normal(value.shape)
         difference = _differentiate(partial(varied, name), value, direction)
         smooth = np.where(difference.settled, weights, 0)  # leave the outputs on kinks out
-        gradient = layer.backward(smooth, context) if name == "input" else layer.parameter_gradients(smooth, context)[name]
+        gradient = layer.backward(smooth, context) if name == "input" else _parameter_gradient(layer, name, smooth, context)
         check = _compare(name, difference, smooth, gradient, direction)
         checks.append(dataclasses.replace(check, void=not smooth.any()))
     return checks
+
+
+def _single_precision(layer: Layer, x: np.ndarray, output: np.ndarray) -> str:
+    """Say so if a layer rounds to 32 bits on the way, where finite differences mean nothing; empty if it does not."""
+    if output.dtype != np.float64:
+        return f"computes in {output.dtype}; give it float64"
+    rounded = x.astype(np.float32).astype(np.float64)
+    same, near = (np.array_equal(layer.forward(other)[0], output) for other in (rounded, 1.001 * x))
+    return "computes in float32; give it float64" if same and not near and not np.array_equal(rounded, x) else ""
+
+
+def _overwritten(layer: Layer, x: np.ndarray, weights: np.ndarray) -> str:
+    """Say so if a layer changes an array that it was given; empty if it does not."""
+    given, gradient = x.copy(), weights.copy()
+    _, context = layer.forward(given)
+    if not np.array_equal(given, x):
+        return "wrong: the forward pass overwrites its input"
+    layer.backward(gradient, context)
+    layer.parameter_gradients(gradient, context)
+    if not np.array_equal(gradient, weights):
+        return "wrong: the backward pass overwrites the gradient that it was given"
+    return "" if np.array_equal(given, x) else "wrong: the backward pass overwrites its context"
+
+
+def _parameter_gradient(layer: Layer, name: str, gradient: np.ndarray, context: Context) -> np.ndarray:
+    """Return the gradient with respect to one parameter."""
+    gradients = layer.parameter_gradients(gradient, context)
+    if name not in gradients:
+        raise ShapeError(
+            f"a {type(layer).__name__} has the parameter {name}, and its parameter_gradients gives {listed(list(gradients)) or 'nothing'}"
+        )
+    return gradients[name]
 
 
 def check_objective(network: Network, objective: Objective, x: np.ndarray, seed: int = 0) -> Check:
@@ -216,8 +259,10 @@ def _compare(name: str, difference: _Difference, weights: np.ndarray, gradient: 
     numeric = np.vdot(difference.derivative, weights)
     analytic = np.vdot(gradient, direction)
     size = max(abs(numeric), abs(analytic)) or 1.0
-    rounding = np.linalg.norm(difference.rounding * weights) / size
-    return Check(name, float(abs(numeric - analytic) / size), max(TOLERANCE, float(rounding)), difference.kinks)
+    rounding = float(np.linalg.norm(difference.rounding * weights))
+    if max(abs(numeric), abs(analytic)) <= rounding or numeric == analytic == 0:
+        return Check(name, 0.0, kinks=difference.kinks, zero=True)
+    return Check(name, float(abs(numeric - analytic) / size), max(TOLERANCE, rounding / size), difference.kinks)
 
 
 def _check_jacobian(layer: Layer, x: np.ndarray) -> Check:

@@ -11,11 +11,11 @@ what comes back from the layers above it.
 
 from __future__ import annotations
 
-import dataclasses
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import takewhile
 from types import MappingProxyType
 from typing import Any
 
@@ -92,8 +92,12 @@ class Network:
     (1, 224, 224, 64)
     """
 
-    def __init__(self, layers: Mapping[str, Layer]):
+    def __init__(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]]):
         self.layers: Mapping[str, Layer] = MappingProxyType(dict(layers))
+        self._known_shapes: dict[Shape, dict[str, Shape]] = {}
+
+    def __repr__(self) -> str:
+        return f"Network of {len(self.layers)} layers"
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Compute the last layer's output (logits, for a classifier) and keep nothing.
@@ -115,7 +119,7 @@ class Network:
 
     @cached_property
     def _steps(self) -> list[Callable[[np.ndarray], np.ndarray]]:
-        """The layers as functions, in order; a convolution and the ReLU after it are one, which saves a pass over memory.
+        """The layers as functions, in order; two that can be fused, such as a convolution and the ReLU after it, are one.
 
         The definition is the plain loop of `trace`, and gives the same numbers.
         """
@@ -123,11 +127,11 @@ class Network:
         steps = []
         while layers:
             layer = layers.pop(0)
-            if isinstance(layer, Conv2D) and layers and isinstance(layers[0], ReLU):
+            if layers and (fused := layer.fused(layers[0])) is not None:
                 layers.pop(0)
-                steps.append(layer.forward_rectified)
+                steps.append(fused)
             else:
-                steps.append(lambda x, layer=layer: layer.forward(x)[0])
+                steps.append(partial(_output, layer))
         return steps
 
     def trace(self, x: np.ndarray, generator: np.random.Generator | None = None) -> Trace:
@@ -242,23 +246,34 @@ class Network:
         ShapeError
             If a layer cannot take its input; the message names the layer.
         """
-        shapes = {}
         shape = tuple(input_shape)
-        for name, layer in self.layers.items():
-            try:
-                shape = shapes[name] = layer.output_shape(shape)
-            except ShapeError as error:
-                raise ShapeError(f"{name}: {error}") from None
-        return shapes
+        if shape not in self._known_shapes:
+            shapes = {}
+            for name, layer in self.layers.items():
+                try:
+                    shape = shapes[name] = layer.output_shape(shape)
+                except ShapeError as error:
+                    raise ShapeError(f"{name}: {error}") from None
+            self._known_shapes[tuple(input_shape)] = shapes
+        return dict(self._known_shapes[tuple(input_shape)])
 
     def receptive_fields(self) -> dict[str, ReceptiveField | None]:
-        """Tell what a unit of each layer sees of the input; None from the first layer on whose units see all of it."""
+        """Tell what a unit of each layer sees of the input; None from the first layer on whose units may see all of it."""
         fields = {}
         field: ReceptiveField | None = ReceptiveField()
         for name, layer in self.layers.items():
             field = None if field is None or layer.window is None else field.through(layer.window)
             fields[name] = field
         return fields
+
+    @property
+    def images(self) -> list[str]:
+        """The layers whose outputs are images: all below the first that makes rows of numbers of them."""
+        return list(takewhile(lambda name: not self.layers[name].flattens, self.layers))
+
+    def of_type(self, *types: type[Layer]) -> list[str]:
+        """Name the layers of some types."""
+        return [name for name, layer in self.layers.items() if isinstance(layer, types)]
 
     @property
     def first_convolution(self) -> str:
@@ -269,10 +284,7 @@ class Network:
         UnknownNameError
             If the network has no convolution.
         """
-        names = [name for name, layer in self.layers.items() if isinstance(layer, Conv2D)]
-        if not names:
-            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
-        return names[0]
+        return self._convolutions()[0]
 
     @property
     def last_convolution(self) -> str:
@@ -283,12 +295,15 @@ class Network:
         UnknownNameError
             If the network has no convolution.
         """
+        last = self._convolutions()[-1]
         names = list(self.layers)
-        for i in reversed(range(len(names))):
-            if isinstance(self.layers[names[i]], Conv2D):
-                above = [name for name in names[i + 1 :] if not isinstance(self.layers[name], BatchNorm)]
-                return above[0] if above and isinstance(self.layers[above[0]], ReLU) else names[i]
-        raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(names)}")
+        above = [name for name in names[names.index(last) + 1 :] if not isinstance(self.layers[name], BatchNorm)]
+        return above[0] if above and isinstance(self.layers[above[0]], ReLU) else last
+
+    def _convolutions(self) -> list[str]:
+        if not (names := self.of_type(Conv2D)):
+            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
+        return names
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
@@ -304,9 +319,7 @@ class Network:
         """Return a network with some parameters or statistics replaced, given as {layer: {name: array}}; the others are shared."""
         for name in parameters:
             self.check_name(name)
-        return Network(
-            {name: dataclasses.replace(layer, **parameters[name]) if name in parameters else layer for name, layer in self.layers.items()}
-        )
+        return Network({name: layer.replace(**parameters.get(name, {})) for name, layer in self.layers.items()})
 
     def astype(self, dtype: np.dtype) -> Network:
         """Return a network with all arrays in another floating-point type."""
@@ -324,3 +337,8 @@ class Network:
             found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
             raise ShapeError(f"the network got {found}; expected a float32 or float64 array (N, height, width, channels)")
         self.shapes(x.shape[1:])
+
+
+def _output(layer: Layer, x: np.ndarray) -> np.ndarray:
+    """Run a layer forward and drop what the way back would need."""
+    return layer.forward(x)[0]

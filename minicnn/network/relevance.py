@@ -21,7 +21,8 @@ The rules differ in which terms they count:
     z_box          z_ij - low w+ - high w-                              the first layer, whose inputs are pixels between low and high
     =============  ===================================================  ============================================================
 
-ReLUs and dropout pass relevance on as it is, max pooling gives it to the winner, average pooling shares it like a linear layer.
+ReLUs and dropout pass relevance on as it is, max pooling gives it to the winner, average pooling shares it like a linear layer: each layer
+says so itself (`Layer.relevance`).
 The functions are rules for `Network.backward`; `rule_book` puts them together for a whole network.
 
 References
@@ -32,27 +33,23 @@ equations 56 to 60. G. Montavon et al., "Layer-Wise Relevance Propagation: An Ov
 
 from __future__ import annotations
 
-import dataclasses
+from collections.abc import Mapping
 from typing import Literal
 
 import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.layers import (
-    AveragePool2D,
     BatchNorm,
     Conv2D,
-    Dense,
-    GlobalAveragePool2D,
     Layer,
-    ReLU,
 )
 from minicnn.network.network import Network, Rule
 
 RuleName = Literal["composite", "epsilon", "alpha-beta", "z-plus"]
 
 
-def rule_book(network: Network, name: RuleName, share: float, alpha: float, low: np.ndarray, high: np.ndarray) -> dict[type | str, Rule]:
+def rule_book(network: Network, name: RuleName, share: float, alpha: float, low: np.ndarray, high: np.ndarray) -> dict[str, Rule]:
     """Choose the rules for all layers of a network.
 
     Parameters
@@ -70,26 +67,51 @@ def rule_book(network: Network, name: RuleName, share: float, alpha: float, low:
 
     Returns
     -------
-    dict of type or str to function
-        For `Network.backward`.
+    dict of str to function
+        By layer, for `Network.backward`; the layers that are missing go back as usual.
 
     Raises
     ------
     MinicnnError
-        If the network has a batch normalization.
+        If the network has a layer through which it is not known how relevance passes, such as a batch normalization.
     """
-    unfolded = [name for name, layer in network.layers.items() if isinstance(layer, BatchNorm)]
-    if unfolded:
-        raise MinicnnError(
-            f"there is no rule for batch normalization ({', '.join(unfolded)}); merge it into the layers below with minicnn.folded"
-        )
     everywhere = {"epsilon": epsilon(share), "alpha-beta": alpha_beta(alpha), "z-plus": alpha_beta(1.0)}
-    shared = {ReLU: passed_on, AveragePool2D: epsilon(0.0), GlobalAveragePool2D: epsilon(0.0)}
-    if name != "composite":
-        return {**shared, Conv2D: everywhere[name], Dense: everywhere[name]}
     first = next(iter(network.parameters), None)
-    bottom = {first: z_box(low, high)} if first is not None and isinstance(network.layers[first], Conv2D) else {}
-    return {**shared, Conv2D: alpha_beta(1.0), Dense: epsilon(share), **bottom}
+
+    def weighted(layer_name: str, layer: Layer) -> Rule:
+        if name != "composite":
+            return everywhere[name]
+        if not isinstance(layer, Conv2D):
+            return epsilon(share)
+        return z_box(low, high) if layer_name == first else alpha_beta(1.0)
+
+    rules: dict[str, Rule] = {}
+    for layer_name, layer in network.layers.items():
+        relevance = type(layer).relevance  # a function in a class is bound where it is read off a layer
+        if callable(relevance):
+            rules[layer_name] = relevance
+        elif relevance == "weighted":
+            rules[layer_name] = weighted(layer_name, layer)
+        elif relevance == "shared":
+            rules[layer_name] = epsilon(0.0)
+        elif relevance == "unchanged":
+            rules[layer_name] = passed_on
+    _check_known({name: layer for name, layer in network.layers.items() if layer.relevance is None})
+    return rules
+
+
+def _check_known(unknown: Mapping[str, Layer]) -> None:
+    """Raise MinicnnError for layers through which it is not known how relevance passes."""
+    if norms := [name for name, layer in unknown.items() if isinstance(layer, BatchNorm)]:
+        raise MinicnnError(
+            f"there is no rule for batch normalization ({', '.join(norms)}); merge it into the layers below with minicnn.folded"
+        )
+    for name, layer in unknown.items():
+        raise MinicnnError(
+            f"it is not known how relevance passes through {name}, a {type(layer).__name__}; let its class say so: "
+            'relevance = "unchanged" as for ReLU, "shared" as for average pooling, "backward" as for max pooling, or a function '
+            "(layer, relevance, context)"
+        )
 
 
 def epsilon(share: float) -> Rule:
@@ -143,7 +165,7 @@ def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.
 
 def _with_weight(layer: Layer, weight: np.ndarray) -> Layer:
     """Return the layer with another weight and no bias."""
-    return dataclasses.replace(layer, weight=weight, bias=np.zeros_like(layer.bias))
+    return layer.replace(weight=weight, bias=np.zeros_like(layer.bias))
 
 
 def _divide(relevance: np.ndarray, z: np.ndarray) -> np.ndarray:

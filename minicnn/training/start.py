@@ -6,7 +6,6 @@ gradients, would be large and wrong, and spoil what is below before it has learn
 
 from __future__ import annotations
 
-import dataclasses
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,12 +16,13 @@ from minicnn.errors import DescriptionError, ShapeError, WeightFileError, listed
 from minicnn.files.published import PUBLISHED
 from minicnn.geometry import as_pair
 from minicnn.layers import BatchNorm, Dense
+from minicnn.layers.options import placeholder
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.classes import ClassNames
 from minicnn.models.descriptions import Description
 from minicnn.models.files import Kind, describe, kind_of, load
 from minicnn.models.model import Model
-from minicnn.network.initialize import he_initialized, placeholder
+from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.pictures.photos import Preprocessing
 from minicnn.weightfiles import read_weights
@@ -143,8 +143,8 @@ def _with_weights_of(network: Network, source: Network, without: Sequence[str]) 
         other = source.layers.get(name)
         fits = type(other) is type(layer) and all(array.shape == layer.arrays[key].shape for key, array in other.arrays.items())
         if layer.arrays and fits and name not in without:
-            constants = {"epsilon": other.epsilon} if isinstance(layer, BatchNorm) else {}
-            layers[name] = dataclasses.replace(layer, **other.arrays, **constants)
+            constants = {"epsilon": other.epsilon} if isinstance(other, BatchNorm) else {}
+            layers[name] = layer.replace(**other.arrays, **constants)
     fresh = tuple(name for name in network.arrays if layers[name] is network.layers[name])
     if len(fresh) == len(network.arrays):
         raise WeightFileError(

@@ -14,7 +14,10 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 
-CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense layer", "batch normalization")
+CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense", "batch_norm")
+
+#: What people call the kinds.
+KIND_NAMES = {CONVOLUTION: "convolution", DENSE: "dense layer", BATCH_NORM: "batch normalization"}
 
 #: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
 MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
@@ -124,6 +127,11 @@ class Budget:
             raise WeightFileError(
                 f"{shown(what)} claims {size:,} bytes in a file of {self.file_size:,}; expected weights, which hardly shrink when compressed"
             )
+
+
+def kind_name(kind: str) -> str:
+    """Return what people call a kind of layer."""
+    return KIND_NAMES.get(kind, kind)
 
 
 def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None = None) -> StoredLayer:

@@ -4,31 +4,28 @@ import dataclasses
 import re
 from pathlib import Path
 
-import numpy as np
 import platformdirs
 import pytest
 
 import minicnn
 from minicnn.errors import UnknownNameError, WeightFileError
 from minicnn.files.published import PUBLISHED, PublishedFile, cache_folder, find_published
-from minicnn.layers import Conv2D, Dense, GlobalAveragePool2D
 from minicnn.models.architectures import ARCHITECTURES, Architecture
+from minicnn.models.specs import spec
+from minicnn.network.initialize import he_initialized
 from minicnn.weightfiles.keras import write_keras
 
 
-def tiny_network(size=8, classes=1000):
-    convolution = Conv2D(np.ones((3, 3, 3, 4), np.float32), np.zeros(4, np.float32))
-    return minicnn.Network(
-        {"conv": convolution, "gap": GlobalAveragePool2D(), "fc": Dense(np.ones((4, classes), np.float32), np.zeros(classes, np.float32))}
-    )
+def tiny_layers(classes):
+    return {"conv": spec("convolution", filters=4, size=3), "gap": spec("global_average_pool"), "fc": spec("dense", units=classes)}
 
 
 @pytest.fixture
 def tiny(monkeypatch, tmp_path):
     """An architecture with a published file in the cache, and one with its first layer only."""
     monkeypatch.setenv("MINICNN_CACHE", str(tmp_path))
-    monkeypatch.setitem(ARCHITECTURES, "tiny", Architecture("tiny", tiny_network))
-    parameters = tiny_network().parameters
+    monkeypatch.setitem(ARCHITECTURES, "tiny", Architecture("tiny", tiny_layers))
+    parameters = he_initialized(ARCHITECTURES["tiny"].network()).parameters
     for name, layers in (("tiny", ["conv", "fc"]), ("tiny-notop", ["conv"])):
         path = tmp_path / f"{name}-weights.h5"
         write_keras(path, {layer: parameters[layer] for layer in layers}, {})
@@ -60,7 +57,7 @@ def test_a_file_of_another_size_is_refused(tiny):
 
 def test_a_file_that_the_user_names_goes_first(tiny, tmp_path):
     other = tmp_path / "other.h5"
-    write_keras(other, tiny_network().parameters, {"source": "Others"})
+    write_keras(other, he_initialized(ARCHITECTURES["tiny"].network()).parameters, {"source": "Others"})
     model = minicnn.load("tiny", other)
     assert model.origin.weights == other and model.credit == "Others"
 

@@ -21,8 +21,9 @@ from minicnn.layers import (
     ReLU,
 )
 from minicnn.models.classes import cifar10
-from minicnn.models.descriptions import MisfitError, read_description, write_description
+from minicnn.models.descriptions import read_description, write_description
 from minicnn.models.files import describe
+from minicnn.models.specs import MisfitError
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 
 CLASSIC = """
@@ -158,7 +159,7 @@ WRONG = {
     "no preprocessing 'torhc' .did you mean 'torch'.*there are caffe, torch, cifar10": changed('"torch"', '"torhc"'),
     "preprocessing is 3; expected": changed('"torch"', "3"),
     "preprocessing has no 'menas' .did you mean 'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
-    "colors is 'gray'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "gray"}'),
+    "colors is 'grey'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "grey"}'),
     "scale is 0; expected a number above 0": changed('"torch"', "{scale = 0}"),
     "scale is 1000.*; expected a number above 0": changed('"torch"', f"{{scale = 1{'0' * 400}}}"),
     "names that can be shown": changed('"dog"', '"\\u001b[31mdog"'),
@@ -243,7 +244,7 @@ def test_what_cannot_be_written():
     class Other(Layer):
         pass
 
-    with pytest.raises(DescriptionError, match="odd: a Other cannot be written in a description; expected one of convolution"):
+    with pytest.raises(DescriptionError, match="odd: a Other cannot be written .* put the class into a module"):
         write_description(minicnn.Network({"odd": Other()}), (3, 3, 3))
     with pytest.raises(DescriptionError, match="is called 'a, b'"):
         write_description(minicnn.Network({"a, b": ReLU()}), (3, 3, 3))

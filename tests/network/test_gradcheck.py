@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
+from minicnn.errors import ShapeError
 from minicnn.layers import Conv2D, Layer, MaxPool2D, ReLU
 from minicnn.network.gradcheck import check_layer, check_network, check_objective
 from minicnn.network.objectives import Objective, class_score, class_values
@@ -116,3 +117,72 @@ def test_a_probability_near_1_keeps_its_gradient(output):
     expected = class_values(logits, 1, output)[1]
     assert expected[0, 1] == pytest.approx(np.exp([-18.0, -17, -20]).sum(), rel=1e-6)
     assert class_values(logits.astype(np.float32), 1, output)[1] == pytest.approx(expected, rel=1e-5)
+
+
+class Sigmoid(Layer):
+    """A layer of one's own: a class with a forward and a backward pass, and nothing else."""
+
+    def forward(self, x):
+        y = 1 / (1 + np.exp(-x))
+        return y, y
+
+    def backward(self, gradient, context):
+        return gradient * context * (1 - context)
+
+
+class Single(Sigmoid):
+    def forward(self, x):
+        y, _ = super().forward(x.astype(np.float32))
+        return y, y
+
+
+class SingleInside(Sigmoid):
+    def forward(self, x):
+        y = super().forward(x.astype(np.float32))[0].astype(np.float64)
+        return y, y
+
+
+class Overwriting(Sigmoid):
+    def backward(self, gradient, context):
+        gradient *= context * (1 - context)
+        return gradient
+
+
+class Sign(Layer):
+    """Flat everywhere."""
+
+    def forward(self, x):
+        return np.sign(x), None
+
+    def backward(self, gradient, context):
+        return np.zeros_like(gradient)
+
+
+@pytest.mark.parametrize(
+    "layer, verdict",
+    [
+        (Sigmoid, "ok"),
+        (Single, "computes in float32; give it float64"),
+        (SingleInside, "computes in float32; give it float64"),
+        (Overwriting, "wrong: the backward pass overwrites the gradient that it was given"),
+        (Sign, "zero"),
+    ],
+)
+def test_layers_of_ones_own(layer, verdict, generator):
+    (check,) = check_layer(layer(), generator.standard_normal((2, 3, 4, 2)))
+    assert check.verdict == verdict
+
+
+def test_a_parameter_without_a_gradient_is_named(generator):
+    class Scale(Layer):
+        parameter_names = ("scale",)
+        scale = np.ones(2)
+
+        def forward(self, x):
+            return self.scale * x, x
+
+        def backward(self, gradient, context):
+            return self.scale * gradient
+
+    with pytest.raises(ShapeError, match="a Scale has the parameter scale, and its parameter_gradients gives nothing"):
+        check_layer(Scale(), generator.standard_normal((2, 3, 4, 2)))

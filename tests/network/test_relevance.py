@@ -15,14 +15,13 @@ from minicnn.layers import (
     ReLU,
 )
 from minicnn.network import relevance
-from minicnn.network.terms import value_terms
 
 
 def shared_by_hand(layer, x, relevance_above, terms_of, divisors=None):
     """Share out the relevance of each output, one by one, in proportion to the terms that `terms_of(inputs, factors)` counts."""
     below = np.zeros(x.shape)
     for unit in np.ndindex(relevance_above.shape):
-        taken = value_terms(layer, x, unit)
+        taken = layer.value_terms(x, unit)
         terms = terms_of(taken.inputs, taken.factors)
         divisor = terms.sum() if divisors is None else divisors[unit]
         if divisor == 0:
@@ -156,7 +155,8 @@ def test_pools_share_in_proportion(generator):
 
 
 def test_the_composite(deep):
+    """Each layer that shares relevance out has a rule; pooling and flattening go back as usual."""
     rules = relevance.rule_book(deep, "composite", 0.1, 2.0, None, None)
-    assert set(rules) == {ReLU, AveragePool2D, GlobalAveragePool2D, Conv2D, Dense, "conv1"}
+    assert set(deep.layers) - set(rules) == {name for name, layer in deep.layers.items() if isinstance(layer, (MaxPool2D, Flatten))}
     headless = minicnn.Network({"fc": Dense(np.zeros((2, 2)), np.zeros(2))})
-    assert set(relevance.rule_book(headless, "composite", 0.1, 2.0, None, None)) == set(rules) - {"conv1"}
+    assert set(relevance.rule_book(headless, "composite", 0.1, 2.0, None, None)) == {"fc"}

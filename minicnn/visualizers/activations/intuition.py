@@ -9,9 +9,9 @@ import numpy as np
 from minicnn.errors import MinicnnError
 from minicnn.geometry import Window
 from minicnn.layers import Conv2D, ReLU
+from minicnn.layers.terms import Terms
 from minicnn.models.model import Model
 from minicnn.network.network import Network
-from minicnn.network.terms import Terms, value_terms
 from minicnn.pictures.photos import brightness
 from minicnn.pictures.render import Map, Numbers, Range, Signed
 from minicnn.pictures.results import Result
@@ -166,7 +166,7 @@ def _one_step(name: str, gray: np.ndarray, window: Window, step: tuple[int, int]
 
 
 def _terms(name: str, gray: np.ndarray, window: Window, step: tuple[int, int]) -> Terms:
-    return value_terms(_convolution((name,), window, gray.dtype), gray[..., None], (*step, 0))
+    return _convolution((name,), window, gray.dtype).value_terms(gray[..., None], (*step, 0))
 
 
 def _convolution(names: tuple[str, ...], window: Window, dtype: np.dtype) -> Conv2D:

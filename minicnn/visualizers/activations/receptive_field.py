@@ -10,7 +10,6 @@ from minicnn.errors import ShapeError
 from minicnn.kernels import use_algorithm
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Trace
-from minicnn.network.terms import value_terms
 from minicnn.pictures.render import Marks
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.window import find_unit, unit_name
@@ -136,7 +135,7 @@ def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list
     for i, name in reversed(list(enumerate(names))):
         path.append((name, unit))
         below = trace.input if i == 0 else trace.outputs[names[i - 1]]
-        unit = value_terms(trunk.layers[name], below[0], unit).largest(below[0].shape)
+        unit = trunk.layers[name].value_terms(below[0], unit).largest(below[0].shape)
     return [*path, ("photo", unit)]
 
 

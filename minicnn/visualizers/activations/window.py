@@ -8,9 +8,9 @@ from itertools import pairwise
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.layers.terms import Terms
 from minicnn.models.model import Model
 from minicnn.network.objectives import class_score
-from minicnn.network.terms import Terms, gradient_terms, value_terms
 from minicnn.pictures.render import Display, Numbers, Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.arithmetic import number, side_by_side
@@ -87,7 +87,7 @@ def window(
     below = (trace.input if place == 0 else trace.outputs[names[place - 1]])[0]
     gradients = network.gradients(trace, class_score(target).evaluate(trace)[1])
     gradient = gradients[layer][0][unit]
-    forward = value_terms(network.layers[layer], below, unit)
+    forward = network.layers[layer].value_terms(below, unit)
     name_of = model.color_name if place == 0 else str
     values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
     tables = _tables(FORWARD, forward, channels, name_of)
@@ -98,7 +98,7 @@ def window(
     if place + 1 == len(names):
         text.append("The score is read off this layer.")
     for below_it, above in pairwise(names[place:]):
-        back = gradient_terms(network.layers[above], gradients[above][0], trace.outputs[below_it][0], unit)
+        back = network.layers[above].gradient_terms(gradients[above][0], trace.outputs[below_it][0], unit)
         if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
             passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
             text.append(f"{above} passes {passed}; that comes")

@@ -8,8 +8,8 @@ from typing import Literal
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.layers import Layer
 from minicnn.models.model import Model
-from minicnn.network.initialize import he_parameters
 from minicnn.network.network import Network
 from minicnn.pictures.render import Curve, Grid
 from minicnn.pictures.results import Result
@@ -121,12 +121,17 @@ def sanity(
     )
 
 
-def _shuffled(parameters: Parameters, generator: np.random.Generator) -> Parameters:
-    return {name: generator.permutation(array.ravel()).reshape(array.shape) for name, array in parameters.items()}
+def _initial(layer: Layer, generator: np.random.Generator) -> Parameters:
+    arrays = layer.initial_arrays(generator)
+    return {name: arrays[name] for name in layer.parameter_names}
 
 
-RANDOMIZE: dict[Randomize, Callable[[Parameters, np.random.Generator], Parameters]] = {
-    "initialization": he_parameters,
+def _shuffled(layer: Layer, generator: np.random.Generator) -> Parameters:
+    return {name: generator.permutation(array.ravel()).reshape(array.shape) for name, array in layer.parameters.items()}
+
+
+RANDOMIZE: dict[Randomize, Callable[[Layer, np.random.Generator], Parameters]] = {
+    "initialization": _initial,
     "permutation": _shuffled,
 }
 
@@ -141,7 +146,7 @@ def _cascade(network: Network, steps: int | None, randomize: Randomize, seed: in
     yield "trained", network
     for group in np.array_split(list(reversed(parameters)), steps):
         for layer in group.tolist():
-            random = RANDOMIZE[randomize](parameters[layer], generator)
+            random = RANDOMIZE[randomize](network.layers[layer], generator)
             network = network.with_parameters(
                 {layer: {name: array.astype(parameters[layer][name].dtype) for name, array in random.items()}}
             )

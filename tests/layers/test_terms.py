@@ -19,7 +19,6 @@ from minicnn.layers import (
     ReLU,
 )
 from minicnn.network.objectives import class_score
-from minicnn.network.terms import gradient_terms, value_terms
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +55,7 @@ def test_values(network, trace):
     for name, layer in network.layers.items():
         below, output = inputs_of(network, trace)[name][0], trace.outputs[name][0]
         for unit in every_unit(output):
-            assert value_terms(layer, below, tuple(unit)).sum == pytest.approx(output[tuple(unit)]), (name, unit)
+            assert layer.value_terms(below, tuple(unit)).sum == pytest.approx(output[tuple(unit)]), (name, unit)
 
 
 def test_gradients(network, trace):
@@ -65,15 +64,15 @@ def test_gradients(network, trace):
     for name, above in pairwise(names):
         output = trace.outputs[name][0]
         for unit in every_unit(output):
-            terms = gradient_terms(network.layers[above], gradients[above][0], output, tuple(unit))
+            terms = network.layers[above].gradient_terms(gradients[above][0], output, tuple(unit))
             assert terms.sum == pytest.approx(gradients[name][0][tuple(unit)], abs=1e-12), (name, unit)
 
 
 def test_global_average_pooling():
     x = np.random.default_rng(6).standard_normal((4, 5, 3))
     layer = GlobalAveragePool2D()
-    assert value_terms(layer, x, (2,)).sum == pytest.approx(x[..., 2].mean())
-    assert gradient_terms(layer, np.array([1.0, 2.0, 3.0]), x, (0, 4, 2)).sum == pytest.approx(3 / 20)
+    assert layer.value_terms(x, (2,)).sum == pytest.approx(x[..., 2].mean())
+    assert layer.gradient_terms(np.array([1.0, 2.0, 3.0]), x, (0, 4, 2)).sum == pytest.approx(3 / 20)
 
 
 def test_the_largest_contribution_is_the_winner_of_a_maximum(network, trace):
@@ -81,7 +80,7 @@ def test_the_largest_contribution_is_the_winner_of_a_maximum(network, trace):
     _, (winners, _) = network.layers["pool1"].forward(below[None])
     for row, column, channel in every_unit(winners[0]):
         winner = divmod(int(winners[0, row, column, channel]), below.shape[1])
-        assert value_terms(network.layers["pool1"], below, (row, column, channel)).largest(below.shape) == (*winner, channel)
+        assert network.layers["pool1"].value_terms(below, (row, column, channel)).largest(below.shape) == (*winner, channel)
 
 
 def test_a_layer_that_is_not_known_is_refused():
@@ -89,4 +88,4 @@ def test_a_layer_that_is_not_known_is_refused():
         window = None
 
     with pytest.raises(MinicnnError, match="Strange"):
-        value_terms(Strange(), np.zeros(3), (0,))
+        Strange().value_terms(np.zeros(3), (0,))

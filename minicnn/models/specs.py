@@ -1,0 +1,156 @@
+"""A network as data: what each layer is, in a word, and its options. A network is built from that, and that is read off a network.
+
+A layer of one's own has the word "module:Class", and its options are what its `__init__` takes, with shapes in place of arrays.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_mean
+from minicnn.layers import LAYERS, Layer
+from minicnn.layers.base import Shape, class_of_word, class_word
+from minicnn.layers.options import Option, complete_options
+from minicnn.network.network import Network
+
+
+class LayerSpec(NamedTuple):
+    """A layer without its numbers: its word, and all its options, each in the one form in which they can be compared."""
+
+    word: str
+    options: Mapping[str, Any]
+
+    @classmethod
+    def of(cls, word: str, options: Mapping[str, Any]) -> LayerSpec:
+        """Check options, and add the defaults.
+
+        Raises
+        ------
+        DescriptionError
+            If there is no such layer, or an option is unknown, missing or wrong.
+        """
+        known = _class_of(word).options
+        return cls(word, _own_options(word, options) if known is None else complete_options(word, known, options))
+
+    @property
+    def written(self) -> dict[str, Any]:
+        """The options that are not the default, as short as they can be written."""
+        known = _class_of(self.word).options or {}
+        return {name: _shortest(value) for name, value in self.options.items() if not _is_default(known.get(name), value, self.options)}
+
+    def __str__(self) -> str:
+        return ", ".join([self.word, *(f"{name} {value}" for name, value in self.written.items())])
+
+
+#: A network's layers by name, in order.
+Specs = Mapping[str, LayerSpec]
+
+
+class MisfitError(DescriptionError):
+    """A layer does not take what reaches it.
+
+    Attributes
+    ----------
+    below : Network
+        The layers up to there.
+    input_shape : (height, width, channels)
+    """
+
+    def __init__(self, message: str, below: Network, input_shape: Shape):
+        super().__init__(message)
+        self.below, self.input_shape = below, input_shape
+
+
+def spec(word: str, **options: Any) -> LayerSpec:
+    """Write a layer down, as in ``spec("convolution", filters=64, size=3, padding=1)``; see `LayerSpec.of`."""
+    return LayerSpec.of(word, options)
+
+
+def specs_of(network: Network) -> dict[str, LayerSpec]:
+    """Read off a network what its layers are.
+
+    Raises
+    ------
+    DescriptionError
+        If there is a layer that cannot be written down.
+    """
+    specs = {}
+    for name, layer in network.layers.items():
+        try:
+            word = layer.word if LAYERS.get(layer.word) is type(layer) else class_word(type(layer))
+            specs[name] = LayerSpec.of(word, layer.to_options())
+        except DescriptionError as error:
+            raise DescriptionError(f"{name}: {error}") from None
+    return specs
+
+
+def build_network(specs: Specs, input_shape: Shape) -> Network:
+    """Build a network whose arrays have shapes but no values.
+
+    Parameters
+    ----------
+    specs : dict of str to LayerSpec
+    input_shape : (height, width, channels)
+
+    Raises
+    ------
+    MisfitError
+        If a layer does not take what reaches it.
+    DescriptionError
+        If a layer's options do not go together.
+    """
+    layers: dict[str, Layer] = {}
+    shape = tuple(input_shape)
+    for number, (name, (word, options)) in enumerate(specs.items(), start=1):
+        try:
+            with np.errstate(all="ignore"):  # a layer of one's own may run on arrays without values to tell its output's shape
+                layer = _class_of(word).from_options(shape, options)
+                after = layer.output_shape(shape)
+        except ShapeError as error:
+            reaches = " x ".join(map(str, shape))
+            message = f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}"
+            raise MisfitError(message, Network(layers), input_shape) from None
+        except (MinicnnError, TypeError, ValueError) as error:  # the latter two of layers of one's own
+            raise DescriptionError(f"layer {number}, {name}: {error}") from None
+        layers[name], shape = layer, after
+    return Network(layers)
+
+
+def is_word(word: str) -> bool:
+    """Tell whether a word may stand for a layer: one that descriptions know, or the name of a class."""
+    return word in LAYERS or ":" in word
+
+
+def _class_of(word: str) -> type[Layer]:
+    if word in LAYERS:
+        return LAYERS[word]
+    if ":" in word:
+        return class_of_word(word)
+    raise DescriptionError(f"there is no kind of layer {word!r}{did_you_mean(word, LAYERS)}; the kinds of layers are {', '.join(LAYERS)}")
+
+
+def _own_options(word: str, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Check the options of a layer of one's own against what its `__init__` takes, and add the defaults."""
+    parameters = inspect.signature(_class_of(word)).parameters
+    options = {name: Option(str(parameter), lambda value: True) for name, parameter in parameters.items()}
+    defaults = {name: parameter.default for name, parameter in parameters.items() if parameter.default is not inspect.Parameter.empty}
+    values = complete_options(word, options, {**defaults, **given})
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+
+def _is_default(option: Option | None, value: Any, values: Mapping[str, Any]) -> bool:
+    if option is None:
+        return False
+    default = option.default(values) if callable(option.default) else option.default
+    return value == option.read(default)
+
+
+def _shortest(value: Any) -> Any:
+    """Write a pair of equal sides as one number."""
+    if not isinstance(value, tuple):
+        return value
+    return value[0] if value[0] == value[1] else list(value)
