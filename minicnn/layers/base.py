@@ -74,11 +74,15 @@ class Layer:
     statistic_names: ClassVar[tuple[str, ...]] = ()
     word: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option] | None] = None
-    window: Window | None = None
     elementwise: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
     padding_value: ClassVar[float] = 0.0
     relevance: ClassVar[Relevance | None] = None
+
+    @property
+    def window(self) -> Window | None:
+        """How the layer slides over the image; a class may also state it as an attribute."""
+        return None
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -126,6 +130,12 @@ class Layer:
             If the layer cannot take an input of this shape.
         """
         raise TypeError(f"{type(self).__name__} defines no forward pass")
+
+    @property
+    def local_window(self) -> Window | None:
+        """The window, if the layer can run on a part of an image alone: one that pads needs a `forward_unpadded` of its own for that."""
+        pads = self.window is not None and self.window.padding != (0, 0)
+        return None if pads and type(self).forward_unpadded is Layer.forward_unpadded else self.window
 
     def forward_unpadded(self, x: np.ndarray) -> np.ndarray:
         """Compute the output for a part of an image that has the padding, or the pixels around it, on it already."""

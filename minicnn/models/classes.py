@@ -8,6 +8,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from typing import overload
 
 from minicnn.errors import UnknownNameError
 from minicnn.files.resources import shipped_file
@@ -31,7 +32,13 @@ class ClassNames(Sequence):
     def __len__(self) -> int:
         return len(self.names)
 
-    def __getitem__(self, index: int) -> str:
+    @overload
+    def __getitem__(self, index: int) -> str: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> tuple[str, ...]: ...
+
+    def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
         return self.names[index]
 
     def find(self, target: str | int) -> int:

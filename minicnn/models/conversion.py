@@ -43,8 +43,7 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
         if (described := described_network(file)) is not None:
             network, shape = described
             network = network.with_parameters(load_arrays(file, network, shape))
-            size = shape[0] if shape[0] == shape[1] else shape[:2]
-            return Model(network, Path(path).stem, input_size=size, origin=Origin(Path(path), fold=False, texts=file.texts))
+            return Model(network, Path(path).stem, input_size=(shape[0], shape[1]), origin=Origin(Path(path), fold=False, texts=file.texts))
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}

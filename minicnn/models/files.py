@@ -93,7 +93,7 @@ def describe(name: str | os.PathLike) -> Description:
     """
     kind, path = kind_of(name), Path(name)
     if kind == "registered":
-        architecture = ARCHITECTURES[name]
+        architecture = ARCHITECTURES[str(name)]
         shape, classes = (architecture.input_size, architecture.input_size, 3), architecture.class_names()
         return Description(architecture.name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
     if kind == "description":
@@ -140,7 +140,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     file = read_weights(path)
     if file.description is not None and kind != "model file":
         description = _agreed(kind, description, read_description(file.description, str(path), build=False), name, path)
-    elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[name].class_names is imagenet:
+    elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[str(name)].class_names is imagenet:
         description = dataclasses.replace(description, preprocessing=Preprocessing(**file.preprocessing))
     network, classes = description.network, description.classes
     try:
@@ -235,7 +235,7 @@ def save(
 
 def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
     """Return the network's arrays as they are written."""
-    stored = {}
+    stored: dict[str, dict[str, np.ndarray]] = {}
     for layer, arrays in network.arrays.items():
         stored[layer] = {}
         for key, array in arrays.items():
@@ -265,7 +265,7 @@ def _weights_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLik
         return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
     if kind == "description":
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
-    if (shipped := ARCHITECTURES[name].shipped_weights) is not None:
+    if (shipped := ARCHITECTURES[str(name)].shipped_weights) is not None:
         return shipped_file(shipped)
     if name in PUBLISHED:
         return cached_file(PUBLISHED[name])

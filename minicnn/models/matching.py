@@ -16,6 +16,7 @@ import itertools
 import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -54,7 +55,7 @@ class Pair:
     stored: StoredLayer
 
 
-def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, dict[str, object]]:
+def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, dict[str, Any]]:
     """Find and read the arrays for a network.
 
     Parameters
@@ -78,7 +79,7 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
     WeightFileError
         If the file is of another network, or holds NaN.
     """
-    values = {}
+    values: dict[str, dict[str, Any]] = {}
     for pair in match_layers(file, network, input_shape):
         shapes = {key: array.shape for key, array in pair.layer.arrays.items()}
         values[pair.name] = {
@@ -229,9 +230,9 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     }
     arrays |= pair.stored.arrays
     for key, expected in pair.layer.arrays.items():
-        found = arrays[key].shape if key in arrays else None
-        over_all = found is not None and pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
-        if found != expected.shape and not (found is not None and over_all and found[3:] == expected.shape[1:]):
+        found = arrays[key].shape if key in arrays else ()
+        over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
+        if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
             raise WeightFileError(
                 f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
                 "Name the model that the file was made for"
@@ -246,18 +247,16 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
 
 def _compare_steps(steps: Sequence[Step], network: Network) -> None:
     """Raise WeightFileError unless the network's convolutions and pools slide as those that the file describes."""
-    found = [
-        _step(step.word, *(tuple(step.options[key]) for key in ("size", "stride", "padding"))) for step in steps if "size" in step.options
-    ]
-    sliding = [(layer.word, layer.window) for layer in network.layers.values() if layer.window is not None and not layer.elementwise]
-    expected = [_step(word, window.kernel_size, window.stride, window.padding) for word, window in sliding]
+    described = [LayerSpec.of(step.word, step.options) for step in steps]
+    built = [LayerSpec.of(layer.word, layer.to_options()) for layer in network.layers.values() if layer.word]
+    found, expected = ([_sliding(spec) for spec in specs if "size" in spec.options] for specs in (described, built))
     for ours, theirs in itertools.zip_longest(expected, found, fillvalue="nothing"):
         if ours != theirs:
             raise WeightFileError(f"the file's network has {theirs} where {ours} is expected. Name the model that the file was made for")
 
 
-def _step(word: str, size: tuple[int, int], stride: tuple[int, int], padding: tuple[int, int]) -> str:
-    return f"a {word} with size {size}, stride {stride} and padding {padding}"
+def _sliding(spec: LayerSpec) -> str:
+    return f"a {spec.word} with {', '.join(f'{key} {spec.options[key]}' for key in ('size', 'stride', 'padding'))}"
 
 
 def _count(number: int, kind: str) -> str:

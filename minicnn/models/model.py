@@ -310,7 +310,7 @@ class Model:
                 f"{available / 1e9:.1f} GB are free; choose a smaller size or batch size"
             )
 
-    def _check_prepared(self, x: np.ndarray) -> np.ndarray:
+    def _check_prepared(self, x: Photo) -> np.ndarray:
         if not isinstance(x, np.ndarray) or x.ndim != 4 or len(x) != 1 or 0 in x.shape or x.dtype.kind != "f":
             found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
             raise ImageError(f"the prepared image is {found}; expected an array (1, height, width, channels), float32")

@@ -63,10 +63,10 @@ class Incremental:
         """
         below = self.trace.input
         for i, (name, layer) in enumerate(self.network.layers.items()):
-            if layer.window is None:
+            if (window := layer.local_window) is None:
                 rest = Network(list(self.network.layers.items())[i:])
                 return rest(self._whole(below, changes, places))
-            changes, places = _through(layer, below[0], self.trace.outputs[name].shape[1:3], changes, places)
+            changes, places = _through(layer, window, below[0], self.trace.outputs[name].shape[1:3], changes, places)
             below = self.trace.outputs[name]
         return self._whole(below, changes, places)
 
@@ -76,16 +76,15 @@ class Incremental:
 
 
 def _through(
-    layer: Layer, below: np.ndarray, output_size: tuple[int, int], changes: np.ndarray, places: np.ndarray
+    layer: Layer, window: Window, below: np.ndarray, output_size: tuple[int, int], changes: np.ndarray, places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take changes of a layer's input to those of its output: new values, and where their corners lie.
 
     The boxes of a batch get the largest one's size; those at the border are moved inwards, which computes more than changed.
     """
-    window = layer.window
     if window == Window((1, 1)):
         return layer.forward(changes)[0], places
-    firsts, corners, shape = [], [], []
+    firsts, corners, sides = [], [], []
     for axis in range(2):
         kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.padding[axis]
         ends = [
@@ -95,6 +94,6 @@ def _through(
         first = np.array([min(first, output_size[axis] - size) for first, _ in ends])
         firsts.append(first)
         corners.append(first * stride - padding)
-        shape.append((size - 1) * stride + kernel)
-    cut = cut_changed(below, changes, places, np.stack(corners, axis=1), tuple(shape), layer.padding_value)
+        sides.append((size - 1) * stride + kernel)
+    cut = cut_changed(below, changes, places, np.stack(corners, axis=1), (sides[0], sides[1]), layer.padding_value)
     return layer.forward_unpadded(cut), np.stack(firsts, axis=1)

@@ -20,6 +20,7 @@ from types import MappingProxyType
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.geometry import ReceptiveField
@@ -29,7 +30,7 @@ from minicnn.network.gradients import Gradients
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
 #: convolutions, dense layers and average pools: it is the layer's input.
-Rule = Callable[[Layer, np.ndarray, Context], np.ndarray]
+Rule = Callable[[Any, np.ndarray, Context], np.ndarray]
 
 #: Rules by the type of the layers, or by the name of one.
 Rules = Mapping[type | str, Rule]
@@ -69,7 +70,7 @@ class Trace:
     @property
     def last(self) -> str:
         """The name of the last layer."""
-        return next(reversed(self.outputs))
+        return list(self.outputs)[-1]
 
     @property
     def result(self) -> np.ndarray:
@@ -196,7 +197,7 @@ class Network:
                 break  # what lies below has no parameters
         return gradients
 
-    def _walk_back(self, trace, seeds, rules) -> Iterator[tuple[str | None, np.ndarray]]:
+    def _walk_back(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules) -> Iterator[tuple[str | None, np.ndarray]]:
         """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input)."""
         if not seeds:
             raise UnknownNameError("there is no gradient to start from; give seeds as {layer name: gradient}")
@@ -204,8 +205,8 @@ class Network:
             self.check_name(name)
             if seed.shape != trace.outputs[name].shape:
                 raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs[name].shape}")
-        gradient = None
-        for name, layer in reversed(self.layers.items()):
+        gradient: np.ndarray | None = None
+        for name, layer in reversed(list(self.layers.items())):
             if name in seeds:
                 gradient = seeds[name] if gradient is None else gradient + seeds[name]
             if gradient is not None:
@@ -213,7 +214,8 @@ class Network:
                 rule = rules.get(name) or rules.get(type(layer))
                 context = trace.contexts[name]
                 gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
-        yield None, gradient
+        if gradient is not None:
+            yield None, gradient
 
     def after_training_step(self, trace: Trace) -> Network:
         """Return the network with the statistics that its layers have after a training step that left this trace."""
@@ -315,13 +317,13 @@ class Network:
         """All arrays, the parameters and what training measured (statistics), as {layer: {name: array}}, layers without any left out."""
         return {name: layer.arrays for name, layer in self.layers.items() if layer.arrays}
 
-    def with_parameters(self, parameters: Mapping[str, Mapping[str, np.ndarray]]) -> Network:
+    def with_parameters(self, parameters: Mapping[str, Mapping[str, Any]]) -> Network:
         """Return a network with some parameters or statistics replaced, given as {layer: {name: array}}; the others are shared."""
         for name in parameters:
             self.check_name(name)
         return Network({name: layer.replace(**parameters.get(name, {})) for name, layer in self.layers.items()})
 
-    def astype(self, dtype: np.dtype) -> Network:
+    def astype(self, dtype: DTypeLike) -> Network:
         """Return a network with all arrays in another floating-point type."""
         return self.with_parameters(
             {layer: {name: array.astype(dtype) for name, array in arrays.items()} for layer, arrays in self.arrays.items()}

@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from minicnn.errors import UnknownNameError
+from minicnn.layers.terms import Unit
 from minicnn.network.gradients import Gradients
 from minicnn.network.network import Network, Rules, Trace
 from minicnn.network.probability import log_softmax
@@ -172,14 +173,15 @@ def direction(layer: str, vector: np.ndarray) -> Objective:
     return Objective(evaluate)
 
 
-def unit(layer: str, index: tuple[int, ...]) -> Objective:
+def unit(layer: str, index: Unit) -> Objective:
     """Make the objective that reads one unit, (row, column, channel) or of a dense layer (channel,)."""
 
     def evaluate(trace: Trace) -> tuple[np.ndarray, Seeds]:
         output = trace.outputs[layer]
+        place: tuple[slice | int, ...] = (slice(None), *index)
         gradient = np.zeros_like(output)
-        gradient[(slice(None), *index)] = 1
-        return output[(slice(None), *index)].copy(), {layer: gradient}
+        gradient[place] = 1
+        return output[place].copy(), {layer: gradient}
 
     return Objective(evaluate)
 

@@ -44,6 +44,7 @@ from minicnn.layers import (
     Conv2D,
     Layer,
 )
+from minicnn.layers.weighted import Weighted
 from minicnn.network.network import Network, Rule
 
 RuleName = Literal["composite", "epsilon", "alpha-beta", "z-plus"]
@@ -129,7 +130,7 @@ def epsilon(share: float) -> Rule:
 def alpha_beta(alpha: float) -> Rule:
     """Count the terms above 0 alpha times, those below 0 minus (alpha - 1) times, and no bias."""
 
-    def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
         above, below = np.maximum(x, 0), np.minimum(x, 0)
         positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
         result = x.dtype.type(alpha) * _shared([(above, positive), (below, negative)], relevance)
@@ -143,7 +144,7 @@ def alpha_beta(alpha: float) -> Rule:
 def z_box(low: np.ndarray, high: np.ndarray) -> Rule:
     """Count x w - low w+ - high w-, which is never below 0 for inputs between low and high, arrays (channels,)."""
 
-    def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+    def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
         lowest, highest = (np.broadcast_to(edge, x.shape).astype(x.dtype) for edge in (low, high))
         positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
         return _shared([(x, _with_weight(layer, layer.weight)), (-lowest, positive), (-highest, negative)], relevance)
@@ -159,11 +160,11 @@ def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
 def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.ndarray:
     """Share relevance out in proportion to the terms of some (input, layer) pairs together."""
     terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]  # after a ReLU there are none below 0
-    divided = _divide(relevance, sum(layer.forward(x)[0] for x, layer in terms))
-    return sum(x * layer.backward(divided, x) for x, layer in terms)
+    divided = _divide(relevance, np.asarray(sum(layer.forward(x)[0] for x, layer in terms)))
+    return np.asarray(sum(x * layer.backward(divided, x) for x, layer in terms))
 
 
-def _with_weight(layer: Layer, weight: np.ndarray) -> Layer:
+def _with_weight(layer: Weighted, weight: np.ndarray) -> Weighted:
     """Return the layer with another weight and no bias."""
     return layer.replace(weight=weight, bias=np.zeros_like(layer.bias))
 
