@@ -1,7 +1,8 @@
-"""README and the other pages as data: their sections, code and tables."""
+"""README and the other pages as data: their sections, code and tables; and setup.cfg."""
 
 from __future__ import annotations
 
+import configparser
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,6 +14,10 @@ PAGES = {
     path.relative_to(ROOT).as_posix(): path.read_text(encoding="utf-8")
     for path in [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/*.md")), ROOT / "weights/README.md", ROOT / "minicnn/photos/README.md"]
 }
+
+#: The distribution's metadata, read and not searched: a source distribution has them with other spaces.
+SETUP = configparser.ConfigParser()
+SETUP.read(ROOT / "setup.cfg", encoding="utf-8")
 
 HEADING = re.compile(r"^#+ +(.*)$", re.MULTILINE)
 

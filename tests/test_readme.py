@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from pages import PAGES, ROOT, blocks, code_spans, rows, section
+from pages import PAGES, ROOT, SETUP, blocks, code_spans, rows, section
 
 import minicnn
 from minicnn.cli.tools import TOOLS
@@ -86,9 +86,7 @@ def test_one_version():
 def test_every_package_is_installed():
     """setup.cfg names them one by one, and tests run on the source, where a missing one is not missed."""
     packages = {path.parent.relative_to(ROOT).as_posix().replace("/", ".") for path in (ROOT / "minicnn").rglob("__init__.py")}
-    setup = (ROOT / "setup.cfg").read_text()
-    listed = set(re.search(r"packages =\n((?:    .*\n)+)", setup)[1].split())
-    assert packages | {"minicnn.shipped"} == listed
+    assert packages | {"minicnn.shipped"} == set(SETUP["options"]["packages"].split())
 
 
 def test_the_network_of_ones_own(tmp_path, monkeypatch):
