@@ -48,6 +48,8 @@ from minicnn.visualizers import (
     window,
 )
 
+__version__ = "0.1.0"
+
 __all__ = [
     "ARCHITECTURES",
     "PREPROCESSING",
