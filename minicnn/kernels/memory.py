@@ -2,8 +2,8 @@
 
 A fresh large array comes from the operating system page by page, as it is first written to, and that can cost more than computing what
 is written. So memory is kept: scratch arrays for as long as their thread lives, and that of outputs from the moment when nobody refers
-to them any more until an output of a similar size is needed. What nobody needed for a while, because the work is now of another size, is
-let go.
+to them any more until an output of a similar size is needed. What has not been needed for a while, because the work is now of another
+size, is freed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import weakref
 
 import numpy as np
 import psutil
+from numpy.typing import DTypeLike
 
 CACHE_LINE = 64
 
@@ -51,7 +52,7 @@ def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return arrays[name][:size].reshape(shape)
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     """Return an array with anything in it, like `numpy.empty`, in used memory if there is some of about the right size."""
     dtype = np.dtype(dtype)
     count = math.prod(shape)
@@ -60,9 +61,9 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.empty(shape, dtype)
     memory = _take(size)
     # The array keeps `handle` alive, and all its views do; when the last is gone, the memory is free again.
-    handle = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+    handle = (ctypes.c_char * memory.nbytes).from_buffer(memory.data)
     weakref.finalize(handle, _give_back, memory).atexit = False
-    return np.frombuffer(handle, dtype, count).reshape(shape)
+    return np.frombuffer(handle, dtype, count).reshape(shape)  # type: ignore[call-overload]  # NumPy's stubs leave ctypes' arrays out
 
 
 def _take(size: int) -> np.ndarray:

@@ -42,6 +42,7 @@ from minicnn.weightfiles.stored import (
     DENSE,
     KINDS,
     Step,
+    kind_name,
     shown,
 )
 
@@ -267,4 +268,4 @@ def _step(word: str, size: tuple[int, int], stride: tuple[int, int], padding: tu
 
 
 def _count(number: int, kind: str) -> str:
-    return f"{number} {kind}{'s' * (number != 1)}"
+    return f"{number} {kind_name(kind, number)}"

@@ -61,7 +61,7 @@ class Preprocessing:
     colors: Literal["rgb", "bgr", "gray"] = "rgb"
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
-    deviation: tuple[float, ...] = (1.0,)
+    std: tuple[float, ...] = (1.0,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,11 +71,11 @@ class Preprocessing:
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units, (..., 3) or for gray (..., 1)."""
         colors = brightness(pixels)[..., None] if self.colors == "gray" else pixels
-        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation))
+        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.std))
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Turn numbers in the network's units back into RGB pixels, uint8 (..., 3); what lies out of range is clipped."""
-        pixels = (self.swap_channels(x) * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
+        pixels = (self.swap_channels(x) * np.float32(self.std) + np.float32(self.mean)) / np.float32(self.scale)
         pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         return pixels.repeat(3, axis=-1) if self.colors == "gray" else pixels
 
@@ -106,8 +106,8 @@ class Preprocessing:
 
 PREPROCESSING: dict[str, Preprocessing] = {
     "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
-    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)),
-    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), deviation=(63.0, 62.1, 66.7)),
+    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
 }
 
 

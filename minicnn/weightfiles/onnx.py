@@ -21,7 +21,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -73,7 +73,7 @@ def read_onnx(path: Path) -> WeightFile:
 class _Walk:
     """A walk along the nodes, gathering layers and steps."""
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.model, self.graph = model, model.graph
         self.layers: list[StoredLayer] = []
         self.steps: list[Step] = []
@@ -94,10 +94,10 @@ class _Walk:
             raise WeightFileError(f"its network gives {shown(self.graph.output[0].name)}, which is not what its last node gives")
         if not self.layers:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
-        texts = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
-        texts |= {entry.key: entry.value for entry in self.model.metadata_props}
+        metadata = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
+        metadata |= {entry.key: entry.value for entry in self.model.metadata_props}
         preprocessing = TORCH_PREPROCESSING if self.model.producer_name == "pytorch" else None
-        return WeightFile("ONNX", self.layers, texts, True, preprocessing, self.steps, self.input_shape())
+        return WeightFile("ONNX", self.layers, metadata, True, preprocessing, self.steps, self.input_shape())
 
     def walk(self, node) -> None:
         """Take one step."""

@@ -13,7 +13,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -25,6 +25,9 @@ from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
 
 #: The number that legacy files begin with, and their version.
 LEGACY_MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
+
+#: The order of a number's bytes: the least significant first, or last.
+Order = Literal["<", ">"]
 
 #: Where checkpoints of a training keep the weights.
 WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -101,7 +104,7 @@ STORAGE_TYPES = {
 }
 
 #: All that the pickles may fetch.
-ADMITTED: dict[str, Any] = {
+ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": _ordered_dict,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
@@ -124,18 +127,18 @@ def read_pytorch_zip(archive: Archive) -> WeightFile:
     root = pickled[0].removesuffix("data.pkl")
     if f"{root}constants.pkl" in archive.members:
         raise WeightFileError("it is a TorchScript program; expected weights alone: save the module's state_dict")
-    order = archive.stored(f"{root}byteorder")[:16].tobytes() if f"{root}byteorder" in archive.members else b"little"
-    if order not in (b"little", b"big"):
+    word = archive.stored(f"{root}byteorder")[:16].tobytes() if f"{root}byteorder" in archive.members else b"little"
+    if word not in (b"little", b"big"):
         raise WeightFileError("its byte order is neither little nor big; get the file again")
     content = archive.stored(pickled[0])
     if content.size > LONGEST_PICKLE:
         raise WeightFileError(f"its pickle has {content.size:,} bytes; expected at most {LONGEST_PICKLE:,}")
-    value, _ = read_pickle(content.tobytes(), ADMITTED, _storage)
+    value, _ = read_pickle(content.tobytes(), ALLOWED, _storage)
 
     def find(key: str) -> np.ndarray:
         return archive.stored(f"{root}data/{key}")
 
-    return _weight_file("PyTorch, zip", value, find, "<" if order == b"little" else ">", archive.budget)
+    return _weight_file("PyTorch, zip", value, find, "<" if word == b"little" else ">", archive.budget)
 
 
 def looks_like_pytorch_legacy(start: bytes) -> bool:
@@ -156,13 +159,13 @@ def read_pytorch_legacy(path: Path) -> WeightFile:
 
     values, position = [], 0
     for _ in range(5):
-        value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ADMITTED, persistent)
+        value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ALLOWED, persistent)
         values.append(value)
         position += length
     version, system, value, keys = values[1:]
     if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
-    order = "<" if system.get("little_endian", True) else ">"
+    order: Order = "<" if system.get("little_endian", True) else ">"
     places: dict[str, np.ndarray] = {}
     for key in keys:
         storage = kinds.get(key) if isinstance(key, str) else None
@@ -198,7 +201,7 @@ def _storage(identifier: Any) -> Storage:
     return Storage(kind, key, count)
 
 
-def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> WeightFile:
+def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> WeightFile:
     tensors = {name: _array(name, tensor, find, order, budget) for name, tensor in _named_tensors(value).items()}
     return WeightFile(form, torch_layers(tensors), channels_first=True, preprocessing=TORCH_PREPROCESSING)
 
@@ -211,7 +214,7 @@ def _named_tensors(value: Any) -> Mapping[str, Tensor]:
     raise WeightFileError("it holds no dictionary of tensors; expected a network's state_dict")
 
 
-def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> np.ndarray:
+def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:
     """View a tensor's numbers in the file."""
     storage = tensor.storage
     dtype = np.dtype(storage.type.code).newbyteorder(order)

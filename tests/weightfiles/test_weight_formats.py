@@ -96,7 +96,7 @@ def test_npz(tmp_path, small):
 def test_safetensors(tmp_path, small):
     write_safetensors(tmp_path / "file", torch_tensors(small), metadata={"format": "pt"})
     assert_small(tmp_path / "file", small)
-    assert read_weights(tmp_path / "file").texts == {"format": "pt"}
+    assert read_weights(tmp_path / "file").metadata == {"format": "pt"}
 
 
 def test_dense_layers_stored_as_convolutions(tmp_path, small):

@@ -55,7 +55,7 @@ def test_without_top(tmp_path, layout, panda):
 def test_our_own_files(tmp_path):
     parameters = random_parameters("vgg16-gap")
     write_keras(tmp_path / "own.h5", parameters, {"description": "not minicnn's", "source": "nowhere"})
-    found, attributes = read(tmp_path / "own.h5", layers_of(parameters)), read_weights(tmp_path / "own.h5").texts
+    found, attributes = read(tmp_path / "own.h5", layers_of(parameters)), read_weights(tmp_path / "own.h5").metadata
     assert_equal(found, parameters)
     assert attributes == {"description": "not minicnn's", "source": "nowhere"}
     model = minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
