@@ -104,7 +104,7 @@ def find_published(name: str) -> PublishedFile:
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloaded files: that of the environment variable MINICNN_CACHE, or the platform's cache folder of the user."""
+    """Return the folder for downloaded files: what the environment variable MINICNN_CACHE names, or the user's usual cache folder."""
     folder = os.environ.get(CACHE_VARIABLE)
     return Path(folder).expanduser() if folder else Path(platformdirs.user_cache_dir("minicnn", appauthor=False))
 

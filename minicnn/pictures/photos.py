@@ -1,8 +1,8 @@
 """Photos in, pictures out: the one border between pixels and arrays.
 
 On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is what a network was trained on: float32,
-(1, height, width, channels), its own order of colors or only gray, its own scale, the training set's mean color taken off. A *preprocessing*
-says which:
+(1, height, width, channels), its own order of colors or only gray, its own scale, the training set's mean color taken off. A
+*preprocessing* says which:
 
     =======  =======  =======  ==========================  ====================  =============================
     name     colors  scale    minus (R, G, B)             divided by (R, G, B)  used by
@@ -32,10 +32,9 @@ from minicnn.errors import ImageError
 #: What people hand in as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
 
-#: Of the photo's largest centerd part with the wanted proportions, the share of each side that is kept at least: networks are tested on
+#: Of the photo's largest centered part with the wanted proportions, the share of each side that is kept at least: networks are tested on
 #: the center 224 x 224 of an image resized to 256.
 CENTER_SHARE = 224 / 256
-
 
 #: The colors of a network's input, in its order, by the name of the order.
 COLORS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red"), "gray": ("gray",)}
@@ -54,8 +53,8 @@ class Preprocessing:
         In which order the network wants them, or that it wants their brightness alone.
     scale : float
         What 0-255 is multiplied by first.
-    mean, deviation : tuple of float
-        Then red, green and blue, or gray, become (value - mean) / deviation. One number for each, or a single one for all.
+    mean, std : tuple of float
+        Then red, green and blue, or gray, become (value - mean) / std. One number for each, or a single one for all.
     """
 
     colors: Literal["rgb", "bgr", "gray"] = "rgb"
@@ -71,17 +70,24 @@ class Preprocessing:
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units, (..., 3) or for gray (..., 1)."""
         colors = brightness(pixels)[..., None] if self.colors == "gray" else pixels
-        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.std))
+        mean, std = self._statistics
+        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - mean) / std)
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Turn numbers in the network's units back into RGB pixels, uint8 (..., 3); what lies out of range is clipped."""
-        pixels = (self.swap_channels(x) * np.float32(self.std) + np.float32(self.mean)) / np.float32(self.scale)
+        mean, std = self._statistics
+        pixels = (self.swap_channels(x) * std + mean) / np.float32(self.scale)
         pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         return pixels.repeat(3, axis=-1) if self.colors == "gray" else pixels
 
     def swap_channels(self, x: np.ndarray) -> np.ndarray:
         """Turn the network's order of colors, the last axis, into red, green, blue, or back; gray stays gray."""
         return np.ascontiguousarray(x[..., ::-1]) if self.colors == "bgr" else x
+
+    @property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, float32 (channels,), or (1,) where all channels have the same."""
+        return np.array(self.mean, np.float32), np.array(self.std, np.float32)
 
     @property
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +98,8 @@ class Preprocessing:
         """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
 
         Some room is left on both sides, so that noise or an optimization may leave the range of photos. A plain photo of nearly the mean
-        color is near 0 everywhere, so pixels in 0-1 are recognized by the brightest ones; where 1 is about white for the network, too, they pass.
+        color is near 0 everywhere, so pixels in 0-1 are recognized by the brightest ones; where 1 is about white for the network, too,
+        they pass.
         """
         black, white = self.limits
         low, high = black.min(), white.max()
@@ -150,8 +157,8 @@ def load_photo(photo: Photo) -> Image.Image:
 def fit_photo(image: Image.Image, height: int, width: int, whole: bool = False) -> Image.Image:
     """Cut the photo's center out and scale it to the given size (bilinear, averaging where it shrinks).
 
-    It keeps 224/256 of the sides of the largest centerd part that has the wanted proportions; more, or all, of a photo that has so few pixels
-    that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
+    It keeps 224/256 of the sides of the largest centered part that has the wanted proportions; more, or all, of a photo that has so few
+    pixels that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
     """
     scale = min(image.width / width, image.height / height)
     if not whole:
@@ -168,7 +175,7 @@ def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
 
 
 def check_photo(path: str | os.PathLike) -> None:
-    """Look at a file's first bytes and raise ImageError unless it begins like a photo; damage further inside shows when it is read with `load`."""
+    """Raise ImageError unless a file begins like a photo; damage further inside shows when `load_photo` reads it."""
     path = Path(path)
     _check_file(path)
     with _clear_errors(str(path)), Image.open(path):
