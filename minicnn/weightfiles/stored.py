@@ -178,8 +178,10 @@ def kind_of_arrays(arrays: Mapping[str, np.ndarray]) -> str | None:
 
 
 def check_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
-    """Raise WeightFileError unless all arrays of a layer hold numbers, and these are floating-point numbers of at most 64 bits."""
+    """Raise WeightFileError unless all arrays of a layer can be attributes and hold floating-point numbers of at most 64 bits."""
     for key, array in arrays.items():
+        if not key.isidentifier():
+            raise WeightFileError(f"layer {shown(name)} has an array called {shown(key)!r}; expected a name that an attribute can have")
         if array.dtype.kind != "f" or array.dtype.itemsize > 8:
             raise WeightFileError(f"layer {shown(name)}: its {shown(key)} holds {array.dtype}, expected floating-point numbers")
         if array.size == 0:

@@ -158,7 +158,7 @@ WRONG = {
     "no preprocessing 'torhc' .did you mean 'torch'.*there are caffe, torch, cifar10": changed('"torch"', '"torhc"'),
     "preprocessing is 3; expected": changed('"torch"', "3"),
     "preprocessing has no 'menas' .did you mean 'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
-    "colors is 'gray'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "gray"}'),
+    "colors is 'grey'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "grey"}'),
     "scale is 0; expected a number above 0": changed('"torch"', "{scale = 0}"),
     "scale is 1000.*; expected a number above 0": changed('"torch"', f"{{scale = 1{'0' * 400}}}"),
     "names that can be shown": changed('"dog"', '"\\u001b[31mdog"'),
