@@ -229,7 +229,7 @@ def _fetch(
     notice: Callable[[str], None],
     patience: Patience,
 ) -> None:
-    """Complete the part file, in as many tries as it takes and patience allows, and check it."""
+    """Complete the part file, in as many tries as it takes and `patience` allows, and check it."""
     kept = f" ({part.size / 1e6:.0f} MB are here already)" if part.size else ""
     notice(f"fetching {published.name}, {published.megabytes}{kept}, from {address}")
     if part.size > published.size:
@@ -251,6 +251,11 @@ def _fetch(
             pause = patience.pause * 2 ** (failures - 1)
             notice(f"{error}; trying again in {pause:g} s")
             time.sleep(pause)
+    _check_hash(part, published, address)
+
+
+def _check_hash(part: PartFile, published: PublishedFile, address: str) -> None:
+    """Delete what has arrived and raise DownloadError unless it is the published file."""
     if part.checksum != published.checksum:
         found = part.checksum
         part.restart()

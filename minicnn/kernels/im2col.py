@@ -49,7 +49,7 @@ def convolve_im2col(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window:
     window : Window
         Stride and padding; its kernel size is that of `kernel`.
     rectify : bool
-        Whether to make what is negative zero, while it is at hand.
+        Whether to set what is negative to zero in the same pass over memory.
 
     Returns
     -------

@@ -26,7 +26,7 @@ SMALL = 1 << 20
 #: The most unused memory that is kept, in bytes.
 MOST_KEPT = min(2_000_000_000, psutil.virtual_memory().total // 8)
 
-#: Unused memory is let go once so many arrays came back after it without any need for it: two steps or more of anything that goes in steps.
+#: Unused memory is freed once so many arrays came back after it while it was not needed: two steps or more of anything that goes in steps.
 PATIENCE = 200
 
 _scratch = threading.local()
@@ -43,7 +43,7 @@ def aligned(size: int) -> np.ndarray:
 
 
 def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a float32 array with anything in it, valid until this thread asks for the same name again."""
+    """Return a float32 array of arbitrary values, valid until this thread asks for the same name again."""
     arrays = _scratch.__dict__
     size = math.prod(shape)
     if name not in arrays or arrays[name].size < size:
@@ -53,7 +53,7 @@ def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
 
 
 def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Return an array with anything in it, like `numpy.empty`, in used memory if there is some of about the right size."""
+    """Return an array of arbitrary values, like `numpy.empty`, in used memory if there is some of about the right size."""
     dtype = np.dtype(dtype)
     count = math.prod(shape)
     size = count * dtype.itemsize
@@ -79,9 +79,9 @@ def _take(size: int) -> np.ndarray:
 
 
 def _give_back(memory: np.ndarray) -> None:
-    """Keep memory for later, and let go of the oldest if it gets too much or too old.
+    """Keep memory for later, and free the oldest if it gets too much or too old.
 
-    This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just let go.
+    This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just freed.
     """
     if _lock.acquire(blocking=False):
         try:

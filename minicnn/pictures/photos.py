@@ -29,7 +29,7 @@ from PIL import Image, ImageOps
 
 from minicnn.errors import ImageError
 
-#: What people hand in as a photo.
+#: What is accepted as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
 
 #: Of the photo's largest centered part with the wanted proportions, the share of each side that is kept at least: networks are tested on
@@ -209,7 +209,7 @@ def _clear_errors(name: str) -> Iterator[None]:
     """Turn every way in which reading a picture fails into one clear error."""
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata are not worth a warning
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

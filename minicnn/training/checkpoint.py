@@ -33,9 +33,9 @@ def write_checkpoint(path: str | os.PathLike, state: State, training: Mapping[st
     training : dict
         What must be the same to go on; numbers and texts.
     """
-    arrays = _named("network", state.network.arrays)
+    arrays = _flattened("network", state.network.arrays)
     if state.best is not None:
-        arrays |= _named("best", state.best.arrays)
+        arrays |= _flattened("best", state.best.arrays)
     for layer, memories in state.memory.items():
         arrays |= {f"memory/{layer}/{name}/{i}": np.asarray(part) for name, memory in memories.items() for i, part in enumerate(memory)}
     rest = {"step": state.step, "sums": state.sums, "history": state.history, "best_epoch": state.best_epoch, "training": training}
@@ -70,12 +70,12 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
             _check_same(path, rest["training"], training)
             arrays = {name: file[name] for name in file if name != "state"}
         state = State(
-            _filled(network, "network", arrays),
+            _with_arrays(network, "network", arrays),
             _memories(network, arrays),
             int(rest["step"]),
             tuple(rest["sums"]),
             tuple(rest["history"]),
-            _filled(network, "best", arrays) if rest["best_epoch"] else None,
+            _with_arrays(network, "best", arrays) if rest["best_epoch"] else None,
             int(rest["best_epoch"]),
         )
     except FileNotFoundError:
@@ -105,11 +105,12 @@ def _difference(name: str, before: Any, now: Any) -> str:
     return f"other {name}" if max(len(str(before)), len(str(now))) > 20 else f"{name} {before} (now {now})"
 
 
-def _named(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+def _flattened(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    """Name a network's arrays PREFIX/LAYER/NAME."""
     return {f"{prefix}/{layer}/{name}": array for layer, members in arrays.items() for name, array in members.items()}
 
 
-def _filled(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> Network:
+def _with_arrays(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> Network:
     """Return the network with arrays from the file, after a look at their shapes."""
     found = {layer: {name: arrays[f"{prefix}/{layer}/{name}"] for name in members} for layer, members in network.arrays.items()}
     for layer, members in network.arrays.items():

@@ -7,7 +7,7 @@
     =====================  ==========================================================================================
 
 However many photos there are, only those of the current batch are in memory: files are read when their turn comes, arrays are mapped.
-Before that only the files' first bytes are looked at, which tell a photo from what is none, but not whether it is complete.
+Before that only the files' first bytes are looked at: they tell whether a file is a photo, but not whether it is complete.
 """
 
 from __future__ import annotations

@@ -205,12 +205,8 @@ class _Walk:
         """Read how a convolution or a pool slides."""
         padding, stride = self.attribute(node, "pads", [0, 0, 0, 0]), self.attribute(node, "strides", [1, 1])
         default = {"dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
-        if any(self.attribute(node, name, value) != value for name, value in default.items()) or self.attribute(
-            node, "auto_pad", b"NOTSET"
-        ) not in (
-            b"NOTSET",
-            b"VALID",
-        ):
+        unusual = any(self.attribute(node, name, value) != value for name, value in default.items())
+        if unusual or self.attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
             raise self.refusal(node, "is dilated, rounds up, or pads by rules")
         lists = (size, stride, padding)
         if [len(numbers) if isinstance(numbers, list) else 0 for numbers in lists] != [2, 2, 4] or padding[:2] != padding[2:]:

@@ -10,7 +10,7 @@ A tensor is rebuilt from a storage, an offset, sizes and strides; all are checke
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -149,11 +149,11 @@ def looks_like_pytorch_legacy(start: bytes) -> bool:
 def read_pytorch_legacy(path: Path) -> WeightFile:
     """Read weights from PyTorch's older format; raises as `read_pytorch_zip`."""
     content = np.memmap(path, np.uint8, mode="r")
-    kinds: dict[str, Storage] = {}
+    storages: dict[str, Storage] = {}
 
     def persistent(identifier: Any) -> Storage:
         storage = _storage(identifier)
-        if kinds.setdefault(storage.key, storage) != storage:
+        if storages.setdefault(storage.key, storage) != storage:
             raise WeightFileError(f"its pickle describes the storage {shown(storage.key)} in two ways; get the file again")
         return storage
 
@@ -166,24 +166,29 @@ def read_pytorch_legacy(path: Path) -> WeightFile:
     if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
     order: Order = "<" if system.get("little_endian", True) else ">"
-    places: dict[str, np.ndarray] = {}
-    for key in keys:
-        storage = kinds.get(key) if isinstance(key, str) else None
-        if storage is None or key in places:
+    numbers = _legacy_numbers(content, position, [storages.get(key) if isinstance(key, str) else None for key in keys], order)
+
+    def find(key: str) -> np.ndarray:
+        if key not in numbers:
+            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
+        return numbers[key]
+
+    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+
+
+def _legacy_numbers(content: np.ndarray, position: int, storages: Sequence[Storage | None], order: Order) -> dict[str, np.ndarray]:
+    """View the numbers of the storages, which lie one after the other from a position on, by their keys."""
+    numbers: dict[str, np.ndarray] = {}
+    for storage in storages:
+        if storage is None or storage.key in numbers:
             raise WeightFileError("its list of storages is not that of its tensors; get the file again")
         count = int.from_bytes(content[position : position + 8].tobytes(), "little" if order == "<" else "big")
         size = storage.count * np.dtype(storage.type.code).itemsize
         position += 8 + size
         if count != storage.count or position > content.size:
-            raise WeightFileError(f"it is truncated or damaged: the storage {shown(key)} claims {size:,} bytes; get the file again")
-        places[key] = content[position - size : position]
-
-    def find(key: str) -> np.ndarray:
-        if key not in places:
-            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
-        return places[key]
-
-    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+            raise WeightFileError(f"it is truncated or damaged: the storage {shown(storage.key)} claims {size:,} bytes; get the file again")
+        numbers[storage.key] = content[position - size : position]
+    return numbers
 
 
 def _storage(identifier: Any) -> Storage:

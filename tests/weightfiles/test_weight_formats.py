@@ -88,6 +88,15 @@ def test_the_layout_of_2015(tmp_path, small):
     assert_small(tmp_path / "file", small)
 
 
+def test_the_layout_of_2015_with_many_layers(tmp_path, small):
+    write_2015(tmp_path / "file", in_c_h_w(small))
+    with h5py.File(tmp_path / "file", "r+") as file:
+        for i in range(file.attrs["nb_layers"], 300):
+            file.create_group(f"layer_{i}").attrs["nb_params"] = 0
+        file.attrs["nb_layers"] = 300
+    assert_small(tmp_path / "file", small)
+
+
 def test_npz(tmp_path, small):
     write_npz(tmp_path / "file", small)
     assert_small(tmp_path / "file", small)
