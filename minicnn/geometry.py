@@ -159,11 +159,12 @@ class ReceptiveField:
 
     def through(self, window: Window) -> ReceptiveField:
         """Return the receptive field after one more sliding window."""
-        axes = range(2)
+        (kh, kw), (sh, sw), (ph, pw) = window.kernel_size, window.stride, window.padding
+        (height, width), (down, across), (top, left) = self.size, self.jump, self.padding
         return ReceptiveField(
-            size=tuple(self.size[a] + (window.kernel_size[a] - 1) * self.jump[a] for a in axes),
-            jump=tuple(self.jump[a] * window.stride[a] for a in axes),
-            padding=tuple(self.padding[a] + window.padding[a] * self.jump[a] for a in axes),
+            size=(height + (kh - 1) * down, width + (kw - 1) * across),
+            jump=(down * sh, across * sw),
+            padding=(top + ph * down, left + pw * across),
         )
 
     def box(self, row: int, column: int, height: int, width: int) -> tuple[slice, slice]:

@@ -4,7 +4,7 @@ GRAY = """
 name = "gray"
 input = [37, 45, 1]
 classes = ["ant", "bee", "red fox", "crane"]
-preprocessing = {colors = "gray", scale = 0.00392156862745098, mean = [0.45], deviation = [0.25]}
+preprocessing = {colors = "gray", scale = 0.00392156862745098, mean = [0.45], std = [0.25]}
 
 layers = [
   {convolution = "first", filters = 6, size = [5, 3], stride = [2, 1], padding = [2, 1]},

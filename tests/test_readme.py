@@ -9,9 +9,9 @@ from pages import PAGES, ROOT, SETUP, blocks, code_spans, rows, section
 
 import minicnn
 from minicnn.cli.tools import TOOLS
+from minicnn.layers import LAYERS
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.descriptions import read_description
-from minicnn.models.layer_kinds import KINDS
 from minicnn.visualizers import REGISTRY
 
 README, METHODS, SPEED, MODELS = (PAGES[name] for name in ("README.md", "docs/methods.md", "docs/speed.md", "docs/models.md"))
@@ -62,8 +62,8 @@ def test_every_model_has_a_row(name):
 
 def test_every_kind_of_layer_has_a_row_with_all_its_options():
     table = {name: row for row in rows(section(MODELS, "### Layers")) for name in code_spans(row[0])}
-    assert set(table) == set(KINDS)
-    for word, kind in KINDS.items():
+    assert set(table) == set(LAYERS)
+    for word, kind in LAYERS.items():
         assert {option.partition(" ")[0] for cell in table[word][1:] for option in code_spans(cell)} == set(kind.options)
 
 

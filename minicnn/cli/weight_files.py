@@ -15,6 +15,7 @@ from minicnn.models.conversion import model_of_file
 from minicnn.models.files import check_model_place, save
 from minicnn.models.model import Model
 from minicnn.weightfiles import read_weights
+from minicnn.weightfiles.stored import kind_name
 
 #: Texts of a file are shown up to this length.
 LONGEST_TEXT = 300
@@ -32,14 +33,14 @@ def info(file):
     stored = read_weights(file)
     click.echo(f"{file}: {stored.format}, {file.stat().st_size:,} bytes")
     rows = [
-        [layer.name, layer.kind, key, " x ".join(map(str, array.shape)), array.dtype.name]
+        [layer.name, kind_name(layer.kind), key, " x ".join(map(str, array.shape)), array.dtype.name]
         for layer in stored.layers
         for key, array in layer.arrays.items()
     ]
     print_table(["layer", "kind", "array", "shape", "type"], rows)
     parameters = sum(array.size for layer in stored.layers for key, array in layer.arrays.items() if key in ("weight", "bias"))
     click.echo(f"{parameters:,} parameters; kernels are height x width x inputs x filters, dense weights inputs x outputs")
-    for name, text in stored.texts.items():
+    for name, text in stored.metadata.items():
         click.echo(f"{name}: {_shortened(text)}")
     sha256 = file_sha256(file)
     click.echo(f"SHA-256 {sha256}")

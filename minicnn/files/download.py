@@ -1,11 +1,12 @@
 """Downloading a published file: whole and with the right hash, or not at all.
 
-What has come lies beside the final place as NAME.part, with the server's name for that version of the file in NAME.part.version. A later
-try, or a later call, asks for the rest only (HTTP Range, with If-Range, so that a server whose file has changed sends all of it). The hash
-is computed while the bytes are written, and the file gets its name when the hash fits. A lock keeps a second process away meanwhile.
+What has arrived lies beside the final place as NAME.part, with the server's name for that version of the file in NAME.part.version. A
+later try, or a later call, asks for the rest only (HTTP Range, with If-Range, so that a server whose file has changed sends all of it).
+The hash is computed while the bytes are written, and the file gets its name when the hash is right. A lock keeps a second process away
+meanwhile.
 
-This is what the library pooch does for many projects, hashes and cache folder included; but pooch starts over after every cut, which for
-half a gigabyte over a poor connection may mean never to finish.
+The library pooch does the same for many projects, with hashes and a cache folder; but it starts over each time a connection breaks, so
+that half a gigabyte over a poor connection may never be complete.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import filelock
 
@@ -53,6 +55,14 @@ class Patience:
 class PartFile:
     """The beginning of a file, beside its final place: its bytes on the disk, and their hash.
 
+    Parameters
+    ----------
+    path : Path
+    file : file
+        The same, open for appending.
+    algorithm : str
+        The hash's, as `hashlib` names it.
+
     Attributes
     ----------
     size : int
@@ -61,13 +71,13 @@ class PartFile:
         What the server called the file that they are from.
     """
 
-    def __init__(self, path: Path, algorithm: str):
-        self.path = path.with_name(f"{path.name}.part")
-        self._version_path = path.with_name(f"{path.name}.part.version")
+    def __init__(self, path: Path, file: BinaryIO, algorithm: str):
+        self.path = path
+        self._version_path = path.with_name(f"{path.name}.version")
         self._algorithm = algorithm
-        self._file = open(self.path, "ab")
-        self._hash = file_hash(self.path, algorithm)
-        self.size = self.path.stat().st_size
+        self._file = file
+        self._hash = file_hash(path, algorithm)
+        self.size = path.stat().st_size
         self.version = self._version_path.read_text("latin-1") if self.size and self._version_path.exists() else None
 
     def restart(self, version: str | None = None) -> None:
@@ -91,19 +101,31 @@ class PartFile:
         return f"{self._algorithm}:{self._hash.hexdigest()}"
 
     def move_to(self, path: Path) -> None:
-        """Give the file its name, replacing what is there."""
+        """Close the file and give it its final name, replacing what is there."""
         self._file.flush()
         os.fsync(self._file.fileno())
-        self.close()
+        self._file.close()
         os.replace(self.path, path)
         self._version_path.unlink(missing_ok=True)
 
-    def close(self) -> None:
-        """Stop writing; the bytes stay, if there are any."""
-        self._file.close()
-        if self.size == 0:
-            self.path.unlink(missing_ok=True)
-            self._version_path.unlink(missing_ok=True)
+    def remove(self) -> None:
+        """Delete the file."""
+        self.path.unlink(missing_ok=True)
+        self._version_path.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _opened_part(path: Path, algorithm: str) -> Iterator[PartFile]:
+    """Open the part file beside a path, a new one if there is none. Unless it is moved its bytes stay afterwards, if there are any."""
+    beside = path.with_name(f"{path.name}.part")
+    with open(beside, "ab") as file:
+        part = PartFile(beside, file, algorithm)
+        try:
+            yield part
+        finally:
+            file.close()
+            if part.size == 0:
+                part.remove()
 
 
 def download(
@@ -141,14 +163,15 @@ def download(
     Raises
     ------
     DownloadError
-        If the file cannot be fetched, or what is fetched is another file. What has come is kept unless it is known to be wrong.
+        If the file cannot be fetched, or what is fetched is another file. What has arrived is kept unless it is known to be wrong.
     OutputError
-        If it cannot be written, or another process is about it, or a file of its name is there and is another one.
+        If it cannot be written, or another process is downloading it, or another file of its name is there.
     """
     path = (cache_folder() if folder is None else Path(folder)) / published.file_name
     if path.parent.exists() and not path.parent.is_dir():
         raise OutputError(
-            f"{path.parent} is a file, so nothing can be put there; name a folder to download to (--folder, or the environment variable {CACHE_VARIABLE})"
+            f"{path.parent} is a file, so nothing can be put there; name a folder to download to (--folder, or the environment variable "
+            f"{CACHE_VARIABLE})"
         )
     with explain_failure(path):
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -158,8 +181,7 @@ def download(
             if path.is_file() and not overwrite:
                 _check_existing(path, published)
                 return path
-            part = PartFile(path, published.algorithm)
-            with contextlib.closing(part):
+            with _opened_part(path, published.algorithm) as part:
                 _check_room(part, published)
                 _fetch(part, published, published.address if address is None else address, progress, notice, patience)
                 part.move_to(path)
@@ -185,7 +207,8 @@ def _check_existing(path: Path, published: PublishedFile) -> None:
     found = f"{published.algorithm}:{file_hash(path, published.algorithm).hexdigest()}"
     if found != published.checksum:
         raise OutputError(
-            f"{path} is there and is not the published file: its hash is {found}, expected {published.checksum}; replace it with --overwrite"
+            f"{path} is there and is not the published file: its hash is {found}, expected {published.checksum}; replace it with "
+            "--overwrite"
         )
 
 
@@ -193,8 +216,8 @@ def _check_room(part: PartFile, published: PublishedFile) -> None:
     free, needed = shutil.disk_usage(part.path.parent).free, published.size - part.size
     if free < needed:
         raise OutputError(
-            f"{published.name} needs {needed / 1e6:.0f} MB more, and {free / 1e6:.0f} MB are free in {part.path.parent}; make room there, or "
-            "choose another folder (--folder, or the environment variable MINICNN_CACHE)"
+            f"{published.name} needs {needed / 1e6:.0f} MB more, and {free / 1e6:.0f} MB are free in {part.path.parent}; make room there, "
+            f"or choose another folder (--folder, or the environment variable {CACHE_VARIABLE})"
         )
 
 
@@ -206,7 +229,7 @@ def _fetch(
     notice: Callable[[str], None],
     patience: Patience,
 ) -> None:
-    """Complete the part file, in as many tries as it takes and patience allows, and check it."""
+    """Complete the part file, in as many tries as it takes and `patience` allows, and check it."""
     kept = f" ({part.size / 1e6:.0f} MB are here already)" if part.size else ""
     notice(f"fetching {published.name}, {published.megabytes}{kept}, from {address}")
     if part.size > published.size:
@@ -228,12 +251,17 @@ def _fetch(
             pause = patience.pause * 2 ** (failures - 1)
             notice(f"{error}; trying again in {pause:g} s")
             time.sleep(pause)
+    _check_hash(part, published, address)
+
+
+def _check_hash(part: PartFile, published: PublishedFile, address: str) -> None:
+    """Delete what has arrived and raise DownloadError unless it is the published file."""
     if part.checksum != published.checksum:
         found = part.checksum
         part.restart()
         raise DownloadError(
-            f"what came from {address} is not the published file {published.name}: its hash is {found}, expected {published.checksum}. It is "
-            "deleted; try again, or choose another --address"
+            f"what came from {address} is not the published file {published.name}: its hash is {found}, expected {published.checksum}. "
+            "It is deleted; try again, or choose another --address"
         )
 
 

@@ -1,4 +1,4 @@
-"""NumPy's own files, .npy and .npz, read without running anything that is in them."""
+"""NumPy's own files, .npy and .npz, read without running any code in them."""
 
 from __future__ import annotations
 
@@ -28,11 +28,19 @@ BEGINNINGS = (b"\x93NUMPY", b"PK")
 
 
 def opened(path: str | os.PathLike) -> np.ndarray | np.lib.npyio.NpzFile:
-    """Read an array, or open an archive of arrays; raises one of `DAMAGED` if the file is neither."""
+    """Read an array, or open an archive of arrays, as there is; raises one of `DAMAGED` if the file is neither."""
     with open(path, "rb") as file:
         if not file.read(6).startswith(BEGINNINGS):
             raise ValueError("it is no .npy or .npz file")
     return np.load(path, allow_pickle=False)
+
+
+def opened_archive(path: str | os.PathLike) -> np.lib.npyio.NpzFile:
+    """Open an archive of arrays; raises one of `DAMAGED` if the file is none."""
+    file = opened(path)
+    if isinstance(file, np.ndarray):
+        raise ValueError("it holds a single array; expected an .npz file, with several")
+    return file
 
 
 def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:

@@ -1,11 +1,13 @@
 """Weight files that others publish: where they are, how to recognize them, and where a copy of one is kept on this machine.
 
-The data only; `minicnn.files.download` fetches. A file is checked against its published hash when it is downloaded. When it is loaded later only
-its size is compared, because reading 553 MB takes longer than everything else that `minicnn predict` does: a size notices a file that was
-cut short or mistaken for another, not one that was changed. ``minicnn weights download NAME`` on a file that is there checks its hash again.
+The data only; `minicnn.files.download` fetches. A file is checked against its published hash when it is downloaded. When it is loaded
+later only its size is compared, because reading 553 MB takes longer than everything else that `minicnn predict` does: the size shows that
+a file was cut short or mistaken for another, not that it was changed. ``minicnn weights download NAME`` on a file that is there checks
+its hash again.
 
-Keras publishes MD5 hashes of its files and no others. That is enough to notice damage, and a mirror that passes off another file as this one
-(nobody knows how to make a second file of a given MD5), but not to trust a publisher. A SHA-256 can take its place in the table.
+Keras publishes MD5 hashes of its files and no others. An MD5 shows damage, and a mirror that passes off another file as this one (nobody
+knows how to make a second file of a given MD5), but a publisher who wanted to could make two files of one MD5. A SHA-256 can take its
+place in the table.
 """
 
 from __future__ import annotations
@@ -102,7 +104,7 @@ def find_published(name: str) -> PublishedFile:
 
 
 def cache_folder() -> Path:
-    """Return the folder for downloaded files: that of the environment variable MINICNN_CACHE, or this platform's place for a user's caches."""
+    """Return the folder for downloaded files: what the environment variable MINICNN_CACHE names, or the user's usual cache folder."""
     folder = os.environ.get(CACHE_VARIABLE)
     return Path(folder).expanduser() if folder else Path(platformdirs.user_cache_dir("minicnn", appauthor=False))
 
@@ -135,8 +137,8 @@ def cached_file(published: PublishedFile) -> Path:
     return path
 
 
-def published_texts(path: Path) -> dict[str, str]:
-    """Return what to say of a weight file that says nothing about itself: "source", whom to name, if by name and size it is a published one."""
+def published_metadata(path: Path) -> dict[str, str]:
+    """Return the metadata for a weight file that has none: "source", whom to name, if by its name and size it is a published file."""
     size = path.stat().st_size
     for file in PUBLISHED.values():
         if (file.file_name, file.size) == (path.name, size):

@@ -1,8 +1,8 @@
 """Asking a web server for a file from a given byte on.
 
-One request and its answer, looked at closely before a byte of it is used: redirects lead to web addresses only, and never from https to
-http; what is answered is the file itself, not a page about it; and it begins where it was asked to. Proxies are those of the environment
-(HTTPS_PROXY, NO_PROXY), as `requests` reads it. Going on after a cut is the caller's business, `minicnn.files.download`.
+One request and its answer, which is checked before a byte of it is used: redirects lead to web addresses only, and never from https to
+http; the answer is the file itself, not a page about it; and it begins at the byte that was asked for. Proxies are those of the
+environment (HTTPS_PROXY, NO_PROXY), as `requests` reads it. `minicnn.files.download` goes on after a broken connection.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from minicnn.errors import DownloadError
 BLOCK = 1 << 16
 MOST_REDIRECTS = 10
 
-#: Answers that may be different a little later: too slow, too many requests, and everything that the server blames on itself.
-PASSING = {408, 425, 429}
+#: Statuses that may be different a little later: timeout, too early, too many requests; as is every server error, from 500 on.
+TEMPORARY = {408, 425, 429}
 
 
 class CutError(Exception):
@@ -126,7 +126,7 @@ def _is_web_address(address: str) -> bool:
 def _check_status(response: requests.Response, start: int) -> None:
     """Raise unless the answer holds the file, or the rest of it that was asked for."""
     status = f"{response.url} answers {response.status_code} {response.reason or ''}".rstrip()
-    if response.status_code >= 500 or response.status_code in PASSING:
+    if response.status_code >= 500 or response.status_code in TEMPORARY:
         raise CutError(status)
     if response.status_code == 416 and start:
         raise StartOverError(f"{status}: it has no byte {start:,} to go on from")

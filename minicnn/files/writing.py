@@ -15,7 +15,7 @@ from minicnn.errors import OutputError
 
 
 def check_place(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError unless a file can be written at the path: something is there that may not go, or its folder is not there or not writable."""
+    """Raise OutputError if no file can be written at the path: one is there and may not be replaced, or there is no writable folder."""
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write")

@@ -1,7 +1,8 @@
-"""The number crunching: plain functions on plain arrays (N, H, W, C), and the only place that knows numba.
+"""The number crunching: plain functions on plain arrays (N, H, W, C), and the only place with numba.
 
-Nothing here checks its input; the layers do the checking and say what the numbers mean. What is kept from call to call is memory to
-use again (`memory`) and filters in the form that an algorithm wants (`convolution.Filters`), never anything about a call.
+Uses `minicnn.errors` and `minicnn.geometry` only. Nothing here checks its input; the layers do that, and say what the numbers mean.
+What is kept from call to call is memory to use again (`memory`) and filters in the form that an algorithm wants
+(`convolution.Filters`), never anything about a call.
 """
 
 from minicnn.kernels.blas import matrix_product

@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 from threadpoolctl import ThreadpoolController
@@ -19,7 +20,7 @@ LARGE = 1_000_000_000
 
 _lock = threading.Lock()
 _inside = 0
-_limit = None
+_limit: Any = None  # what lifts the limit again, while there is one
 
 
 def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:

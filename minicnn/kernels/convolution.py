@@ -177,9 +177,9 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
     kernel = filters.kernel
     kernel_shape = (*kernel.shape[:2], kernel.shape[3], kernel.shape[2])
     algorithm = "im2col"
-    if window.stride == (1, 1) and all(p < k for p, k in zip(window.padding, window.kernel_size)):
-        padding = tuple(k - 1 - p for p, k in zip(window.padding, window.kernel_size))
-        back = Window(window.kernel_size, padding=padding)
+    (kh, kw), (ph, pw) = window.kernel_size, window.padding
+    if window.stride == (1, 1) and ph < kh and pw < kw:
+        back = Window((kh, kw), padding=(kh - 1 - ph, kw - 1 - pw))
         algorithm = choose(gradient.shape, _common_type(gradient, kernel), kernel_shape, back)
     if algorithm == "im2col":
         return backward_im2col(gradient, kernel, window, x_shape)

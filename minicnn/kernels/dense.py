@@ -2,8 +2,7 @@
 
 VGG16's first dense layer has 411 MB of weights. For one image each weight is used once, so the time is that of reading them, and the
 kernels here do nothing but read them once, in order. Rows of weights whose input is 0, as a ReLU leaves many, are not even read (so
-an infinite weight there does not make a NaN). For
-many images a matrix product from BLAS is the better way; it is also the definition.
+an infinite weight there does not make a NaN). For many images a matrix product from BLAS is the better way; it is also the definition.
 """
 
 from __future__ import annotations
@@ -54,13 +53,13 @@ def _dense(x, weight, sums, threads):
                     count += 1
                     break
         for first in range(0, count - 3, 4):
-            i, j, k, l = used[first], used[first + 1], used[first + 2], used[first + 3]
-            weights_i, weights_j, weights_k, weights_l = weight[i], weight[j], weight[k], weight[l]
+            a, b, c, d = used[first], used[first + 1], used[first + 2], used[first + 3]
+            weights_a, weights_b, weights_c, weights_d = weight[a], weight[b], weight[c], weight[d]
             for n in range(rows):
                 own = sums[thread, n]
-                x_i, x_j, x_k, x_l = x[n, i], x[n, j], x[n, k], x[n, l]
+                x_a, x_b, x_c, x_d = x[n, a], x[n, b], x[n, c], x[n, d]
                 for o in range(outputs):
-                    own[o] += (x_i * weights_i[o] + x_j * weights_j[o]) + (x_k * weights_k[o] + x_l * weights_l[o])
+                    own[o] += (x_a * weights_a[o] + x_b * weights_b[o]) + (x_c * weights_c[o] + x_d * weights_d[o])
         for last in range(count - count % 4, count):
             weights = weight[used[last]]
             for n in range(rows):

@@ -26,11 +26,13 @@ from minicnn.kernels.patches import gather_patches, scatter_patches
 PATCH_BYTES = 128_000_000
 
 
-def _blocks(x_shape, kernel_shape, out_width, rows, dtype) -> Iterator[tuple[int, np.ndarray]]:
+def _blocks(
+    x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], out_width: int, rows: int, dtype: np.dtype
+) -> Iterator[tuple[int, np.ndarray]]:
     """Cut `rows` output rows into blocks; yield each block's first row and a patch array (reused) for it."""
     kernel_height, kernel_width, channels, _ = kernel_shape
     row_shape = (out_width, kernel_height, kernel_width, channels)
-    rows_at_once = max(1, PATCH_BYTES // (int(np.prod(row_shape)) * np.dtype(dtype).itemsize))
+    rows_at_once = max(1, PATCH_BYTES // (int(np.prod(row_shape)) * dtype.itemsize))
     patches = np.empty((min(rows, rows_at_once), *row_shape), dtype)
     for first in range(0, rows, rows_at_once):
         yield first, patches[: rows - first]
@@ -47,7 +49,7 @@ def convolve_im2col(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window:
     window : Window
         Stride and padding; its kernel size is that of `kernel`.
     rectify : bool
-        Whether to make what is negative zero, while it is at hand.
+        Whether to set what is negative to zero in the same pass over memory.
 
     Returns
     -------

@@ -2,8 +2,8 @@
 
 A fresh large array comes from the operating system page by page, as it is first written to, and that can cost more than computing what
 is written. So memory is kept: scratch arrays for as long as their thread lives, and that of outputs from the moment when nobody refers
-to them any more until an output of a similar size is needed. What nobody needed for a while, because the work is now of another size, is
-let go.
+to them any more until an output of a similar size is needed. What has not been needed for a while, because the work is now of another
+size, is freed.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import weakref
 
 import numpy as np
 import psutil
+from numpy.typing import DTypeLike
 
 CACHE_LINE = 64
 
@@ -25,7 +26,7 @@ SMALL = 1 << 20
 #: The most unused memory that is kept, in bytes.
 MOST_KEPT = min(2_000_000_000, psutil.virtual_memory().total // 8)
 
-#: Unused memory is let go once so many arrays came back after it without any need for it: two steps or more of anything that goes in steps.
+#: Unused memory is freed once so many arrays came back after it while it was not needed: two steps or more of anything that goes in steps.
 PATIENCE = 200
 
 _scratch = threading.local()
@@ -42,7 +43,7 @@ def aligned(size: int) -> np.ndarray:
 
 
 def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
-    """Return a float32 array with anything in it, valid until this thread asks for the same name again."""
+    """Return a float32 array of arbitrary values, valid until this thread asks for the same name again."""
     arrays = _scratch.__dict__
     size = math.prod(shape)
     if name not in arrays or arrays[name].size < size:
@@ -51,8 +52,8 @@ def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return arrays[name][:size].reshape(shape)
 
 
-def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    """Return an array with anything in it, like `numpy.empty`, in used memory if there is some of about the right size."""
+def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
+    """Return an array of arbitrary values, like `numpy.empty`, in used memory if there is some of about the right size."""
     dtype = np.dtype(dtype)
     count = math.prod(shape)
     size = count * dtype.itemsize
@@ -60,9 +61,9 @@ def empty(shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         return np.empty(shape, dtype)
     memory = _take(size)
     # The array keeps `handle` alive, and all its views do; when the last is gone, the memory is free again.
-    handle = (ctypes.c_char * memory.nbytes).from_buffer(memory)
+    handle = (ctypes.c_char * memory.nbytes).from_buffer(memory.data)
     weakref.finalize(handle, _give_back, memory).atexit = False
-    return np.frombuffer(handle, dtype, count).reshape(shape)
+    return np.frombuffer(handle, dtype, count).reshape(shape)  # type: ignore[call-overload]  # NumPy's stubs leave ctypes' arrays out
 
 
 def _take(size: int) -> np.ndarray:
@@ -78,9 +79,9 @@ def _take(size: int) -> np.ndarray:
 
 
 def _give_back(memory: np.ndarray) -> None:
-    """Keep memory for later, and let go of the oldest if it gets too much or too old.
+    """Keep memory for later, and free the oldest if it gets too much or too old.
 
-    This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just let go.
+    This runs whenever an array goes, so perhaps in the midst of `_take` or of itself; then the memory is just freed.
     """
     if _lock.acquire(blocking=False):
         try:

@@ -1,4 +1,4 @@
-"""Cutting parts out of an image of which several changed versions are at hand."""
+"""Cutting boxes out of several changed versions of an image."""
 
 from __future__ import annotations
 

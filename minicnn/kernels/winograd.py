@@ -144,7 +144,7 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     tile : {2, 4}
         Outputs per tile and axis.
     rectify : bool
-        Whether to make what is negative zero, while it is at hand.
+        Whether to set what is negative to zero in the same pass over memory.
 
     Returns
     -------

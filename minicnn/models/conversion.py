@@ -43,11 +43,13 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
         if (described := described_network(file)) is not None:
             network, shape = described
             network = network.with_parameters(load_arrays(file, network, shape))
-            return Model(network, Path(path).stem, input_size=(shape[0], shape[1]), origin=Origin(Path(path), fold=False, texts=file.texts))
+            return Model(
+                network, Path(path).stem, input_size=(shape[0], shape[1]), origin=Origin(Path(path), fold=False, metadata=file.metadata)
+            )
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
-    found = ", ".join(f"{count} {kind_name(kind)}{'s' * (count > 1)}" for kind, count in counts.items())
+    found = ", ".join(f"{count} {kind_name(kind, count)}" for kind, count in counts.items())
     raise WeightFileError(
         f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file and name "
         "that (--model FILE.toml)"

@@ -30,10 +30,12 @@ Each layer is a table of its kind and name and of its options:
     ===================  ===========================================  ==========================================
 
 size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one before. A
-layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported. A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / deviation, with
-one mean and deviation for red, green and blue each, or for gray:
+layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported.
 
-    preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], deviation = [63.0, 62.1, 66.7]}
+A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / std, with one mean and standard deviation for red, green
+and blue each, or for gray:
+
+    preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], std = [63.0, 62.1, 66.7]}
 
 Without it the network takes prepared arrays only. A description says nothing about weights.
 """
@@ -217,25 +219,26 @@ def _read_preprocessing(given: Any, channels: int) -> Preprocessing | None:
 
 
 def _own_preprocessing(given: Mapping[str, Any]) -> Preprocessing:
-    known = ("colors", "scale", "mean", "deviation")
+    known = ("colors", "scale", "mean", "std")
     for name in given:
         if name not in known:
             raise DescriptionError(f"preprocessing has no {name!r}{did_you_mean(name, known)}; it has {', '.join(known)}")
     colors, scale = given.get("colors", "rgb"), given.get("scale", 1.0)
-    if not isinstance(colors, str) or colors not in COLORS:
+    order = next((order for order in COLORS if order == colors), None)
+    if order is None:
         raise DescriptionError(f"colors is {colors!r}; expected one of {', '.join(COLORS)}")
     if not is_number(scale) or scale <= 0:
         raise DescriptionError(f"scale is {scale!r}; expected a number above 0, such as 1.0 or 0.00392156862745098 for 1 / 255")
-    count = len(COLORS[colors])
-    mean, deviation = given.get("mean", [0.0] * count), given.get("deviation", [1.0] * count)
-    for name, numbers in (("mean", mean), ("deviation", deviation)):
+    count = len(COLORS[order])
+    mean, std = given.get("mean", [0.0] * count), given.get("std", [1.0] * count)
+    for name, numbers in (("mean", mean), ("std", std)):
         if not isinstance(numbers, list) or len(numbers) != count or not all(is_number(number) for number in numbers):
             raise DescriptionError(
-                f"{name} is {numbers!r}; expected a list of {count} number{'s' * (count > 1)}, for {', '.join(COLORS[colors])}"
+                f"{name} is {numbers!r}; expected a list of {count} number{'s' * (count > 1)}, for {', '.join(COLORS[order])}"
             )
-    if min(deviation) <= 0:
-        raise DescriptionError(f"deviation is {deviation!r}; expected numbers above 0")
-    return Preprocessing(colors, float(scale), tuple(map(float, mean)), tuple(map(float, deviation)))
+    if min(std) <= 0:
+        raise DescriptionError(f"std is {std!r}; expected numbers above 0")
+    return Preprocessing(order, float(scale), tuple(map(float, mean)), tuple(map(float, std)))
 
 
 def _read_layers(given: Any) -> dict[str, LayerSpec]:
@@ -297,8 +300,8 @@ def _preprocessing_fields(preprocessing: Preprocessing) -> str | dict[str, Any]:
         if known == preprocessing:
             return word
     count = len(preprocessing.names)
-    mean, deviation = (list(numbers) * (count if len(numbers) == 1 else 1) for numbers in (preprocessing.mean, preprocessing.deviation))
-    return {"colors": preprocessing.colors, "scale": preprocessing.scale, "mean": mean, "deviation": deviation}
+    mean, std = (list(numbers) * (count if len(numbers) == 1 else 1) for numbers in (preprocessing.mean, preprocessing.std))
+    return {"colors": preprocessing.colors, "scale": preprocessing.scale, "mean": mean, "std": std}
 
 
 def _toml(value: Any) -> str:

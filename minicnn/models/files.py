@@ -31,7 +31,7 @@ from minicnn.errors import (
     WeightFileError,
     listed,
 )
-from minicnn.files.published import PUBLISHED, cached_file, published_texts
+from minicnn.files.published import PUBLISHED, cached_file, published_metadata
 from minicnn.files.resources import shipped_file
 from minicnn.files.writing import check_place
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
@@ -42,8 +42,8 @@ from minicnn.models.model import Model, Origin
 from minicnn.models.specs import LayerSpec
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
-from minicnn.pictures.photos import PREPROCESSING, Preprocessing
-from minicnn.weightfiles import DESCRIPTION, read_texts, read_weights, write_keras
+from minicnn.pictures.photos import PREPROCESSING
+from minicnn.weightfiles import DESCRIPTION, read_metadata, read_weights, write_keras
 
 #: How the names of model files end, and of descriptions.
 MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
@@ -98,13 +98,13 @@ def describe(name: str | os.PathLike) -> Description:
         return Description(architecture.name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
     if kind == "description":
         return read_description(_read_text(path), str(path))
-    texts = read_texts(path)
-    if DESCRIPTION not in texts:
+    metadata = read_metadata(path)
+    if DESCRIPTION not in metadata:
         raise WeightFileError(
             f"{path} holds weights, but does not say of which network: name the model and give the file as its weights "
             f'(--model vgg16 --weights {path.name}; load("vgg16", weights="{path.name}"))'
         )
-    return read_description(texts[DESCRIPTION], str(path))
+    return read_description(metadata[DESCRIPTION], str(path))
 
 
 def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | None = None, fold: bool = True) -> Model:
@@ -141,7 +141,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
     if file.description is not None and kind != "model file":
         description = _agreed(kind, description, read_description(file.description, str(path), build=False), name, path)
     elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[str(name)].class_names is imagenet:
-        description = dataclasses.replace(description, preprocessing=Preprocessing(**file.preprocessing))
+        description = dataclasses.replace(description, preprocessing=PREPROCESSING[file.preprocessing])
     network, classes = description.network, description.classes
     try:
         arrays = load_arrays(file, network, description.input_shape, description.stated_epsilons)
@@ -157,7 +157,7 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         description.preprocessing,
         classes,
         input_size=height if height == width else (height, width),
-        origin=Origin(path, None if kind == "registered" else Path(name), fold, {**published_texts(path), **file.texts}),
+        origin=Origin(path, None if kind == "registered" else Path(name), fold, {**published_metadata(path), **file.metadata}),
     )
 
 
@@ -229,7 +229,7 @@ def save(
     check_model_place(path, overwrite)
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
-    kept = {} if model.origin is None else model.origin.texts
+    kept = {} if model.origin is None else model.origin.metadata
     write_keras(path, _stored(network, half), {**kept, **(texts or {}), DESCRIPTION: description}, overwrite)
 
 

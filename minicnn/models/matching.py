@@ -260,4 +260,4 @@ def _sliding(spec: LayerSpec) -> str:
 
 
 def _count(number: int, kind: str) -> str:
-    return f"{number} {kind_name(kind)}{'s' * (number != 1)}"
+    return f"{number} {kind_name(kind, number)}"

@@ -43,14 +43,14 @@ class Origin:
         The description, or the model file itself; None for a registered architecture.
     fold : bool
         Whether batch normalization was merged into the layers below.
-    texts : dict of str to str
+    metadata : dict of str to str
         What the weight file says about itself.
     """
 
     weights: Path
     description: Path | None = None
     fold: bool = True
-    texts: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
 
 
 class Model:
@@ -106,7 +106,7 @@ class Model:
     @property
     def credit(self) -> str | None:
         """Whom to name for the weights, if their file says so."""
-        return None if self.origin is None else self.origin.texts.get("source")
+        return None if self.origin is None else self.origin.metadata.get("source")
 
     @cached_property
     def trunk(self) -> Model:

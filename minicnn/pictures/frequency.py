@@ -28,15 +28,15 @@ def filtered(x: np.ndarray, gain: Callable[[np.ndarray], np.ndarray]) -> np.ndar
     return np.fft.irfft2(waves, s=(height, width), axes=(1, 2)).astype(x.dtype)
 
 
-def gaussian_blur(x: np.ndarray, deviation: float) -> np.ndarray:
+def gaussian_blur(x: np.ndarray, sigma: float) -> np.ndarray:
     """Blur images (N, H, W, C) with a Gaussian of the given standard deviation in pixels; beyond the borders they are mirrored.
 
-    A Gaussian blur of deviation s multiplies frequency f by exp(-2 (pi s f)^2), however small s is.
+    A Gaussian blur multiplies frequency f by exp(-2 (pi sigma f)^2), however small sigma is.
     """
-    if deviation <= 0:
+    if sigma <= 0:
         return x
     height, width = x.shape[1:3]
-    margin = math.ceil(4 * deviation)
+    margin = math.ceil(4 * sigma)
     padded = np.pad(x, [(0, 0), (margin, margin), (margin, margin), (0, 0)], mode="symmetric")
-    blurred = filtered(padded, lambda frequency: np.exp(-2 * (np.pi * deviation * frequency) ** 2))
+    blurred = filtered(padded, lambda frequency: np.exp(-2 * (np.pi * sigma * frequency) ** 2))
     return blurred[:, margin : margin + height, margin : margin + width]

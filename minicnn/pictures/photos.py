@@ -1,8 +1,8 @@
 """Photos in, pictures out: the one border between pixels and arrays.
 
 On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is what a network was trained on: float32,
-(1, height, width, channels), its own order of colors or only gray, its own scale, the training set's mean color taken off. A *preprocessing*
-says which:
+(1, height, width, channels), its own order of colors or only gray, its own scale, the training set's mean color taken off. A
+*preprocessing* says which:
 
     =======  =======  =======  ==========================  ====================  =============================
     name     colors  scale    minus (R, G, B)             divided by (R, G, B)  used by
@@ -29,16 +29,18 @@ from PIL import Image, ImageOps
 
 from minicnn.errors import ImageError
 
-#: What people hand in as a photo.
+#: The order of a network's colors, or gray alone.
+ColorOrder = Literal["rgb", "bgr", "gray"]
+
+#: What is accepted as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
 
-#: Of the photo's largest centerd part with the wanted proportions, the share of each side that is kept at least: networks are tested on
+#: Of the photo's largest centered part with the wanted proportions, the share of each side that is kept at least: networks are tested on
 #: the center 224 x 224 of an image resized to 256.
 CENTER_SHARE = 224 / 256
 
-
 #: The colors of a network's input, in its order, by the name of the order.
-COLORS = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red"), "gray": ("gray",)}
+COLORS: dict[ColorOrder, tuple[str, ...]] = {"rgb": ("red", "green", "blue"), "bgr": ("blue", "green", "red"), "gray": ("gray",)}
 
 #: The share of red, green and blue in gray, as in television (ITU-R BT.601).
 LUMINANCE = np.array([0.299, 0.587, 0.114])
@@ -54,14 +56,14 @@ class Preprocessing:
         In which order the network wants them, or that it wants their brightness alone.
     scale : float
         What 0-255 is multiplied by first.
-    mean, deviation : tuple of float
-        Then red, green and blue, or gray, become (value - mean) / deviation. One number for each, or a single one for all.
+    mean, std : tuple of float
+        Then red, green and blue, or gray, become (value - mean) / std. One number for each, or a single one for all.
     """
 
-    colors: Literal["rgb", "bgr", "gray"] = "rgb"
+    colors: ColorOrder = "rgb"
     scale: float = 1.0
     mean: tuple[float, ...] = (0.0,)
-    deviation: tuple[float, ...] = (1.0,)
+    std: tuple[float, ...] = (1.0,)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -71,17 +73,24 @@ class Preprocessing:
     def apply(self, pixels: np.ndarray) -> np.ndarray:
         """Turn RGB pixels, (..., 3), 0-255, into float32 in the network's units, (..., 3) or for gray (..., 1)."""
         colors = brightness(pixels)[..., None] if self.colors == "gray" else pixels
-        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - np.float32(self.mean)) / np.float32(self.deviation))
+        mean, std = self._statistics
+        return self.swap_channels((colors.astype(np.float32) * np.float32(self.scale) - mean) / std)
 
     def undo(self, x: np.ndarray) -> np.ndarray:
         """Turn numbers in the network's units back into RGB pixels, uint8 (..., 3); what lies out of range is clipped."""
-        pixels = (self.swap_channels(x) * np.float32(self.deviation) + np.float32(self.mean)) / np.float32(self.scale)
+        mean, std = self._statistics
+        pixels = (self.swap_channels(x) * std + mean) / np.float32(self.scale)
         pixels = np.clip(np.rint(pixels), 0, 255).astype(np.uint8)
         return pixels.repeat(3, axis=-1) if self.colors == "gray" else pixels
 
     def swap_channels(self, x: np.ndarray) -> np.ndarray:
         """Turn the network's order of colors, the last axis, into red, green, blue, or back; gray stays gray."""
         return np.ascontiguousarray(x[..., ::-1]) if self.colors == "bgr" else x
+
+    @property
+    def _statistics(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation, float32 (channels,), or (1,) where all channels have the same."""
+        return np.array(self.mean, np.float32), np.array(self.std, np.float32)
 
     @property
     def limits(self) -> tuple[np.ndarray, np.ndarray]:
@@ -92,7 +101,8 @@ class Preprocessing:
         """Raise ImageError if an array is plainly no result of `apply`: pixels still in 0-255 or 0-1, or numbers far off.
 
         Some room is left on both sides, so that noise or an optimization may leave the range of photos. A plain photo of nearly the mean
-        color is near 0 everywhere, so pixels in 0-1 are recognized by the brightest ones; where 1 is about white for the network, too, they pass.
+        color is near 0 everywhere, so pixels in 0-1 are recognized by the brightest ones; where 1 is about white for the network, too,
+        they pass.
         """
         black, white = self.limits
         low, high = black.min(), white.max()
@@ -104,10 +114,12 @@ class Preprocessing:
             )
 
 
+#: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's; and CIFAR-10's.
 PREPROCESSING: dict[str, Preprocessing] = {
     "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
-    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), deviation=(0.229, 0.224, 0.225)),
-    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), deviation=(63.0, 62.1, 66.7)),
+    "caffe-rgb": Preprocessing("rgb", mean=(123.68, 116.779, 103.939)),
+    "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
+    "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
 }
 
 
@@ -150,8 +162,8 @@ def load_photo(photo: Photo) -> Image.Image:
 def fit_photo(image: Image.Image, height: int, width: int, whole: bool = False) -> Image.Image:
     """Cut the photo's center out and scale it to the given size (bilinear, averaging where it shrinks).
 
-    It keeps 224/256 of the sides of the largest centerd part that has the wanted proportions; more, or all, of a photo that has so few pixels
-    that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
+    It keeps 224/256 of the sides of the largest centered part that has the wanted proportions; more, or all, of a photo that has so few
+    pixels that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
     """
     scale = min(image.width / width, image.height / height)
     if not whole:
@@ -168,7 +180,7 @@ def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
 
 
 def check_photo(path: str | os.PathLike) -> None:
-    """Look at a file's first bytes and raise ImageError unless it begins like a photo; damage further inside shows when it is read with `load`."""
+    """Raise ImageError unless a file begins like a photo; damage further inside shows when `load_photo` reads it."""
     path = Path(path)
     _check_file(path)
     with _clear_errors(str(path)), Image.open(path):
@@ -202,7 +214,7 @@ def _clear_errors(name: str) -> Iterator[None]:
     """Turn every way in which reading a picture fails into one clear error."""
     try:
         with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata is no reason to talk
+            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata are not worth a warning
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):

@@ -6,7 +6,7 @@ import base64
 import io
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -120,13 +120,12 @@ class Result:
         OutputError
             If the name ends otherwise, or the file exists or cannot be written.
         """
-        several = isinstance(self.values, Mapping)
         suffix = Path(path).suffix.lower()
         if suffix == ".png":
             content = self._repr_png_()
         elif suffix == ".npz":
             content = _saved(np.savez_compressed, **self.arrays, source=np.array(self._source_text))
-        elif suffix == ".npy" and not several:
+        elif suffix == ".npy" and not isinstance(self.values, Mapping):
             content = _saved(np.save, self.values)
         elif suffix in (".gif", ".mp4") and len(self.frames):
             content = render.animation(self.frames, suffix)
@@ -135,7 +134,7 @@ class Result:
         elif suffix == ".json" and self.table:
             content = (json.dumps({"source": self.source, "rows": self.table}, default=_as_python, indent=2) + "\n").encode()
         else:
-            expected = [".png", ".npz", *([] if several else [".npy"])]
+            expected = [".png", ".npz", *([] if isinstance(self.values, Mapping) else [".npy"])]
             expected += [*((".gif", ".mp4") if len(self.frames) else ()), *((".csv", ".json") if self.table else ())]
             raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(expected)}")
         write_file(path, content, overwrite)
@@ -210,7 +209,8 @@ def _check_suffix(path: Path, suffixes: Sequence[str]) -> None:
         raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(suffixes)}")
 
 
-def _saved(save, *arrays: np.ndarray, **named_arrays: np.ndarray) -> bytes:
+def _saved(save: Callable[..., None], *arrays: np.ndarray, **named_arrays: np.ndarray) -> bytes:
+    """Return what one of NumPy's functions writes."""
     buffer = io.BytesIO()
     save(buffer, *arrays, **named_arrays)
     return buffer.getvalue()

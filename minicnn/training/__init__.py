@@ -1,4 +1,7 @@
-"""Training: data, augmentation, schedules, the loop, checkpoints, evaluation."""
+"""Training: photos with labels, augmentation, schedules, the loop, checkpoints, evaluation.
+
+Uses `minicnn.models` and what is below it; never `minicnn.visualizers`.
+"""
 
 from minicnn.training.checkpoint import read_checkpoint, write_checkpoint
 from minicnn.training.datasets import Dataset, read_dataset

@@ -31,7 +31,7 @@ def augmented(x: np.ndarray, generator: np.random.Generator, flip: bool, crop: i
     """
     count, height, width, _ = x.shape
     if flip:
-        mirrored = generator.random(count) < 0.5
+        mirrored = generator.random((count,)) < 0.5
         x = np.where(mirrored[:, None, None, None], x[:, :, ::-1], x)
     if crop:
         padded = np.pad(x, ((0, 0), (crop, crop), (crop, crop), (0, 0)))

@@ -1,7 +1,7 @@
 """A training's state in a file, so that it can be stopped and go on.
 
-An .npz file: the arrays of the network, of the best one so far and of the optimizer's memory, and a text (JSON) with everything else. It also
-says of which training it is: settings, data, and network.
+An .npz file: the arrays of the network, of the best one so far and of the optimizer's memory, and a text (JSON) with everything else.
+It also says of which training it is: settings, data, and network.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from minicnn.errors import DatasetError
 from minicnn.files import npy
 from minicnn.files.writing import staged_file
 from minicnn.network.network import Network
+from minicnn.training.gradient_descent import Memories
 from minicnn.training.loop import State
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
@@ -32,14 +33,15 @@ def write_checkpoint(path: str | os.PathLike, state: State, training: Mapping[st
     training : dict
         What must be the same to go on; numbers and texts.
     """
-    arrays = _named("network", state.network.arrays)
+    arrays = _flattened("network", state.network.arrays)
     if state.best is not None:
-        arrays |= _named("best", state.best.arrays)
+        arrays |= _flattened("best", state.best.arrays)
     for layer, memories in state.memory.items():
         arrays |= {f"memory/{layer}/{name}/{i}": np.asarray(part) for name, memory in memories.items() for i, part in enumerate(memory)}
     rest = {"step": state.step, "sums": state.sums, "history": state.history, "best_epoch": state.best_epoch, "training": training}
+    members: dict[str, Any] = {"state": np.array(json.dumps(rest)), **arrays}
     with staged_file(path, overwrite=True) as file:
-        np.savez(file, state=np.array(json.dumps(rest)), **arrays)
+        np.savez(file, **members)
 
 
 def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping[str, Any]) -> State:
@@ -63,26 +65,17 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         If there is no such file, or it is damaged, or of another training; the message says what differs.
     """
     try:
-        with npy.opened(path) as file:
+        with npy.opened_archive(path) as file:
             rest = json.loads(str(file["state"]))
-            before = rest["training"]
-            differing = [
-                _difference(name, before.get(name), training.get(name))
-                for name in {**before, **training}
-                if before.get(name) != training.get(name)
-            ]
-            if differing:
-                raise DatasetError(
-                    f"{path} is of another training: {', '.join(sorted(differing))}; use the same settings, or begin anew with --overwrite instead of --resume"
-                )
+            _check_same(path, rest["training"], training)
             arrays = {name: file[name] for name in file if name != "state"}
         state = State(
-            _filled(network, "network", arrays),
+            _with_arrays(network, "network", arrays),
             _memories(network, arrays),
             int(rest["step"]),
             tuple(rest["sums"]),
             tuple(rest["history"]),
-            _filled(network, "best", arrays) if rest["best_epoch"] else None,
+            _with_arrays(network, "best", arrays) if rest["best_epoch"] else None,
             int(rest["best_epoch"]),
         )
     except FileNotFoundError:
@@ -91,9 +84,20 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         if isinstance(error, DatasetError):
             raise
         raise DatasetError(
-            f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote. Begin anew with --overwrite instead of --resume"
+            f"{path} cannot be read ({error}); expected a checkpoint that minicnn train wrote. Begin anew with --overwrite instead of "
+            "--resume"
         ) from None
     return state
+
+
+def _check_same(path: str | os.PathLike, before: Mapping[str, Any], training: Mapping[str, Any]) -> None:
+    """Raise DatasetError if a checkpoint is of another training than this one."""
+    names = [name for name in {**before, **training} if before.get(name) != training.get(name)]
+    if names:
+        differing = ", ".join(sorted(_difference(name, before.get(name), training.get(name)) for name in names))
+        raise DatasetError(
+            f"{path} is of another training: {differing}; use the same settings, or begin anew with --overwrite instead of --resume"
+        )
 
 
 def _difference(name: str, before: Any, now: Any) -> str:
@@ -101,11 +105,12 @@ def _difference(name: str, before: Any, now: Any) -> str:
     return f"other {name}" if max(len(str(before)), len(str(now))) > 20 else f"{name} {before} (now {now})"
 
 
-def _named(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+def _flattened(prefix: str, arrays: Arrays) -> dict[str, np.ndarray]:
+    """Name a network's arrays PREFIX/LAYER/NAME."""
     return {f"{prefix}/{layer}/{name}": array for layer, members in arrays.items() for name, array in members.items()}
 
 
-def _filled(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> Network:
+def _with_arrays(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> Network:
     """Return the network with arrays from the file, after a look at their shapes."""
     found = {layer: {name: arrays[f"{prefix}/{layer}/{name}"] for name in members} for layer, members in network.arrays.items()}
     for layer, members in network.arrays.items():
@@ -115,12 +120,12 @@ def _filled(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]) -> 
     return network.with_parameters(found)
 
 
-def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> dict[str, dict[str, tuple]]:
+def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> Memories:
     """Put the optimizer's memory together again; what was a number becomes one."""
-    memory: dict[str, dict[str, tuple]] = {}
+    memory: Memories = {}
     for layer, members in network.parameters.items():
         for name, array in members.items():
-            parts = []
+            parts: list[np.ndarray | int] = []
             while (part := arrays.get(f"memory/{layer}/{name}/{len(parts)}")) is not None:
                 if part.shape not in ((), array.shape) or part.dtype.kind not in "fiu":
                     raise ValueError(f"what is remembered of {layer} {name} has shape {part.shape}, expected {array.shape}")

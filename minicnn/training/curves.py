@@ -1,4 +1,4 @@
-"""The course of a training, as a picture."""
+"""The curves of a training as a picture: loss and accuracy after each epoch."""
 
 from __future__ import annotations
 

@@ -6,8 +6,8 @@
     .csv                   a photo's path, from the CSV file's folder, and its label in each row; a row "path,label" may come first
     =====================  ==========================================================================================
 
-However many photos there are, only those of the batch at work are in memory: files are read when their turn comes, arrays are mapped. Before
-that only the files' first bytes are looked at, which tell a photo from what is none, but not whether it is complete.
+However many photos there are, only those of the current batch are in memory: files are read when their turn comes, arrays are mapped.
+Before that only the files' first bytes are looked at: they tell whether a file is a photo, but not whether it is complete.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -59,7 +60,13 @@ class Dataset:
         return len(self.labels)
 
     def pixels(self, positions: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        """Read some photos, each cut to its center and scaled to (height, width), as `Model.prepare` does; returns uint8 (n, height, width, 3), RGB."""
+        """Read some photos, each cut to its center and scaled to (height, width), as `Model.prepare` does.
+
+        Returns
+        -------
+        uint8 array (n, height, width, 3)
+            RGB.
+        """
         if isinstance(self.photos, np.ndarray) and self.photos.shape[1:3] == tuple(size):
             found = np.asarray(self.photos[positions])
             return found if found.ndim == 4 else np.repeat(found[..., None], 3, axis=3)
@@ -99,12 +106,12 @@ class Dataset:
         return replace(self, labels=np.array([order[_alike(name)] for name in self.classes])[self.labels], classes=tuple(classes))
 
     def fingerprint(self) -> str:
-        """Return a checksum over labels, classes and pixels, or of files their names and sizes; to tell whether it is still the same data."""
+        """Return a checksum over labels, classes and pixels, or of files their names and sizes: it tells whether the data are the same."""
         digest = hashlib.sha256(np.ascontiguousarray(self.labels, np.int64).tobytes())
         if isinstance(self.photos, np.ndarray):
             words = [str(self.photos.shape)]
             for start in range(0, len(self), BLOCK):
-                digest.update(np.ascontiguousarray(self.photos[start : start + BLOCK]))
+                digest.update(np.ascontiguousarray(self.photos[start : start + BLOCK]).data)
         else:
             words = [f"{path.name} {path.stat().st_size}" for path in self.photos]
         digest.update("\0".join([*self.classes, *words]).encode("utf-8", "surrogateescape"))
@@ -148,9 +155,11 @@ def _from_folder(folder: Path) -> Dataset:
     names = _in_order({entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")})
     if not names:
         raise DatasetError(
-            f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder above"
+            f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder "
+            "above"
         )
-    photos, labels = [], []
+    photos: list[Path] = []
+    labels: list[int] = []
     for label, name in enumerate(names):
         files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
         if not files:
@@ -189,7 +198,8 @@ def _from_csv(path: Path) -> Dataset:
     for number, row in lines:
         if len(row) != 2:
             raise DatasetError(
-                f"line {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a photo and its label"
+                f"line {number} of {path} has {len(row)} column{'s' * (len(row) != 1)}; expected two with a comma between, the path of a "
+                "photo and its label"
             )
     rows = [row for _, row in lines]
     photos = [path.parent / row[0].strip() for row in rows]
@@ -202,10 +212,11 @@ def _from_csv(path: Path) -> Dataset:
 
 
 def _from_npz(path: Path) -> Dataset:
-    with npy.opened(path) as file:
+    with npy.opened_archive(path) as file:
         if not {"images", "labels"} <= set(file):
             raise DatasetError(f"{path} holds {', '.join(file) or 'nothing'}; expected images and labels")
-        labels, names = (_list(file, name, path) for name in ("labels", "classes"))
+        labels = _short_array(file, "labels", path)
+        names = _short_array(file, "classes", path) if "classes" in file else None
     photos = _mapped(path, "images")
     if photos.dtype != np.uint8 or 0 in photos.shape[1:] or not (photos.ndim == 3 or (photos.ndim == 4 and photos.shape[3] == 3)):
         raise DatasetError(
@@ -230,10 +241,10 @@ def _from_npz(path: Path) -> Dataset:
     return _checked(photos, labels.astype(np.int64), [str(name) for name in classes], path)
 
 
-def _list(file: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray | None:
-    """Read a short array; None if there is none."""
+def _short_array(file: np.lib.npyio.NpzFile, name: str, path: Path) -> np.ndarray:
+    """Read an array that fits into memory."""
     try:
-        return file.get(name)
+        return file[name]
     except ValueError as error:
         if "allow_pickle" not in str(error):
             raise
@@ -250,14 +261,19 @@ def _mapped(path: Path, name: str) -> np.ndarray:
     with zipfile.ZipFile(path) as archive, archive.open(f"{name}.npy") as member:
         place = archive.getinfo(f"{name}.npy")
         if place.compress_type == zipfile.ZIP_STORED:
-            file = open(path, "rb")
-            file.seek(place.header_offset + 26)  # where a member's own header says how long its name and the rest of the header are
-            name_size, rest_size = struct.unpack("<2H", file.read(4))
-            file.seek(name_size + rest_size, os.SEEK_CUR)
-        else:
-            file = tempfile.TemporaryFile()
-            shutil.copyfileobj(member, file)
-            file.seek(0)
+            with open(path, "rb") as file:
+                file.seek(place.header_offset + 26)  # where a member's own header says how long its name and the rest of the header are
+                name_size, rest_size = struct.unpack("<2H", file.read(4))
+                file.seek(name_size + rest_size, os.SEEK_CUR)
+                return _map_from_here(file)
+        with tempfile.TemporaryFile() as unpacked:
+            shutil.copyfileobj(member, unpacked)
+            unpacked.seek(0)
+            return _map_from_here(unpacked)
+
+
+def _map_from_here(file: BinaryIO) -> np.ndarray:
+    """Map the array whose header begins here into memory; it stays when the file is closed."""
     shape, by_columns, dtype = npy.read_header(file)
     return np.memmap(file, dtype, mode="r", offset=file.tell(), shape=shape, order="F" if by_columns else "C")
 
@@ -279,24 +295,26 @@ def _alike(name: str) -> str:
     return as_name(name).lower()
 
 
-def _checked(photos, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
+def _checked(photos: Sequence[Path] | np.ndarray, labels: np.ndarray, classes: Sequence[str], path: Path) -> Dataset:
+    """Make a data set of what was found at a path, or raise DatasetError if it does not fit together."""
     if len(labels) == 0:
         raise DatasetError(f"there is no photo in {path}; {EXPECTED}")
     if len(classes) > MOST_CLASSES:
         raise DatasetError(f"{path} has {len(classes):,} classes; expected at most {MOST_CLASSES:,}")
-    alike = {}
+    alike: dict[str, str] = {}
     for name in classes:
         if not can_be_shown(name):
             raise DatasetError(
                 f"{path} has a class {name!r}, which holds control characters, or is not UTF-8; expected a name that can be shown"
             )
+        if not name.strip():
+            raise DatasetError(f"{path} has a class without a name; expected names that differ")
         other = alike.setdefault(_alike(name), name)
-        if not name.strip() or other is not name:
-            raise DatasetError(
-                f"{path} has {'a class without a name' if not name.strip() else f'two classes {other!r} and {name!r}'}; expected names that differ"
-            )
+        if other is not name:
+            raise DatasetError(f"{path} has two classes {other!r} and {name!r}; expected names that differ")
     if labels.min() < 0 or labels.max() >= len(classes):
         raise DatasetError(
-            f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1}, a number for each of {len(classes)} class{'es' * (len(classes) > 1)}"
+            f"the labels of {path} run from {labels.min()} to {labels.max()}; expected 0 to {len(classes) - 1}, a number for each of "
+            f"{len(classes)} class{'es' * (len(classes) > 1)}"
         )
     return Dataset(photos, labels, tuple(classes))

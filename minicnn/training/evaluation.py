@@ -36,14 +36,17 @@ class Evaluation:
 
 
 def evaluate(network: Network, task: Task, positions: np.ndarray, batch_size: int) -> Evaluation:
-    """Ask a network about the examples at these positions, as they are and without dropout; of labels that are probabilities the largest is right."""
-    loss, among_five, confusion = 0.0, 0, None
+    """Ask a network about the examples at these positions, unchanged and without dropout.
+
+    Of labels that are probabilities the largest is right.
+    """
+    loss, among_five, confusion = 0.0, 0, np.zeros((0, 0), int)
     for start in range(0, len(positions), batch_size):
         x, labels = task.batch(positions[start : start + batch_size])
         logits = network(x)
         loss += cross_entropy(logits, labels)[0] * len(labels)
         right = labels if labels.ndim == 1 else labels.argmax(axis=1)
-        if confusion is None:
+        if confusion.size == 0:
             confusion = np.zeros((logits.shape[1], logits.shape[1]), int)
         np.add.at(confusion, (right, logits.argmax(axis=1)), 1)
         among_five += int(((logits > logits[np.arange(len(right)), right][:, None]).sum(axis=1) < 5).sum())

@@ -4,15 +4,16 @@ r"""Stochastic gradient descent: the loop that trains a network.
                       loss       =   cross entropy of network(x) and labels  +  weight decay / 2 * |weights|^2
                       weights    <-  weights - rate * optimizer(gradient of the loss)
 
-Nothing is random but what is drawn from (seed, epoch) and (seed, step), and all that a step depends on is in its `State`. So a training that
-was stopped after any step and goes on from that state ends bit for bit as if it had not been stopped.
+Nothing is random but what is drawn from (seed, epoch) and (seed, step), and all that a step depends on is in its `State`. So a training
+that was stopped after any step and goes on from that state ends bit for bit as if it had not been stopped. The step itself is in
+`minicnn.training.gradient_descent`.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -20,9 +21,9 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.network.network import Network
-from minicnn.network.optimizers import Memory, Optimizer, adam, momentum
-from minicnn.network.probability import cross_entropy
+from minicnn.network.optimizers import Optimizer, adam, momentum
 from minicnn.training.evaluation import evaluate
+from minicnn.training.gradient_descent import Memories, loss_and_gradients, updated
 from minicnn.training.schedules import Schedule, rate_share
 from minicnn.training.tasks import Task
 
@@ -50,8 +51,8 @@ class Settings:
     nesterov : bool
         Of SGD: whether it looks one step ahead.
     weight_decay : float
-        How strongly weights, not biases and not what batch normalization scales with, are drawn to 0. With Adam it is taken off beside the gradient
-        (AdamW, arXiv:1711.05101), with SGD added to it.
+        How strongly weights, not biases and not what batch normalization scales with, are drawn to 0. With Adam it is taken off beside
+        the gradient (AdamW, arXiv:1711.05101), with SGD added to it.
     schedule : {"cosine", "step", "constant"}
         See `minicnn.training.schedules`.
     warm_up : float
@@ -115,7 +116,7 @@ class State:
     """
 
     network: Network
-    memory: dict[str, dict[str, Memory]] = field(default_factory=dict)
+    memory: Memories = field(default_factory=dict)
     step: int = 0
     sums: tuple[float, int, int] = (0.0, 0, 0)
     history: tuple[dict[str, float], ...] = ()
@@ -176,68 +177,22 @@ def advanced(task: Task, state: State, settings: Settings) -> State:
 
 def _step(task: Task, state: State, settings: Settings, positions: np.ndarray, steps: int) -> State:
     """Make one of so many steps, with the photos at these positions."""
+    adam_w = settings.optimizer == "adam"
     x, labels = task.training_batch(positions, np.random.default_rng([settings.seed, AUGMENTATION, state.step]))
     loss, correct, gradients, network = loss_and_gradients(
         state.network,
         x,
         labels,
-        settings.weight_decay * (settings.optimizer != "adam"),
+        0.0 if adam_w else settings.weight_decay,
         np.random.default_rng([settings.seed, DROPOUT, state.step]),
     )
     if not math.isfinite(loss):
         raise MinicnnError(f"the loss is {loss} at step {state.step + 1}; expected a number. Try a smaller rate than {settings.rate}")
     rate = settings.rate * rate_share(settings.schedule, state.step, steps, settings.warm_up)
-    optimizer, parameters, memory = settings.make_optimizer(), {}, {}
-    for layer, arrays in network.parameters.items():
-        parameters[layer], memory[layer] = {}, {}
-        for name, array in arrays.items():
-            direction, memory[layer][name] = optimizer(gradients[layer][name], state.memory.get(layer, {}).get(name, ()))
-            if settings.optimizer == "adam" and decays(array):
-                direction = direction + array.dtype.type(settings.weight_decay) * array
-            parameters[layer][name] = array - array.dtype.type(rate) * direction
+    beside = settings.weight_decay if adam_w else None
+    network, memory = updated(network, gradients, state.memory, settings.make_optimizer(), rate, beside)
     sums = (state.sums[0] + loss * len(labels), state.sums[1] + correct, state.sums[2] + len(labels))
-    return dataclasses.replace(state, network=network.with_parameters(parameters), memory=memory, step=state.step + 1, sums=sums)
-
-
-def loss_and_gradients(
-    network: Network, x: np.ndarray, labels: np.ndarray, weight_decay: float, generator: np.random.Generator
-) -> tuple[float, int, dict[str, dict[str, np.ndarray]], Network]:
-    """Compute the loss of a batch, and its gradient with respect to every parameter.
-
-    Parameters
-    ----------
-    network : Network
-    x : array (N, H, W, C)
-    labels : int array (N,), or probabilities (N, classes)
-    weight_decay : float
-        Half of this times the weights' squares is part of what the gradients are of, but not of the loss that is returned.
-    generator : numpy.random.Generator
-        For dropout.
-
-    Returns
-    -------
-    loss : float
-    correct : int
-        How many were right.
-    gradients : dict
-        As {layer: {parameter: array}}.
-    network : Network
-        With the statistics that its layers have after this batch.
-    """
-    trace = network.trace(x, generator)
-    loss, seed = cross_entropy(trace.result, labels)
-    gradients = network.parameter_gradients(trace, {trace.last: seed})
-    for layer, arrays in network.parameters.items():
-        for name, array in arrays.items():
-            if weight_decay and decays(array):
-                gradients[layer][name] = gradients[layer][name] + array.dtype.type(weight_decay) * array
-    right = labels if labels.ndim == 1 else labels.argmax(axis=1)
-    return loss, int((trace.result.argmax(axis=1) == right).sum()), gradients, network.after_training_step(trace)
-
-
-def decays(parameter: np.ndarray) -> bool:
-    """Tell whether weight decay is for this parameter: for weights, not for biases and scales."""
-    return parameter.ndim > 1
+    return dataclasses.replace(state, network=network, memory=memory, step=state.step + 1, sums=sums)
 
 
 def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> State:
@@ -253,12 +208,17 @@ def _end_of_epoch(task: Task, state: State, settings: Settings, epoch: int) -> S
     entry |= {"validation loss": found.loss, "validation accuracy": found.accuracy}
     if not math.isfinite(found.loss):
         raise MinicnnError(
-            f"the loss on the validation photos is {found.loss} after epoch {epoch}; expected a number. Try a smaller rate than {settings.rate}"
+            f"the loss on the validation photos is {found.loss} after epoch {epoch}; expected a number. Try a smaller rate than "
+            f"{settings.rate}"
         )
-    rank = lambda entry: (entry["validation accuracy"], -entry["validation loss"])
-    better = state.best is None or rank(entry) > rank(state.history[state.best_epoch - 1])
-    best = {"best": state.network, "best_epoch": epoch} if better else {}
-    return dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry), **best)
+    state = dataclasses.replace(state, sums=(0.0, 0, 0), history=(*state.history, entry))
+    better = state.best is None or _rank(entry) > _rank(state.history[state.best_epoch - 1])
+    return dataclasses.replace(state, best=state.network, best_epoch=epoch) if better else state
+
+
+def _rank(entry: Mapping[str, float]) -> tuple[float, float]:
+    """Return what the better of two epochs has more of: validation accuracy, and where that is equal, less loss."""
+    return entry["validation accuracy"], -entry["validation loss"]
 
 
 def _out_of_patience(state: State, settings: Settings) -> bool:

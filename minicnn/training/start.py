@@ -1,7 +1,7 @@
 """What a training starts from: random weights, or those of another network, as far as they fit.
 
-A new last layer on trained ones starts with zeros: every class is as likely as every other. With random weights its answers, and so the first
-gradients, would be large and wrong, and spoil what is below before it has learned anything itself.
+A new last layer on trained ones starts with zeros: every class is as likely as every other. With random weights its answers, and so the
+first gradients, would be large and wrong, and spoil the layers below before it has learned anything itself.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -49,7 +50,9 @@ class Start:
     def __str__(self) -> str:
         if self.source is None:
             return "random weights"
-        return f"the weights of {self.source.origin.weights.name}{f', new ones in {listed(self.fresh)}' if self.fresh else ''}"
+        origin = self.source.origin
+        name = self.source.name if origin is None else origin.weights.name
+        return f"the weights of {name}{f', new ones in {listed(self.fresh)}' if self.fresh else ''}"
 
 
 def start_training(
@@ -64,13 +67,13 @@ def start_training(
     Parameters
     ----------
     name : str or path
-        As for `minicnn.load`. An architecture that is registered, or a model file, gets as many outputs as there are classes. A model file's
-        training goes on; the others have random weights.
+        As for `minicnn.load`. An architecture that is registered, or a model file, gets as many outputs as there are classes. A model
+        file's training goes on; the others have random weights.
     classes : sequence of str
         If they are those of the description, or of the weights, only in another order, that order is kept.
     weights : path, optional
-        To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the last
-        one if the classes are others, or the description has them in another order; a dense last layer then starts with zeros.
+        To start from instead of random weights, or the name of a model that has them. Layers that do not fit are left out, and so is the
+        last one if the classes are others, or the description has them in another order; a dense last layer then starts with zeros.
     seed : int
         For the random weights; see `minicnn.network.initialize`.
     size : int or (height, width), optional
@@ -94,20 +97,22 @@ def start_training(
     kind, description = kind_of(name), describe(name)
     channels = description.input_shape[2]
     height, width = description.input_shape[:2] if size is None else as_pair(size, "size", 1)
-    if kind == "description" and not _same_names(description.classes or classes, classes):
+    stated = description.classes if kind == "description" else None
+    if stated is not None and not _same_names(stated, classes):
         raise DescriptionError(
-            f"{name} names the classes {listed(description.classes)}, and there are photos of {listed(classes)}; let them be the same, or leave "
-            "the classes out of the description"
+            f"{name} names the classes {listed(stated)}, and there are photos of {listed(classes)}; let them be the same, or leave the "
+            "classes out of the description"
         )
     network = _outputs_for(kind, name, description, height if height == width else None, len(classes))
     last, shape = list(network.shapes((height, width, channels)).items())[-1]
     if shape != (len(classes),):
         raise ShapeError(
-            f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} class{'es' * (len(classes) > 1)}; expected as many"
+            f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} "
+            f"class{'es' * (len(classes) > 1)}; expected as many"
         )
     network, source, fresh = he_initialized(network, seed), _source(kind, name, weights), tuple(network.arrays)
-    named = (names for names in (description.classes if kind == "description" else None, source and source.classes) if names is not None)
-    ordered = next((names for names in named if _same_names(names, classes)), classes)
+    named = [names for names in (stated, None if source is None else source.classes) if names is not None]
+    ordered: Sequence[str] = next((names for names in named if _same_names(names, classes)), classes)
     if source is not None:
         same_outputs = source.classes is None or list(source.classes) == list(ClassNames(ordered))
         network, fresh = _with_weights_of(network, source.network, () if same_outputs else (last,))
@@ -118,11 +123,11 @@ def start_training(
 def _outputs_for(kind: Kind, name: str | os.PathLike, description: Description, side: int | None, count: int) -> Network:
     """Build the network with so many outputs, as far as that may be chosen, without weights."""
     if kind == "registered":
-        return ARCHITECTURES[name].network(side, count)
+        return ARCHITECTURES[str(name)].network(side, count)
     last, layer = list(description.network.layers.items())[-1]
     if kind == "description" or not isinstance(layer, Dense) or layer.bias.size == count:
         return description.network
-    return Network({**description.network.layers, last: Dense(placeholder(len(layer.weight), count), placeholder(count))})
+    return description.network.with_parameters({last: {"weight": placeholder(len(layer.weight), count), "bias": placeholder(count)}})
 
 
 def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Model | None:
@@ -137,23 +142,23 @@ def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | No
 
 
 def _with_weights_of(network: Network, source: Network, without: Sequence[str]) -> tuple[Network, tuple[str, ...]]:
-    """Return the network with all arrays of another one that are those of a layer of the same name, and fit; and the layers that have none."""
-    layers = dict(network.layers)
-    for name, layer in network.layers.items():
-        other = source.layers.get(name)
-        fits = type(other) is type(layer) and all(array.shape == layer.arrays[key].shape for key, array in other.arrays.items())
-        if layer.arrays and fits and name not in without:
-            constants = {"epsilon": other.epsilon} if isinstance(other, BatchNorm) else {}
-            layers[name] = layer.replace(**other.arrays, **constants)
-    fresh = tuple(name for name in network.arrays if layers[name] is network.layers[name])
-    if len(fresh) == len(network.arrays):
+    """Return the network with another one's arrays where a layer has the same name and they fit; and the names of all other layers."""
+    taken: dict[str, dict[str, Any]] = {}
+    for name, arrays in network.arrays.items():
+        layer, other = network.layers[name], source.layers.get(name)
+        if other is None or type(other) is not type(layer) or name in without:
+            continue
+        if all(array.shape == arrays[key].shape for key, array in other.arrays.items()):
+            taken[name] = {**other.arrays, **({"epsilon": other.epsilon} if isinstance(other, BatchNorm) else {})}
+    fresh = tuple(name for name in network.arrays if name not in taken)
+    if not taken:
         raise WeightFileError(
             f"no layer of the weights to start from, {listed(tuple(source.arrays))}, fits one of the network's, {listed(fresh)}"
         )
-    last, top = list(layers.items())[-1]
+    last, top = list(network.layers.items())[-1]
     if last in fresh and isinstance(top, Dense):
-        layers[last] = Dense(np.zeros_like(top.weight), top.bias)
-    return Network(layers), fresh
+        taken[last] = {"weight": np.zeros_like(top.weight)}
+    return network.with_parameters(taken), fresh
 
 
 def _preprocessing(kind: Kind, name: str | os.PathLike, description: Description, source: Model | None) -> Preprocessing:

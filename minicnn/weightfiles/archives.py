@@ -21,8 +21,8 @@ LOCAL_HEADER = b"PK\x03\x04"
 class _ShortReads(io.FileIO):
     """A file whose reader asks for a bounded number of bytes at once: the size of a zip's directory is the file's own claim."""
 
-    def read(self, size: int = -1) -> bytes:
-        if size > LARGEST_DIRECTORY:
+    def read(self, size: int | None = -1) -> bytes:
+        if size is not None and size > LARGEST_DIRECTORY:
             raise WeightFileError(f"its directory claims {size:,} bytes; expected at most {LARGEST_DIRECTORY:,}")
         return super().read(size)
 

@@ -12,6 +12,10 @@ the layout of 2015 kernels are (filters, input channels, height, width) and turn
 correlates, and images are flattened as C, H, W.
 
 Batch normalization's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing.
+
+Model files, which minicnn writes, have the layout of applications files, with Keras' names for arrays: kernel:0, bias:0, gamma:0 and so
+on. A layer that Keras has no names for keeps its own, without the :0. Only these files, known by the attribute `minicnn_description`, may
+hold such layers.
 """
 
 from __future__ import annotations
@@ -29,9 +33,13 @@ from minicnn.errors import WeightFileError
 from minicnn.files.writing import staged_file
 from minicnn.weightfiles.hdf5.reading import Hdf5, natural_groups, opened
 from minicnn.weightfiles.stored import (
+    BATCH_NORM,
     DESCRIPTION,
+    OTHER,
     StoredLayer,
     WeightFile,
+    check_arrays,
+    kind_of_arrays,
     shown,
     stored_layer,
 )
@@ -54,22 +62,23 @@ def read_keras(path: Path) -> WeightFile:
         If it is damaged, or holds something else.
     """
     with opened(path) as file:
-        texts = file.texts()
+        metadata = file.metadata()
+        described = DESCRIPTION in metadata
         root = "model_weights" if file.is_group("model_weights") else ""
         if (names := file.text_list(root, "layer_names")) is not None:
-            layout, layers = "full model" if root else "applications", _listed_layers(file, root, names)
-        elif file.number("", "nb_layers") is not None:
-            return WeightFile("Keras, layout of 2015", list(_layers_of_2015(file)), texts, channels_first=True)
+            layout, layers = "full model" if root else "applications", _listed_layers(file, root, names, described)
+        elif (count := file.number("", "nb_layers", most=1000)) is not None:
+            return WeightFile("Keras, layout of 2015", list(_layers_of_2015(file, count)), metadata, channels_first=True)
         else:
             layout, layers = "Keras 3", _numbered_layers(file)
-        usual = None if DESCRIPTION in texts else EPSILON  # our own files have it in the description
-        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), texts), texts, usual_epsilon=usual)
+        usual = None if described else EPSILON  # our own files have it in the description
+        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), metadata), metadata, usual_epsilon=usual)
 
 
 def write_keras(
     path: str | os.PathLike,
     arrays: Mapping[str, Mapping[str, np.ndarray]],
-    attributes: Mapping[str, str],
+    metadata: Mapping[str, str],
     overwrite: bool = False,
 ) -> None:
     """Write weights in the layout of Keras' applications files.
@@ -79,8 +88,9 @@ def write_keras(
     path : path
     arrays : dict
         {layer: {"weight": array, "bias": array}}, in order, of batch normalization also "mean" and "variance"; stored in their own type.
-    attributes : dict of str to str
-        What the file says about itself.
+        Of other layers any arrays, by their attributes' names.
+    metadata : dict of str to str
+        What the file says about itself. With other layers it can be read again only if it has `DESCRIPTION`.
     overwrite : bool
         Whether a file that is there may be replaced.
 
@@ -88,27 +98,42 @@ def write_keras(
     ------
     OutputError
         If the file exists, or cannot be written.
+    WeightFileError
+        If an array is empty, or holds something else than floating-point numbers.
     """
+    for layer, by_name in arrays.items():
+        check_arrays(layer, by_name)
     with staged_file(path, overwrite) as beside, h5py.File(beside, "w") as file:
-        file.attrs.update(dict(sorted(attributes.items())))  # the same file, however often it is loaded and written
+        file.attrs.update(dict(sorted(metadata.items())))  # the same file, however often it is loaded and written
         file.attrs["layer_names"] = list(arrays)
         for layer, by_name in arrays.items():
             group = file.create_group(layer)
-            names = {name: f"{NORM_NAMES[name] if 'mean' in by_name else NAMES[name]}:0" for name in by_name}
+            names = _names_in_file(by_name)
             group.attrs["weight_names"] = list(names.values())
-            for name, array in by_name.items():
-                group[names[name]] = array
+            for name, in_file in names.items():
+                group[in_file] = by_name[name]
 
 
-def _listed_layers(file: Hdf5, root: str, names: Sequence[str]) -> Iterator[StoredLayer]:
-    """Read the layers that the lists name, in the order of the model."""
+def _names_in_file(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
+    """Choose the names of a layer's arrays, by minicnn's: Keras' names in its order, or for other layers their own."""
+    kind = kind_of_arrays(arrays)
+    if kind is None:
+        return {name: name for name in arrays}
+    return {name: f"{keras}:0" for name, keras in (NORM_NAMES if kind == BATCH_NORM else NAMES).items() if name in arrays}
+
+
+def _listed_layers(file: Hdf5, root: str, names: Sequence[str], described: bool) -> Iterator[StoredLayer]:
+    """Read the layers that the lists name, in the order of the model; with `described` the file is one of ours."""
     for name in names:
         place = f"{root}/{name}"
         weight_names = file.text_list(place, "weight_names") if file.is_group(place) else None
         if weight_names is None:
             raise WeightFileError(f"it is damaged: layer {shown(name)} is no group with a list 'weight_names'; get the file again")
-        if weight_names:
-            yield _layer(name, weight_names, [file.array(f"{place}/{weight_name}", name) for weight_name in weight_names])
+        arrays = [file.array(f"{place}/{weight_name}", name) for weight_name in weight_names]
+        if described and arrays and not any(":" in weight_name for weight_name in weight_names):
+            yield _other_layer(name, weight_names, arrays)
+        elif arrays:
+            yield _layer(name, weight_names, arrays)
 
 
 def _numbered_layers(file: Hdf5) -> Iterator[StoredLayer]:
@@ -125,16 +150,16 @@ def _numbered_layers(file: Hdf5) -> Iterator[StoredLayer]:
             yield _layer(name, [""] * len(numbers), [file.array(f"{place}/{number}", name) for number in numbers])
 
 
-def _layers_of_2015(file: Hdf5) -> Iterator[StoredLayer]:
-    """Read the layers of the layout of 2015; those without parameters only have a number."""
-    for index in range(file.number("", "nb_layers", most=1000)):
+def _layers_of_2015(file: Hdf5, count: int) -> Iterator[StoredLayer]:
+    """Read so many layers of the layout of 2015; those without parameters only have a number."""
+    for index in range(count):
         name = f"layer_{index}"
-        count = file.number(name, "nb_params") if file.is_group(name) else None
-        if count is None:
+        array_count = file.number(name, "nb_params") if file.is_group(name) else None
+        if array_count is None:
             raise WeightFileError(f"it is damaged: {name} is no group with a number 'nb_params'; get the file again")
-        if count not in (0, 2):
-            raise WeightFileError(f"layer {name} has {count} arrays; expected a kernel and a bias")
-        if count:
+        if array_count not in (0, 2):
+            raise WeightFileError(f"layer {name} has {array_count} arrays; expected a kernel and a bias")
+        if array_count:
             weight, bias = (file.array(f"{name}/param_{i}", name) for i in range(2))
             weight = channels_last(weight[:, :, ::-1, ::-1]) if weight.ndim == 4 else weight
             yield stored_layer(name, {"weight": weight, "bias": bias})
@@ -165,12 +190,21 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
     return stored_layer(name, {ours: arrays[i] for ours, i in known.items()})
 
 
-def _with_epsilons(layers: list[StoredLayer], texts: Mapping[str, str]) -> list[StoredLayer]:
+def _other_layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) -> StoredLayer:
+    """Put the arrays of a layer together that Keras has no names for."""
+    by_name = dict(zip(array_names, arrays))
+    if len(by_name) != len(arrays):
+        raise WeightFileError(f"it is damaged: layer {shown(name)} lists an array twice; get the file again")
+    check_arrays(name, by_name)
+    return StoredLayer(name, OTHER, by_name)
+
+
+def _with_epsilons(layers: list[StoredLayer], metadata: Mapping[str, str]) -> list[StoredLayer]:
     """Add the epsilon of batch normalization where the model's configuration says it."""
     try:
-        listed = json.loads(texts.get("model_config", "{}"))["config"]
+        listed = json.loads(metadata.get("model_config", "{}"))["config"]
         listed = listed if isinstance(listed, list) else listed["layers"]
         epsilons = {entry["config"]["name"]: float(entry["config"]["epsilon"]) for entry in listed if "epsilon" in entry["config"]}
     except (ValueError, KeyError, TypeError, RecursionError):
         return layers
-    return [dataclasses.replace(layer, epsilon=epsilons.get(layer.name)) if "mean" in layer.arrays else layer for layer in layers]
+    return [dataclasses.replace(layer, epsilon=epsilons.get(layer.name)) if layer.kind == BATCH_NORM else layer for layer in layers]

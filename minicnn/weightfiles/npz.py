@@ -17,8 +17,6 @@ from minicnn.weightfiles.stored import WeightFile, natural_order, shown, stored_
 
 FIELDS = {"W": "weight", "b": "bias"}
 
-PREPROCESSING = {"colors": "rgb", "scale": 1.0, "mean": (123.68, 116.779, 103.939), "deviation": (1.0, 1.0, 1.0)}
-
 #: No header of an array is longer, in bytes.
 LONGEST_HEADER = 1024
 
@@ -36,11 +34,12 @@ def read_npz(archive: Archive) -> WeightFile:
         layer, _, field = member.removesuffix(".npy").rpartition("_")
         if field not in FIELDS or not layer:
             raise WeightFileError(
-                f"it is a NumPy archive with an array {shown(member)!r}; expected only those named as conv1_1_W and conv1_1_b (vgg16_weights.npz)"
+                f"it is a NumPy archive with an array {shown(member)!r}; expected only those named as conv1_1_W and conv1_1_b "
+                "(vgg16_weights.npz)"
             )
         grouped.setdefault(layer, {})[FIELDS[field]] = _array(archive.content(member), member)
     layers = [stored_layer(layer, arrays) for layer, arrays in grouped.items()]
-    return WeightFile("NumPy archive", layers, preprocessing=PREPROCESSING)
+    return WeightFile("NumPy archive", layers, preprocessing="caffe-rgb")
 
 
 def _array(content: np.ndarray, name: str) -> np.ndarray:

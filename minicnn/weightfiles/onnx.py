@@ -21,13 +21,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.stored import (
-    TORCH_PREPROCESSING,
     Step,
     StoredLayer,
     WeightFile,
@@ -73,7 +72,7 @@ def read_onnx(path: Path) -> WeightFile:
 class _Walk:
     """A walk along the nodes, gathering layers and steps."""
 
-    def __init__(self, model):
+    def __init__(self, model: Any) -> None:
         self.model, self.graph = model, model.graph
         self.layers: list[StoredLayer] = []
         self.steps: list[Step] = []
@@ -94,10 +93,10 @@ class _Walk:
             raise WeightFileError(f"its network gives {shown(self.graph.output[0].name)}, which is not what its last node gives")
         if not self.layers:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
-        texts = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
-        texts |= {entry.key: entry.value for entry in self.model.metadata_props}
-        preprocessing = TORCH_PREPROCESSING if self.model.producer_name == "pytorch" else None
-        return WeightFile("ONNX", self.layers, texts, True, preprocessing, self.steps, self.input_shape())
+        metadata = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
+        metadata |= {entry.key: entry.value for entry in self.model.metadata_props}
+        preprocessing = "torch" if self.model.producer_name == "pytorch" else None
+        return WeightFile("ONNX", self.layers, metadata, True, preprocessing, self.steps, self.input_shape())
 
     def walk(self, node) -> None:
         """Take one step."""
@@ -205,12 +204,8 @@ class _Walk:
         """Read how a convolution or a pool slides."""
         padding, stride = self.attribute(node, "pads", [0, 0, 0, 0]), self.attribute(node, "strides", [1, 1])
         default = {"dilations": [1, 1], "ceil_mode": 0, "storage_order": 0}
-        if any(self.attribute(node, name, value) != value for name, value in default.items()) or self.attribute(
-            node, "auto_pad", b"NOTSET"
-        ) not in (
-            b"NOTSET",
-            b"VALID",
-        ):
+        unusual = any(self.attribute(node, name, value) != value for name, value in default.items())
+        if unusual or self.attribute(node, "auto_pad", b"NOTSET") not in (b"NOTSET", b"VALID"):
             raise self.refusal(node, "is dilated, rounds up, or pads by rules")
         lists = (size, stride, padding)
         if [len(numbers) if isinstance(numbers, list) else 0 for numbers in lists] != [2, 2, 4] or padding[:2] != padding[2:]:

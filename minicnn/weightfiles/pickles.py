@@ -1,10 +1,10 @@
 """Reading the pickles in PyTorch's files without running what they say.
 
-A pickle is a program for a small machine with a stack: some instructions push numbers and texts, some build lists and dictionaries, GLOBAL
-fetches any function of any Python module by name, and REDUCE calls it. So Python's own `pickle` hands the computer to whoever wrote the file.
-Here is a machine that has only those instructions which files of tensors need. GLOBAL looks a name up in a table of what is admitted;
-everything else is refused by its name. The machine imports nothing, calls nothing but the table's functions, which are ours, and its memory
-is bounded by the length of the pickle.
+A pickle is a program for a small machine with a stack: some instructions push numbers and texts, some build lists and dictionaries,
+GLOBAL fetches any function of any Python module by name, and REDUCE calls it. So with Python's own `pickle` whoever wrote the file can run
+any code. Here is a machine that has only those instructions which files of tensors need. GLOBAL looks a name up in a table of what is
+allowed; everything else is refused by its name. The machine imports nothing, calls nothing but the table's functions, which are ours, and
+its memory is bounded by the length of the pickle.
 """
 
 from __future__ import annotations
@@ -40,14 +40,14 @@ TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 IDLE = {"PROTO", "FRAME"}
 
 
-def read_pickle(content: bytes, admitted: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None) -> tuple[Any, int]:
+def read_pickle(content: bytes, allowed: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None) -> tuple[Any, int]:
     """Read one pickle.
 
     Parameters
     ----------
     content : bytes
         Begins with the pickle. Only the first `LONGEST_PICKLE` bytes are looked at.
-    admitted : dict
+    allowed : dict
         What GLOBAL may fetch, by its name with the module. Functions may be called by the pickle.
     persistent : function, optional
         Turns a persistent identifier, by which a pickle refers to what lies outside it, into a value.
@@ -61,10 +61,10 @@ def read_pickle(content: bytes, admitted: Mapping[str, Any], persistent: Callabl
     Raises
     ------
     WeightFileError
-        If it is damaged, or wants something that is not admitted.
+        If it is damaged, or wants something that is not allowed.
     """
     stream = io.BytesIO(content[:LONGEST_PICKLE])
-    machine = _Machine(admitted, persistent)
+    machine = _Machine(allowed, persistent)
     try:
         for opcode, argument, _ in pickletools.genops(stream):
             machine.run(opcode.name, argument)
@@ -82,8 +82,8 @@ def read_pickle(content: bytes, admitted: Mapping[str, Any], persistent: Callabl
 class _Machine:
     """The stack, the stacks below each mark, and the memo."""
 
-    def __init__(self, admitted: Mapping[str, Any], persistent: Callable[[Any], Any] | None):
-        self.admitted, self.persistent = admitted, persistent
+    def __init__(self, allowed: Mapping[str, Any], persistent: Callable[[Any], Any] | None):
+        self.allowed, self.persistent = allowed, persistent
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
@@ -116,12 +116,12 @@ class _Machine:
         self.stack.append(value)
 
     def fetch(self, name: str) -> None:
-        if name not in self.admitted:
+        if name not in self.allowed:
             raise WeightFileError(
                 f"its pickle wants {shown(name)}; a file of weights needs only tensors, so it is refused and nothing of it was run. "
                 "Of a file that you trust, save the state_dict alone"
             )
-        self.stack.append(self.admitted[name])
+        self.stack.append(self.allowed[name])
 
     def fetch_from_stack(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()

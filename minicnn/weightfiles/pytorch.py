@@ -10,21 +10,24 @@ A tensor is rebuilt from a storage, an offset, sizes and strides; all are checke
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import Archive
 from minicnn.weightfiles.pickles import LONGEST_PICKLE, read_pickle
-from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, shown
+from minicnn.weightfiles.stored import Budget, WeightFile, shown
 from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
 
 #: The number that legacy files begin with, and their version.
 LEGACY_MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
+
+#: The order of a number's bytes: the least significant first, or last.
+Order = Literal["<", ">"]
 
 #: Where checkpoints of a training keep the weights.
 WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
@@ -101,7 +104,7 @@ STORAGE_TYPES = {
 }
 
 #: All that the pickles may fetch.
-ADMITTED: dict[str, Any] = {
+ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": _ordered_dict,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
@@ -124,18 +127,18 @@ def read_pytorch_zip(archive: Archive) -> WeightFile:
     root = pickled[0].removesuffix("data.pkl")
     if f"{root}constants.pkl" in archive.members:
         raise WeightFileError("it is a TorchScript program; expected weights alone: save the module's state_dict")
-    order = archive.stored(f"{root}byteorder")[:16].tobytes() if f"{root}byteorder" in archive.members else b"little"
-    if order not in (b"little", b"big"):
+    word = archive.stored(f"{root}byteorder")[:16].tobytes() if f"{root}byteorder" in archive.members else b"little"
+    if word not in (b"little", b"big"):
         raise WeightFileError("its byte order is neither little nor big; get the file again")
     content = archive.stored(pickled[0])
     if content.size > LONGEST_PICKLE:
         raise WeightFileError(f"its pickle has {content.size:,} bytes; expected at most {LONGEST_PICKLE:,}")
-    value, _ = read_pickle(content.tobytes(), ADMITTED, _storage)
+    value, _ = read_pickle(content.tobytes(), ALLOWED, _storage)
 
     def find(key: str) -> np.ndarray:
         return archive.stored(f"{root}data/{key}")
 
-    return _weight_file("PyTorch, zip", value, find, "<" if order == b"little" else ">", archive.budget)
+    return _weight_file("PyTorch, zip", value, find, "<" if word == b"little" else ">", archive.budget)
 
 
 def looks_like_pytorch_legacy(start: bytes) -> bool:
@@ -146,41 +149,46 @@ def looks_like_pytorch_legacy(start: bytes) -> bool:
 def read_pytorch_legacy(path: Path) -> WeightFile:
     """Read weights from PyTorch's older format; raises as `read_pytorch_zip`."""
     content = np.memmap(path, np.uint8, mode="r")
-    kinds: dict[str, Storage] = {}
+    storages: dict[str, Storage] = {}
 
     def persistent(identifier: Any) -> Storage:
         storage = _storage(identifier)
-        if kinds.setdefault(storage.key, storage) != storage:
+        if storages.setdefault(storage.key, storage) != storage:
             raise WeightFileError(f"its pickle describes the storage {shown(storage.key)} in two ways; get the file again")
         return storage
 
     values, position = [], 0
     for _ in range(5):
-        value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ADMITTED, persistent)
+        value, length = read_pickle(content[position : position + LONGEST_PICKLE].tobytes(), ALLOWED, persistent)
         values.append(value)
         position += length
     version, system, value, keys = values[1:]
     if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
-    order = "<" if system.get("little_endian", True) else ">"
-    places: dict[str, np.ndarray] = {}
-    for key in keys:
-        storage = kinds.get(key) if isinstance(key, str) else None
-        if storage is None or key in places:
+    order: Order = "<" if system.get("little_endian", True) else ">"
+    numbers = _legacy_numbers(content, position, [storages.get(key) if isinstance(key, str) else None for key in keys], order)
+
+    def find(key: str) -> np.ndarray:
+        if key not in numbers:
+            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
+        return numbers[key]
+
+    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+
+
+def _legacy_numbers(content: np.ndarray, position: int, storages: Sequence[Storage | None], order: Order) -> dict[str, np.ndarray]:
+    """View the numbers of the storages, which lie one after the other from a position on, by their keys."""
+    numbers: dict[str, np.ndarray] = {}
+    for storage in storages:
+        if storage is None or storage.key in numbers:
             raise WeightFileError("its list of storages is not that of its tensors; get the file again")
         count = int.from_bytes(content[position : position + 8].tobytes(), "little" if order == "<" else "big")
         size = storage.count * np.dtype(storage.type.code).itemsize
         position += 8 + size
         if count != storage.count or position > content.size:
-            raise WeightFileError(f"it is truncated or damaged: the storage {shown(key)} claims {size:,} bytes; get the file again")
-        places[key] = content[position - size : position]
-
-    def find(key: str) -> np.ndarray:
-        if key not in places:
-            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
-        return places[key]
-
-    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+            raise WeightFileError(f"it is truncated or damaged: the storage {shown(storage.key)} claims {size:,} bytes; get the file again")
+        numbers[storage.key] = content[position - size : position]
+    return numbers
 
 
 def _storage(identifier: Any) -> Storage:
@@ -198,9 +206,9 @@ def _storage(identifier: Any) -> Storage:
     return Storage(kind, key, count)
 
 
-def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> WeightFile:
+def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> WeightFile:
     tensors = {name: _array(name, tensor, find, order, budget) for name, tensor in _named_tensors(value).items()}
-    return WeightFile(form, torch_layers(tensors), channels_first=True, preprocessing=TORCH_PREPROCESSING)
+    return WeightFile(form, torch_layers(tensors), channels_first=True, preprocessing="torch")
 
 
 def _named_tensors(value: Any) -> Mapping[str, Tensor]:
@@ -211,7 +219,7 @@ def _named_tensors(value: Any) -> Mapping[str, Tensor]:
     raise WeightFileError("it holds no dictionary of tensors; expected a network's state_dict")
 
 
-def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: str, budget: Budget) -> np.ndarray:
+def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:
     """View a tensor's numbers in the file."""
     storage = tensor.storage
     dtype = np.dtype(storage.type.code).newbyteorder(order)

@@ -1,4 +1,4 @@
-"""The front door: a weight file of any format, which its content tells, not its name."""
+"""Where reading begins: a weight file of any format, which follows from its content, not from its name."""
 
 from __future__ import annotations
 
@@ -44,7 +44,8 @@ def read_weights(path: str | os.PathLike) -> WeightFile:
     Returns
     -------
     WeightFile
-        With arrays that are views of the file where that is possible; while they are in use it may be replaced, but not be changed in place.
+        With arrays that are views of the file where that is possible; while they are in use it may be replaced, but not be changed in
+        place.
 
     Raises
     ------
@@ -55,13 +56,13 @@ def read_weights(path: str | os.PathLike) -> WeightFile:
         return _read(checked)
 
 
-def read_texts(path: str | os.PathLike) -> dict[str, str]:
-    """Read only the texts that an HDF5 file says about itself; raises WeightFileError if it cannot be read, or is none."""
+def read_metadata(path: str | os.PathLike) -> dict[str, str]:
+    """Read only what an HDF5 file says about itself; raises WeightFileError if it cannot be read, or is of another format."""
     with _explained(path) as checked:
         if not h5py.is_hdf5(checked):
             raise WeightFileError("it is not an HDF5 file; expected a model file (.h5)")
         with opened(checked) as file:
-            return file.texts()
+            return file.metadata()
 
 
 @contextlib.contextmanager

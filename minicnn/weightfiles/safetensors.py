@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.weightfiles.stored import TORCH_PREPROCESSING, Budget, WeightFile, natural_order, shown
+from minicnn.weightfiles.stored import Budget, WeightFile, natural_order, shown
 from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
 
 #: No header is longer, in bytes; that of a VGG19 takes 4 KB.
@@ -36,8 +36,8 @@ def read_safetensors(path: Path) -> WeightFile:
     content = np.memmap(path, np.uint8, mode="r")
     budget = Budget(content.size)
     header, data = _header(content)
-    texts = header.pop("__metadata__", {})
-    if not isinstance(texts, dict) or not all(isinstance(text, str) for text in texts.values()):
+    metadata = header.pop("__metadata__", {})
+    if not isinstance(metadata, dict) or not all(isinstance(text, str) for text in metadata.values()):
         raise WeightFileError("its metadata are no texts; get the file again")
     tensors, pieces = {}, []
     for name in sorted(header, key=natural_order):
@@ -51,7 +51,8 @@ def read_safetensors(path: Path) -> WeightFile:
         position = end
     if position != data.size:
         raise WeightFileError(f"it has {data.size - position:,} bytes after its tensors; get the file again")
-    return WeightFile("safetensors", torch_layers(tensors), texts, channels_first=True, preprocessing=TORCH_PREPROCESSING, by_alphabet=True)
+    layers = torch_layers(tensors)
+    return WeightFile("safetensors", layers, metadata, channels_first=True, preprocessing="torch", by_alphabet=True)
 
 
 def _header(content: np.ndarray) -> tuple[dict, np.ndarray]:

@@ -1,7 +1,7 @@
 """What every reader gives back: named layers, in the file's order, with arrays as minicnn lays them out.
 
-Kernels are (height, width, input channels, filters), dense weights (inputs, outputs). Arrays keep the file's number type, and are views of
-the file where that is possible, so that a reader takes next to no memory; whoever uses them makes them float32 (`minicnn.models.matching`).
+Kernels are (height, width, input channels, filters), dense weights (inputs, outputs). Arrays keep the file's number type, and are views
+of the file where that is possible, so that a reader takes next to no memory; `minicnn.models.matching` makes them float32.
 """
 
 from __future__ import annotations
@@ -14,19 +14,25 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 
+#: The kinds of layers that every format can hold, by their words in descriptions of networks.
 CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense", "batch_norm")
 
-#: What people call the kinds.
-KIND_NAMES = {CONVOLUTION: "convolution", DENSE: "dense layer", BATCH_NORM: "batch normalization"}
+#: Any other layer, with arrays of any names and shapes; only minicnn's own files have such.
+OTHER = "other"
+
+#: What people call them, one and several.
+KIND_NAMES = {
+    CONVOLUTION: ("convolution", "convolutions"),
+    DENSE: ("dense layer", "dense layers"),
+    BATCH_NORM: ("batch normalization", "batch normalizations"),
+    OTHER: ("other layer", "other layers"),
+}
 
 #: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
 MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
 
-#: What says of a file that minicnn wrote it: the text with the network's description, see `minicnn.models.descriptions`.
+#: The metadata by which a file says that minicnn wrote it: the network's description, see `minicnn.models.descriptions`.
 DESCRIPTION = "minicnn_description"
-
-#: What the networks that torchvision and timm publish expect.
-TORCH_PREPROCESSING = {"colors": "rgb", "scale": 1 / 255, "mean": (0.485, 0.456, 0.406), "deviation": (0.229, 0.224, 0.225)}
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,9 +44,10 @@ class StoredLayer:
     name : str
         What the file calls it.
     kind : str
-        One of `KINDS`.
+        One of `KINDS`, or `OTHER`.
     arrays : dict of str to array
-        "weight" and "bias", of batch normalization also "mean" and "variance". A layer may lack its biases, a normalization its weight, too.
+        "weight" and "bias", of batch normalization also "mean" and "variance". A layer may lack its biases, a normalization its weight,
+        too. Of other kinds whatever the layer has, by its own names.
     epsilon : float or None
         Of batch normalization, where the file says it.
     """
@@ -76,12 +83,12 @@ class WeightFile:
     format : str
         For people, such as "PyTorch, zip".
     layers : sequence of StoredLayer
-    texts : dict of str to str
+    metadata : dict of str to str
         What the file says about itself.
     channels_first : bool
         Whether its networks flatten images as C, H, W before their first dense layer, where ours flatten H, W, C.
-    preprocessing : dict or None
-        What published files of this format expect, {"colors", "scale", "mean", "deviation"}; None if that depends on the network.
+    preprocessing : str or None
+        The name of what published files of this format expect, see `minicnn.pictures.photos.PREPROCESSING`; None if that depends on the network.
     steps : sequence of Step or None
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None
@@ -94,9 +101,9 @@ class WeightFile:
 
     format: str
     layers: Sequence[StoredLayer]
-    texts: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=dict)
     channels_first: bool = False
-    preprocessing: Mapping[str, object] | None = None
+    preprocessing: str | None = None
     steps: Sequence[Step] | None = None
     input_shape: tuple[int, int, int] | None = None
     by_alphabet: bool = False
@@ -105,7 +112,7 @@ class WeightFile:
     @property
     def description(self) -> str | None:
         """The description of the network, if minicnn wrote the file."""
-        return self.texts.get(DESCRIPTION)
+        return self.metadata.get(DESCRIPTION)
 
 
 class Budget:
@@ -125,13 +132,14 @@ class Budget:
         self.left -= size
         if self.left < 0:
             raise WeightFileError(
-                f"{shown(what)} claims {size:,} bytes in a file of {self.file_size:,}; expected weights, which hardly shrink when compressed"
+                f"{shown(what)} claims {size:,} bytes in a file of {self.file_size:,}; expected weights, which hardly shrink when "
+                "compressed"
             )
 
 
-def kind_name(kind: str) -> str:
-    """Return what people call a kind of layer."""
-    return KIND_NAMES.get(kind, kind)
+def kind_name(kind: str, count: int = 1) -> str:
+    """Name a kind of layer for people, in the plural unless the count is 1: "dense layer", "dense layers"."""
+    return KIND_NAMES[kind][count != 1]
 
 
 def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None = None) -> StoredLayer:
@@ -140,17 +148,11 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
     Raises
     ------
     WeightFileError
-        If they are of no kind of layer that minicnn has.
+        If they are of none of the `KINDS`.
     """
-    for key, array in arrays.items():
-        if array.dtype.kind != "f" or array.dtype.itemsize > 8:
-            raise WeightFileError(f"layer {shown(name)}: its {key} holds {array.dtype}, expected floating-point numbers")
-    kind = BATCH_NORM if "mean" in arrays else {4: CONVOLUTION, 2: DENSE}.get(arrays["weight"].ndim if "weight" in arrays else 0)
-    known = {"weight", "bias", "mean", "variance"} if kind == BATCH_NORM else {"weight", "bias"}
-    outputs = arrays["mean" if kind == BATCH_NORM else "weight"].shape[-1:] if kind else ()
-    vectors = [array for key, array in arrays.items() if kind == BATCH_NORM or key == "bias"]
-    complete = kind is not None and set(arrays) <= known and (kind != BATCH_NORM or "variance" in arrays)
-    if not complete or any(vector.shape != outputs for vector in vectors) or any(0 in array.shape for array in arrays.values()):
+    check_arrays(name, arrays)
+    kind = kind_of_arrays(arrays)
+    if kind is None:
         shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
         raise WeightFileError(
             f"layer {shown(name)} has arrays of shape {shapes or 'nothing'}; expected a kernel and a bias, or those of batch normalization"
@@ -158,8 +160,35 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
     return StoredLayer(name, kind, arrays, epsilon)
 
 
+def kind_of_arrays(arrays: Mapping[str, np.ndarray]) -> str | None:
+    """Tell by names and shapes which of the `KINDS` a layer's arrays are of; None if of none."""
+    kind = BATCH_NORM if "mean" in arrays else {4: CONVOLUTION, 2: DENSE}.get(arrays["weight"].ndim if "weight" in arrays else 0)
+    if kind is None:
+        return None
+    if kind == BATCH_NORM:
+        known, vectors = {"weight", "bias", "mean", "variance"}, list(arrays.values())
+        outputs, complete = arrays["mean"].shape[-1:], "variance" in arrays
+    else:
+        known, vectors = {"weight", "bias"}, [array for key, array in arrays.items() if key == "bias"]
+        outputs, complete = arrays["weight"].shape[-1:], True
+    return kind if complete and set(arrays) <= known and all(vector.shape == outputs for vector in vectors) else None
+
+
+def check_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
+    """Raise WeightFileError unless all arrays of a layer can be attributes and hold floating-point numbers of at most 64 bits."""
+    for key, array in arrays.items():
+        if not key.isidentifier():
+            raise WeightFileError(f"layer {shown(name)} has an array called {shown(key)!r}; expected a name that an attribute can have")
+        if array.dtype.kind != "f" or array.dtype.itemsize > 8:
+            raise WeightFileError(f"layer {shown(name)}: its {shown(key)} holds {array.dtype}, expected floating-point numbers")
+        if array.size == 0:
+            raise WeightFileError(
+                f"layer {shown(name)}: its {shown(key)} has shape {array.shape} and is empty; expected an array of numbers"
+            )
+
+
 def shown(name: object) -> str:
-    """Return a name from a file, a number or an error as one line that can be printed, cut if it is long; of other things only what they are."""
+    """Return a name from a file, a number or an error as one printable line, cut if it is long; for other things only their type."""
     text = str(name) if isinstance(name, (str, bytes, int, Exception)) else f"a {type(name).__name__}"
     text = "".join(character if character.isprintable() else "?" for character in text[:80])
     return text.encode("utf-8", "replace").decode()

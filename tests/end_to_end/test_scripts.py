@@ -33,7 +33,7 @@ def test_a_head_for_a_folder_of_classes(tmp_path, generator):
     process = run(*command, "--out", tmp_path / "head.h5")
     assert process.stdout.startswith("top-1 100.00%"), process.stderr
     model = minicnn.load(tmp_path / "head.h5")
-    assert list(model.classes) == ["a", "b", "c"] and model.credit and "scripts/train_head on 15 photos" in model.origin.texts["head"]
+    assert list(model.classes) == ["a", "b", "c"] and model.credit and "scripts/train_head on 15 photos" in model.origin.metadata["head"]
     assert model.predict(tmp_path / "photos" / "b" / "1.png")[0][0] == "b"
     assert refused(run(*command, "--out", tmp_path / "head.h5"), "exists")
     assert refused(run(*command, "--seed", "1"), "Choose another --cache")

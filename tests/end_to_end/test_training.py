@@ -247,7 +247,7 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
 
 def test_starting_from_weights_for_other_channels(place):
     """What is left out is said, and the pixels become what the network itself takes."""
-    gray = NETWORK.replace("[16, 20, 3]", "[16, 20, 1]").replace('"cifar10"', '{colors = "gray", mean = [120.0], deviation = [60.0]}')
+    gray = NETWORK.replace("[16, 20, 3]", "[16, 20, 1]").replace('"cifar10"', '{colors = "gray", mean = [120.0], std = [60.0]}')
     (place / "gray.toml").write_text(gray)
     package.save(start_training(place / "gray.toml", ("lying", "standing")).model, place / "gray.h5")
     start = start_training(place / "net.toml", ("lying", "standing"), place / "gray.h5")

@@ -128,7 +128,7 @@ def test_names_that_need_escaping():
 def test_preprocessing_of_ones_own():
     text = CLASSIC.replace('"torch"', '{colors = "bgr", mean = [1, 2, 3.5], scale = 2}')
     assert read_description(text, "x").preprocessing == Preprocessing("bgr", 2.0, (1.0, 2.0, 3.5), (1.0, 1.0, 1.0))
-    gray = read_description(CLASSIC.replace('"torch"', '{colors = "gray", deviation = [2]}').replace("40, 3]", "40, 1]"), "x")
+    gray = read_description(CLASSIC.replace('"torch"', '{colors = "gray", std = [2]}').replace("40, 3]", "40, 1]"), "x")
     assert gray.preprocessing == Preprocessing("gray", 1.0, (0.0,), (2.0,))
     assert read_description(CLASSIC.replace('preprocessing = "torch"', ""), "x").preprocessing is None
     assert list(read_description(CLASSIC.replace('["cat", "dog"]', '"cifar10"').replace("units = 2", "units = 10"), "x").classes) == list(
@@ -156,7 +156,7 @@ WRONG = {
     r"input is \[32.5": changed("[32, 40, 3]", "[32.5, 40, 3]"),
     "input is 'big'": changed("[32, 40, 3]", '"big"'),
     "input is .99999999999": changed("[32, 40, 3]", "[99999999999, 40, 3]"),
-    "no preprocessing 'torhc' .did you mean 'torch'.*there are caffe, torch, cifar10": changed('"torch"', '"torhc"'),
+    "no preprocessing 'torhc' .did you mean 'torch'.*there are caffe, caffe-rgb, torch, cifar10": changed('"torch"', '"torhc"'),
     "preprocessing is 3; expected": changed('"torch"', "3"),
     "preprocessing has no 'menas' .did you mean 'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
     "colors is 'grey'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "grey"}'),
@@ -166,7 +166,7 @@ WRONG = {
     "scale is nan": changed('"torch"', "{scale = nan}"),
     r"mean is \[1, 2\]; expected a list of 3 numbers, for red, green, blue": changed('"torch"', "{mean = [1, 2]}"),
     r"mean is \['a'": changed('"torch"', '{mean = ["a", 1, 2]}'),
-    "deviation is .*; expected numbers above 0": changed('"torch"', "{deviation = [1, 0, 1]}"),
+    "std is .*; expected numbers above 0": changed('"torch"', "{std = [1, 0, 1]}"),
     r"gives 1 channels \(gray\), the input has 3": changed('"torch"', '{colors = "gray"}'),
     "classes is no list of names": changed('["cat", "dog"]', "[1, 2]"),
     "there is no list of classes 'imagnet' .did you mean 'imagenet'": changed('["cat", "dog"]', '"imagnet"'),

@@ -50,9 +50,9 @@ def test_there_and_back_bit_for_bit(text, tmp_path, panda):
     assert (again.name, again.preprocessing, again.classes.names) == (model.name, model.preprocessing, model.classes.names)
     assert again.prepare(panda).shape == model.prepare(panda).shape
     assert np.array_equal(again.network(again.prepare(panda)), model.network(model.prepare(panda)))
-    assert again.credit == "somebody" and again.origin.texts["trained"] == "not at all"
+    assert again.credit == "somebody" and again.origin.metadata["trained"] == "not at all"
     minicnn.save(again, tmp_path / "again.h5")
-    assert minicnn.load(tmp_path / "again.h5").origin.texts == again.origin.texts
+    assert minicnn.load(tmp_path / "again.h5").origin.metadata == again.origin.metadata
 
 
 def test_weights_of_another_network_of_the_same_shapes(tmp_path):

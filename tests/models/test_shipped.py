@@ -61,7 +61,7 @@ def test_a_moose_is_none_of_the_classes(model):
 
 def test_the_small_model_was_trained_as_its_file_says():
     model = minicnn.load("minivgg-cifar10")
-    training = json.loads(model.origin.texts["training"])
+    training = json.loads(model.origin.metadata["training"])
     stated = re.search(r"minicnn train (data/cifar10-train.npz .*) --out", shipped_file("README.md").read_text()).group(1)
     said = dict(re.findall(r"--(\S+) (\S+)", stated))
     assert said == {name: "minivgg" if name == "model" else str(training[name.replace("-", "_")]) for name in said} and len(said) == 6

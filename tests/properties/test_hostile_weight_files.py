@@ -26,7 +26,8 @@ from weight_file_helpers import (
 
 from minicnn.errors import WeightFileError
 from minicnn.models.matching import as_float32
-from minicnn.weightfiles import read_weights
+from minicnn.weightfiles import DESCRIPTION, read_weights, write_keras
+from minicnn.weightfiles.stored import shown
 
 FILES = int(os.environ.get("MINICNN_FUZZ", "60"))
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
@@ -59,12 +60,18 @@ def write_npz_compressed(path, parameters):
         np.savez_compressed(file, **arrays)
 
 
+def write_model_file(path, parameters):
+    other = {"gate": {"scale": parameters["conv1_1"]["bias"]}, "volume": {"weight": np.ones((2, 1, 3, 2, 2), np.float32)}}
+    write_keras(path, {**parameters, **other}, {DESCRIPTION: "a network"}, overwrite=True)
+
+
 WRITTEN = {
     "Keras applications": write_applications,
     "Keras full model": write_full_model,
     "Keras 3": write_keras3,
     "Keras 2015": write_2015,
     "Keras compressed": write_compressed,
+    "Keras with other layers": write_model_file,
     "npz": write_npz,
     "npz compressed": write_npz_compressed,
 }
@@ -128,7 +135,7 @@ def read_all(path):
     try:
         for layer in read_weights(path).layers:
             for key, array in layer.arrays.items():
-                as_float32(array, key)
+                as_float32(array, shown(key))
     except WeightFileError as error:
         assert str(path) in str(error) or "holds NaN" in str(error)
         assert len(str(error)) < 1000 and str(error).isprintable()

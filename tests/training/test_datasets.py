@@ -92,11 +92,14 @@ def test_what_is_no_dataset(tmp_path, folder, pixels):
         "more labels than classes": save(tmp_path / "12.npz", images=pixels, labels=np.arange(9), classes=["cat"]),
         "not to be shown": save(tmp_path / "13.npz", images=pixels, labels=np.array(["cat", "\x1b[31mdog", "cow"] * 3)),
         "not UTF-8": save(tmp_path / "14.npz", images=pixels, labels=np.array(["cat", "d\udcf6g", "cow"] * 3)),
+        "a single array": tmp_path / "single.npz",
         "a pickle": tmp_path / "pickle.npz",
         "three columns": tmp_path / "columns.csv",
         "no such file": tmp_path / "files.csv",
     }
     wrong["empty"].write_text("")
+    with open(wrong["a single array"], "wb") as file:
+        np.save(file, pixels)
     wrong["broken"].write_bytes((tmp_path / "5.npz").read_bytes()[:1000])
     wrong["a pickle"].write_bytes(pickle.dumps({"images": 1}))
     wrong["three columns"].write_text("a.png,1,2\n")

@@ -30,7 +30,7 @@ from minicnn.training import (
     write_checkpoint,
 )
 from minicnn.training.augmentation import augmented
-from minicnn.training.loop import loss_and_gradients
+from minicnn.training.gradient_descent import loss_and_gradients
 from minicnn.training.schedules import rate_share
 
 SIZE = (12, 10)

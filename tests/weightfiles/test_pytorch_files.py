@@ -109,7 +109,7 @@ HOSTILE = {
     "INST": (b"(S'touch PWNED'\nios\nsystem\n.", "instruction STRING"),
     "OBJ": (b"\x80\x02(cos\nsystem\nX\x0b\x00\x00\x00touch PWNEDo.", "wants os.system"),
     "an extension": (b"\x80\x02\x82\x01.", "instruction EXT1"),
-    "attribute of an admitted name": (b"\x80\x04\x8c\x0ctorch._utils\x8c\x02os\x93.", "wants torch._utils.os"),
+    "attribute of an allowed name": (b"\x80\x04\x8c\x0ctorch._utils\x8c\x02os\x93.", "wants torch._utils.os"),
     "a built-up name": (b"\x80\x04\x8c\x02os\x8c\x06system\x93\x8c\x0btouch PWNED\x85R.", "wants os.system"),
     "state that calls": (b"\x80\x02ccollections\nOrderedDict\n)R}X\x0c\x00\x00\x00__setstate__cos\nsystem\nsb.", "wants os.system"),
     "state for something else": (b"\x80\x02]}b.", "treats a list as a dict"),

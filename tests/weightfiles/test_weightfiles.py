@@ -12,7 +12,7 @@ from minicnn.errors import WeightFileError
 from minicnn.layers import Conv2D, Dense
 from minicnn.models.matching import load_arrays
 from minicnn.network.network import Network
-from minicnn.weightfiles import read_weights, write_keras
+from minicnn.weightfiles import DESCRIPTION, read_weights, write_keras
 
 
 def layers_of(parameters):
@@ -55,11 +55,89 @@ def test_without_top(tmp_path, layout, panda):
 def test_our_own_files(tmp_path):
     parameters = random_parameters("vgg16-gap")
     write_keras(tmp_path / "own.h5", parameters, {"description": "not minicnn's", "source": "nowhere"})
-    found, attributes = read(tmp_path / "own.h5", layers_of(parameters)), read_weights(tmp_path / "own.h5").texts
+    found, attributes = read(tmp_path / "own.h5", layers_of(parameters)), read_weights(tmp_path / "own.h5").metadata
     assert_equal(found, parameters)
     assert attributes == {"description": "not minicnn's", "source": "nowhere"}
     model = minicnn.load("vgg16-gap", weights=tmp_path / "own.h5")
     assert model.preprocessing == minicnn.pictures.photos.PREPROCESSING["caffe"] and len(model.classes) == 1000
+
+
+OTHER_LAYERS = {
+    "scale": {"scale": (3,)},
+    "volume": {"weight": (2, 3, 3, 4, 5), "bias": (5,)},
+    "one number": {"slope": ()},
+    "names of Keras'": {"kernel": (3, 3), "gamma": (4,)},
+    "a mean alone": {"mean": (3,)},
+    "another order": {"bias": (4,), "weight": (3, 4)},
+    "accents": {"\u00e9chelle": (2, 2)},
+}
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+def test_layers_that_keras_has_no_names_for(tmp_path, generator, dtype):
+    written = {
+        layer: {name: generator.random(shape).astype(dtype) for name, shape in shapes.items()} for layer, shapes in OTHER_LAYERS.items()
+    }
+    written["conv1"] = {"weight": generator.random((3, 3, 1, 2)), "bias": generator.random(2)}
+    write_keras(tmp_path / "own.h5", written, {DESCRIPTION: "a network"})
+    layers = {layer.name: layer for layer in read_weights(tmp_path / "own.h5").layers}
+    assert list(layers) == list(written)
+    for name, arrays in written.items():
+        assert layers[name].arrays.keys() == arrays.keys()
+        for key, array in arrays.items():
+            assert layers[name].arrays[key].dtype == array.dtype and np.array_equal(layers[name].arrays[key], array)
+    assert {name: layer.kind for name, layer in layers.items() if layer.kind != "other"} == {
+        "another order": "dense",
+        "conv1": "convolution",
+    }
+    change(tmp_path / "own.h5", lambda file: file.attrs.__delitem__(DESCRIPTION))
+    with pytest.raises(WeightFileError, match="layer scale has 1 arrays"):
+        read_weights(tmp_path / "own.h5")
+
+
+@pytest.mark.parametrize(
+    "array, message",
+    [
+        (np.arange(3), "layer gate: its scale holds int64, expected floating-point"),
+        (np.zeros(3, complex), "complex128, expected floating-point"),
+        (np.zeros((2, 0)), r"layer gate: its scale has shape \(2, 0\) and is empty"),
+    ],
+)
+def test_arrays_that_would_not_be_read_are_not_written(tmp_path, array, message):
+    with pytest.raises(WeightFileError, match=message):
+        write_keras(tmp_path / "own.h5", {"gate": {"scale": array}}, {DESCRIPTION: "a network"})
+    assert not list(tmp_path.iterdir())
+
+
+def put(name, array):
+    def change_file(file):
+        del file[name]
+        file[name] = array
+
+    return change_file
+
+
+OTHER_DAMAGE = {
+    "integers": (put("gate/scale", [1, 2, 3]), "int64, expected floating-point"),
+    "empty": (put("gate/scale", np.zeros((0, 3))), "empty"),
+    "missing": (lambda file: file.__delitem__("gate/scale"), "does not consist of arrays"),
+    "twice": (lambda file: file["gate"].attrs.create("weight_names", ["scale", "scale"]), "layer gate lists an array twice"),
+    "a name that is none": (lambda file: file["gate"].attrs.create("weight_names", ["./scale"]), "array called './scale'; expected"),
+    "names of Keras' beside it": (lambda file: file["gate"].attrs.create("weight_names", ["scale", "a:0"]), "does not consist of arrays"),
+    "far too large": (
+        lambda file: (file.__delitem__("gate/scale"), file.create_dataset("gate/scale", (1 << 40,), "f4", chunks=(1024,))),
+        "claims 4,398,046,511,104 bytes",
+    ),
+}
+
+
+@pytest.mark.parametrize("damage", OTHER_DAMAGE)
+def test_damage_in_layers_that_keras_has_no_names_for(tmp_path, damage):
+    write_keras(tmp_path / "own.h5", {"gate": {"scale": np.ones(3)}}, {DESCRIPTION: "a network"})
+    change_file, message = OTHER_DAMAGE[damage]
+    change(tmp_path / "own.h5", change_file)
+    with pytest.raises(WeightFileError, match=message):
+        read_weights(tmp_path / "own.h5")
 
 
 @pytest.mark.parametrize("dtype", [np.float16, np.float64])

@@ -1,4 +1,6 @@
-"""Arrays in, pictures out. Nothing here knows where the numbers come from.
+"""Arrays in, pictures out: displays, panels, figures, and their files.
+
+Uses `minicnn.errors` only; where the numbers come from it does not know.
 
 A visualization is shown as one or more panels: a picture, a caption, and, if colors stand for numbers, which colors for which
 numbers. A *display* says how an array becomes panels. Panels go into a web page one by one, or are composed into one figure.

@@ -5,11 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from minicnn.pictures.render.figure import INK, drawn_pixels, new_canvas
 from minicnn.pictures.render.panel import Panel
+
+if TYPE_CHECKING:  # at run time matplotlib is imported where something is drawn
+    from matplotlib.axes import Axes
 
 #: The looks of several curves: colors by Okabe and Ito, which the color-blind can tell apart, and dashes and marks for grayscale.
 LINE_COLORS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000000", "#7f7f7f")
@@ -46,7 +50,7 @@ class Curve:
     low: float | None = None
     high: float | None = None
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         return [Panel(caption, curves(np.array(values, ndmin=3), self), large=bool(self.lines))]
 
 
@@ -58,10 +62,10 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
     diagrams, lines, count = values.shape
     legend_rows = math.ceil(lines / LEGEND_COLUMNS) if shown.lines else 0
     canvas = new_canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows, "")
-    places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else shown.at
+    places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else np.asarray(shown.at)
     for axes, title, each in zip(canvas.subplots(1, diagrams, squeeze=False)[0], shown.diagrams, values, strict=True):
         for i, line in enumerate(each):
-            style = {"color": INK} if not shown.lines else _line_style(i, count)
+            style = _line_style(i, count) if shown.lines else {"color": INK}
             axes.plot(places, line, label=shown.lines[i] if shown.lines else None, **style)
         axes.set_title(title, fontsize=9, parse_math=False)
         axes.set_xlabel(shown.steps, parse_math=False)
@@ -76,13 +80,16 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
 
 
 def _top(lines: np.ndarray, shown: Curve) -> float | None:
-    """Choose where the vertical axis ends: where the display says, or if it only says where it begins, a little above all lines; None for what fits."""
+    """Choose where the vertical axis ends: where the display says, or if it only says where it begins, a little above all lines.
+
+    None stands for what fits.
+    """
     if shown.high is not None or shown.low is None or not lines.max() > shown.low:
         return shown.high
     return shown.low + 1.05 * float(lines.max() - shown.low)
 
 
-def _line_style(i: int, count: int) -> dict[str, object]:
+def _line_style(i: int, count: int) -> dict[str, Any]:
     """Choose how the i-th of several lines of `count` points looks."""
     return {
         "color": LINE_COLORS[i % len(LINE_COLORS)],
@@ -94,7 +101,7 @@ def _line_style(i: int, count: int) -> dict[str, object]:
     }
 
 
-def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
+def _name_steps(axes: Axes, places: np.ndarray, shown: Curve) -> None:
     """Write under the horizontal axis what its steps are."""
     from matplotlib.ticker import MaxNLocator
 
@@ -103,4 +110,4 @@ def _name_steps(axes, places: Sequence[float], shown: Curve) -> None:
             axes.set_xlim(places[0] - 0.5, places[0] + 0.5)  # or it would be divided into tenths
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     elif isinstance(shown.at[0], str):
-        axes.set_xticks(places, shown.at, rotation=90, fontsize=7, parse_math=False)
+        axes.set_xticks(places, [str(name) for name in shown.at], rotation=90, fontsize=7, parse_math=False)

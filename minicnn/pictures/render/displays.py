@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,6 +13,7 @@ from minicnn.pictures.render.panel import (
     MAP_COLORS,
     OVERLAY_COLORS,
     SIGNED_COLORS,
+    Beyond,
     Panel,
     color,
     enlarge,
@@ -40,7 +42,7 @@ class Display(Protocol):
 class Photo:
     """RGB pixels, float or integer (H, W, 3), 0 to 255, shown as they are; with transparency, (H, W, 4), over a checkered ground."""
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         if values.shape[2] == 4:
             opaque = values[..., 3:] / 255
             values = opaque * values[..., :3] + (1 - opaque) * _checkered(*values.shape[:2])
@@ -54,9 +56,9 @@ class Map:
     unit: str = ""
     high: float | None = None
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         high = largest_shown(values) if self.high is None else self.high
-        beyond = "max" if values.max() > high else "neither"
+        beyond: Beyond = "max" if values.max() > high else "neither"
         return [Panel(caption, color(values, MAP_COLORS, 0.0, high), MAP_COLORS, 0.0, high, self.unit, beyond=beyond)]
 
 
@@ -70,7 +72,7 @@ class Signed:
     unit: str = ""
     limit: float | None = None
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         limit = largest_shown(np.abs(values)) if self.limit is None else self.limit
         if values.ndim == 3 and values.shape[2] == 1:
             values = values[..., 0]
@@ -80,7 +82,7 @@ class Signed:
         if values.ndim == 3:
             unit = f"{self.unit}; gray is 0, full color {limit:.3g}".removeprefix("; ")
             return [Panel(f"{caption} ({unit})", around_gray(values, limit))]
-        beyond = "both" if np.abs(values).max() > limit else "neither"
+        beyond: Beyond = "both" if np.abs(values).max() > limit else "neither"
         return [Panel(caption, color(values, SIGNED_COLORS, -limit, limit), SIGNED_COLORS, -limit, limit, self.unit, beyond=beyond)]
 
 
@@ -96,9 +98,8 @@ class Range:
     low: float | None = None
     high: float | None = None
 
-    def panels(self, values, caption, photo):
-        low = float(values.min()) if self.low is None else self.low
-        high = float(values.max()) if self.high is None else self.high
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
+        low, high = _limits(values, self.low, self.high)
         caption, colors = f"{caption}  {values.shape[0]} x {values.shape[1]}", self.colors
         if self.low is None and low < 0:
             low, high, colors = min(low, -high), max(-low, high), SIGNED_COLORS
@@ -126,24 +127,18 @@ class Overlay:
     low: float | None = None
     high: float | None = None
 
-    def panels(self, values, caption, photo):
-        low = float(values.min()) if self.low is None else self.low
-        high = float(values.max()) if self.high is None else self.high
-        scale = {
-            "colors": OVERLAY_COLORS,
-            "low": low,
-            "high": high,
-            "unit": self.unit,
-            "beyond": "max" if values.max() > high else "neither",
-        }
-        cells = Panel("grid" if self.raw else caption, color(values, OVERLAY_COLORS, low, high), **scale)
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
+        low, high = _limits(values, self.low, self.high)
+        pixels = color(values, OVERLAY_COLORS, low, high)
+        beyond: Beyond = "max" if values.max() > high else "neither"
+        cells = Panel("grid" if self.raw else caption, pixels, OVERLAY_COLORS, low, high, self.unit, beyond=beyond)
         if photo is None:
             return [cells]
         height, width = photo.shape[:2]
         heat = color(stretch(values, height, width, self.extent), OVERLAY_COLORS, low, high)
         gray = photo.mean(axis=2, keepdims=True)
         mixed = np.rint(OVERLAY_STRENGTH * heat + (1 - OVERLAY_STRENGTH) * gray).astype(np.uint8)
-        over = Panel(caption, mixed, **scale)
+        over = dataclasses.replace(cells, caption=caption, pixels=mixed)
         return [over, cells] if self.raw else [over]
 
 
@@ -154,7 +149,7 @@ class Numbers:
     unit: str = ""
     limit: float | None = None
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         values = np.atleast_2d(values)
         limit = float(np.abs(values).max()) if self.limit is None else self.limit
         cells = color(values, SIGNED_COLORS, -limit, limit)
@@ -168,6 +163,11 @@ class Numbers:
             ink = "black" if cells[row, column].mean() > 110 else "white"
             draw.text(((column + 0.5) * side, (row + 0.5) * side), texts[row][column], fill=ink, font=font, anchor="mm")
         return [Panel(caption, np.asarray(picture), SIGNED_COLORS, -limit, limit, self.unit)]
+
+
+def _limits(values: np.ndarray, low: float | None, high: float | None) -> tuple[float, float]:
+    """Return the numbers at the colors' ends: the given ones, or the smallest and the largest."""
+    return float(values.min()) if low is None else low, float(values.max()) if high is None else high
 
 
 def _checkered(height: int, width: int) -> np.ndarray:

@@ -4,10 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from minicnn.pictures.render.panel import Panel
+
+if TYPE_CHECKING:  # at run time matplotlib is imported where something is drawn
+    from matplotlib.axes import Axes
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure, SubFigure
 
 DOTS_PER_INCH = 120
 
@@ -72,15 +78,15 @@ def _cell_size(panels: Sequence[Panel]) -> tuple[float, float]:
 
 
 def _rows(panels: Sequence[Panel], columns: int) -> list[list[Panel]]:
+    """Set panels in rows, large ones in rows of their own."""
     rows = []
-    for large, group in groupby(panels, lambda panel: panel.large):
-        group = list(group)
-        step = 1 if large else columns
+    for large, run in groupby(panels, lambda panel: panel.large):
+        group, step = list(run), 1 if large else columns
         rows += [group[i : i + step] for i in range(0, len(group), step)]
     return rows
 
 
-def _show(figure_part, axes, panel: Panel, with_scale: bool) -> None:
+def _show(figure_part: SubFigure, axes: Axes, panel: Panel, with_scale: bool) -> None:
     """Draw one panel with its caption and, unless its row does without, its color bar."""
     from matplotlib.cm import ScalarMappable
     from matplotlib.colors import Normalize
@@ -93,7 +99,7 @@ def _show(figure_part, axes, panel: Panel, with_scale: bool) -> None:
     if not with_scale:
         return
     scale = ScalarMappable(Normalize(panel.low, panel.high), panel.colors or "gray")
-    shape = {"shrink": 0.4, "aspect": 40} if panel.large else {"shrink": 0.8, "aspect": 25}
+    shape: dict[str, Any] = {"shrink": 0.4, "aspect": 40} if panel.large else {"shrink": 0.8, "aspect": 25}
     bar = figure_part.colorbar(scale, ax=axes, location="bottom", pad=0.02, extend=panel.beyond, **shape)
     bar.ax.tick_params(labelsize=6)
     bar.locator = MaxNLocator(nbins=3, steps=[1, 2, 5, 10])
@@ -117,20 +123,22 @@ def bars(names: Sequence[str], shares: Sequence[float], title: str) -> np.ndarra
     return drawn_pixels(canvas)
 
 
-def new_canvas(width: float, height: float, title: str):
+def new_canvas(width: float, height: float, title: str) -> Figure:
     """Make a figure, in inches, that has a title over an empty area and needs no screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-    canvas = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout="constrained")
+    below_title = 1 - TITLE_HEIGHT / height if title else 1
+    canvas = Figure(figsize=(width, height), dpi=DOTS_PER_INCH, layout=ConstrainedLayoutEngine(rect=(0, 0, 1, below_title)))
     if title:
-        canvas.get_layout_engine().set(rect=(0, 0, 1, 1 - TITLE_HEIGHT / height))
         canvas.text(0.5, 1 - TITLE_HEIGHT / 2 / height, title, fontsize=11, ha="center", va="center", parse_math=False)
     FigureCanvasAgg(canvas)
     return canvas
 
 
-def drawn_pixels(canvas) -> np.ndarray:
-    """Draw a figure; returns RGB pixels, uint8."""
-    canvas.canvas.draw()
-    return np.asarray(canvas.canvas.buffer_rgba())[..., :3].copy()
+def drawn_pixels(canvas: Figure) -> np.ndarray:
+    """Draw a figure that `new_canvas` made; returns RGB pixels, uint8."""
+    agg = cast("FigureCanvasAgg", canvas.canvas)
+    agg.draw()
+    return np.asarray(agg.buffer_rgba())[..., :3].copy()

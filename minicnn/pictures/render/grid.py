@@ -28,7 +28,7 @@ class Grid:
     rows: Sequence[str]
     columns: Sequence[str]
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         side = min(max(WIDTH / len(self.columns), SMALLEST), LARGEST)
         font = ImageFont.load_default(size=LABEL_HEIGHT - 2)
         tiles = [[color(each, MAP_COLORS, 0.0, largest_shown(each)) for each in (sized(map_, side) for map_ in row)] for row in values]

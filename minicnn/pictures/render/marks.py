@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw
@@ -28,16 +29,17 @@ class Marks:
     path : sequence of (row, column)
         In pixels, the middle of a pixel being 0.5 from its edges.
     ellipse : mapping
-        center (row, column), deviations along both axes, and the angle, in radians, of the first axis from the vertical.
+        Of a Gaussian: "center" (row, column), "deviations", the standard deviations along both axes, and "angle", that of the first axis
+        from the vertical, in radians.
     unit : str
     """
 
     box: tuple[float, float, float, float]
     path: Sequence[tuple[float, float]] = ()
-    ellipse: Mapping[str, object] = field(default_factory=dict)
+    ellipse: Mapping[str, Any] = field(default_factory=dict)
     unit: str = ""
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         (shown,) = Map(self.unit).panels(values, caption, photo)
         under = shown.pixels if photo is None else photo
         return [Panel("box: yellow; path: blue; Gaussian, two deviations: pink", self._drawn(under)), shown]
@@ -59,7 +61,7 @@ class Marks:
         return np.asarray(picture)
 
     def _outline(self) -> list[tuple[float, float]]:
-        """Return points (row, column) on the ellipse at two deviations."""
+        """Return points (row, column) on the ellipse at two standard deviations."""
         turn = np.linspace(0, 2 * np.pi, 90)
         first, second = (2 * deviation for deviation in self.ellipse["deviations"])
         angle = self.ellipse["angle"]

@@ -16,6 +16,9 @@ SIGNED_COLORS = "cividis"
 #: Heavy-tailed maps are shown up to this quantile, or a few pixels would leave all others black. The values keep everything.
 BRIGHT_QUANTILE = 0.995
 
+#: On which sides of a color map's limits there are numbers beyond them.
+Beyond = Literal["neither", "max", "both"]
+
 
 @dataclass(frozen=True, eq=False)
 class Panel:
@@ -35,7 +38,7 @@ class Panel:
     large : bool
         Whether it has details that need its pixels shown one to one.
     beyond : {"neither", "max", "both"}
-        On which sides there are numbers beyond the limits.
+        On which sides there are numbers beyond these ends.
     """
 
     caption: str
@@ -45,7 +48,7 @@ class Panel:
     high: float = 1.0
     unit: str = ""
     large: bool = False
-    beyond: Literal["neither", "max", "both"] = "neither"
+    beyond: Beyond = "neither"
 
 
 def color(values: np.ndarray, colors: str, low: float, high: float) -> np.ndarray:

@@ -14,6 +14,7 @@ from minicnn.pictures.render.displays import around_gray
 from minicnn.pictures.render.panel import (
     MAP_COLORS,
     SIGNED_COLORS,
+    Beyond,
     Panel,
     color,
     enlarge,
@@ -36,7 +37,8 @@ PAPER, INK, MARK = (255, 255, 255), (40, 44, 48), (200, 60, 0)
 class Tiles:
     """Pictures (N, H, W) of numbers, or (N, H, W, 3) of signed colors, in rows, with one scale for all.
 
-    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own; a single one is as (N, H, W). There may be rows of pictures, (rows, N, H, W, C).
+    Of other numbers of channels, (N, H, W, C), each channel gets a tile of its own; a single one is as (N, H, W). There may be rows of
+    pictures, (rows, N, H, W, C).
 
     Attributes
     ----------
@@ -54,7 +56,7 @@ class Tiles:
     unit: str = ""
     signed: bool = False
 
-    def panels(self, values, caption, photo):
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         if values.ndim == 5:
             return self.panels(values.reshape(-1, *values.shape[2:]), caption, photo)
         if values.ndim == 4 and values.shape[3] == 1:
@@ -71,7 +73,7 @@ class Tiles:
             return [Panel(caption, _arranged([around_gray(tile, limit) for tile in tiles], self.labels, self.marked), large=True)]
         low, colors = (-limit, SIGNED_COLORS) if self.signed else (0.0, MAP_COLORS)
         pixels = _arranged([color(tile, colors, low, limit) for tile in tiles], self.labels, self.marked)
-        beyond = "neither" if np.abs(values).max() <= limit else "both" if self.signed else "max"
+        beyond: Beyond = "neither" if np.abs(values).max() <= limit else "both" if self.signed else "max"
         return [Panel(caption, pixels, colors, low, limit, self.unit, large=True, beyond=beyond)]
 
 
@@ -96,13 +98,15 @@ class Pictures:
     with_photo: bool = False
     leading: np.ndarray | None = None
 
-    def panels(self, values, caption, photo):
-        tiles, columns = list(values), self.columns
+    def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
+        labels, tiles, columns = list(self.labels), list(values), self.columns
         if values.ndim == 5:
-            first = [[]] * len(values) if self.leading is None else [[_fitted(one, values.shape[2:4])] for one in self.leading]
-            tiles, columns = [tile for lead, row in zip(first, values) for tile in (*lead, *row)], len(values[0]) + len(first[0])
-        first = [("photo", photo)] if self.with_photo and photo is not None else []
-        labels, tiles = zip(*first, *zip(self.labels, tiles, strict=True))
+            rows = [list(row) for row in values]
+            if self.leading is not None:
+                rows = [[_fitted(first, values.shape[2:4]), *row] for first, row in zip(self.leading, rows, strict=True)]
+            tiles, columns = [tile for row in rows for tile in row], len(rows[0])
+        if self.with_photo and photo is not None:
+            labels, tiles = ["photo", *labels], [photo, *tiles]
         tiles = [enlarge(tile, max(1, round(SMALLEST_PICTURE / max(tile.shape)))) for tile in tiles]
         return [Panel("", _arranged(tiles, labels, columns=columns), large=True)]
 

@@ -1,10 +1,10 @@
 """Arrays that an HDF5 file holds in chunks, most often to compress them.
 
-An array is cut into equal boxes, chunks, the last ones reaching over its edges, and each is compressed on its own, by filters one after the
-other. A tree, here a B-tree of version 1, says where the chunks are. A node of it begins with TREE, its type (1: of chunks), its level (0: a
-leaf), how many children it has (2 bytes), and its two neighbors (8 each). Keys and children follow in turn. A key has the size of a chunk (4),
-which filters it went without (4), and its corner, 8 bytes for each axis, and once more for the bytes in a number. A leaf's child is a chunk's
-place, another node's that of a node one level below.
+An array is cut into equal boxes, chunks, the last ones reaching over its edges, and each is compressed on its own, by filters one after
+the other. A tree, here a B-tree of version 1, says where the chunks are. A node of it begins with TREE, its type (1: of chunks), its level
+(0: a leaf), how many children it has (2 bytes), and its two neighbors (8 each). Keys and children follow in turn. A key has the size of a
+chunk (4), which filters it went without (4), and its corner, 8 bytes for each axis, and once more for the bytes in a number. A leaf's child
+is a chunk's place, another node's that of a node one level below.
 
 The HDF5 library follows trees that contain themselves, believes what they say of a chunk's size, and decompresses as long as something
 comes out, so all of this is read without it. Version 3.0 of the format's specification describes the tree as III.A.1.
@@ -67,7 +67,8 @@ def read_chunks(item: h5py.Dataset, place: str, file: Hdf5Bytes, tree: int) -> n
     filters = [plan.get_filter(i)[0] for i in range(plan.get_nfilters())]
     if filters not in ([], [GZIP], [SHUFFLE, GZIP]):
         raise WeightFileError(
-            f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip, with or without shuffling before it, or nothing"
+            f"{shown(place)} is compressed in a way that minicnn does not read; expected gzip, with or without shuffling before it, or "
+            "nothing"
         )
     grid = [range(0, length, step) for length, step in zip(item.shape, item.chunks, strict=True)]
     missing = np.ones([len(corners) for corners in grid], bool)
@@ -107,9 +108,10 @@ def _numbers(file: Hdf5Bytes, chunk: Chunk, filters: list[int], dtype: np.dtype,
         return None
     content = file[chunk.start : chunk.start + chunk.size].tobytes()
     for name in reversed([name for i, name in enumerate(filters) if not chunk.skipped >> i & 1]):
-        content = inflate(content, size) if name == GZIP else _unshuffled(content, dtype)
-        if content is None:
+        undone = inflate(content, size) if name == GZIP else _unshuffled(content, dtype)
+        if undone is None:
             return None
+        content = undone
     return np.frombuffer(content, dtype) if len(content) == size else None
 
 

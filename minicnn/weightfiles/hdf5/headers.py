@@ -1,9 +1,10 @@
 """The headers of the objects in an HDF5 file, looked at before the HDF5 library opens them, as it crashes on some (seen with 2.0).
 
-Groups and arrays begin with a header, a sequence of messages, in one piece or several; a message has a type, a size, and flags. The library
-follows number types that refer to others, and types within types, without asking whether this ends; and it trusts the heaps and trees in which
-HDF5 1.8 and 1.10 began to keep long groups, many attributes, and chunks. h5py makes none of these unless it is asked to, and files of weights
-do without. So they are refused. Sections IV.A.1 and IV.A.2 of version 3.0 of the format's specification describe headers and messages.
+Groups and arrays begin with a header, a sequence of messages, in one piece or several; a message has a type, a size, and flags. The
+library follows number types that refer to others, and types within types, without asking whether this ends; and it trusts the heaps and
+trees in which HDF5 1.8 and 1.10 began to keep long groups, many attributes, and chunks. h5py makes none of these unless it is asked to,
+and files of weights do without. So they are refused. Sections IV.A.1 and IV.A.2 of version 3.0 of the format's specification describe
+headers and messages.
 """
 
 from __future__ import annotations

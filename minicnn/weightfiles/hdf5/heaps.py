@@ -4,9 +4,9 @@ A *global heap* holds texts of any length. It begins with GCOL, a version, and i
 bytes, the size (8), and the content, filled up to a multiple of 8. Number 0 is the free space at the end, whose size includes this header.
 The library steps from object to object without asking whether the step leads forward.
 
-A *local heap* holds the names in a group. It begins with HEAP, a version, the size of its content, where in it the first free block lies, and
-where the content lies in the file. A free block begins with where the next one lies (1 after the last), and its own size. The library follows
-them without asking whether it has been there, and takes memory at each step.
+A *local heap* holds the names in a group. It begins with HEAP, a version, the size of its content, where in it the first free block lies,
+and where the content lies in the file. A free block begins with where the next one lies (1 after the last), and its own size. The library
+follows them without asking whether it has been there, and takes memory at each step.
 
 Version 3.0 of the format's specification calls them III.E and III.D.
 """

@@ -1,7 +1,7 @@
-"""HDF5 files of others, read with care: nothing outside the file is followed, and nothing is read before its size is known.
+"""HDF5 files as untrusted input: nothing outside the file is followed, and nothing is read before its size is known.
 
-HDF5 can point to other places in several ways (soft and external links, external storage, virtual arrays), and can compress arrays, chunk by
-chunk, through chains of filters. Only arrays that lie in the file itself are read, plain or compressed by gzip.
+HDF5 can point to other places in several ways (soft and external links, external storage, virtual arrays), and can compress arrays, chunk
+by chunk, through chains of filters. Only arrays that lie in the file itself are read, plain or compressed by gzip.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import h5py
 import numpy as np
@@ -80,12 +81,12 @@ class Hdf5:
 
     def members(self, place: str) -> list[str]:
         """List the names in a group."""
-        item = self.item(place)
-        if len(item) > MOST_GROUPS:
-            raise WeightFileError(f"its group {shown(place)} has {len(item):,} members; expected at most {MOST_GROUPS:,}")
-        return list(item)
+        group = self._group(place)
+        if len(group) > MOST_GROUPS:
+            raise WeightFileError(f"its group {shown(place)} has {len(group):,} members; expected at most {MOST_GROUPS:,}")
+        return list(group)
 
-    def texts(self) -> dict[str, str]:
+    def metadata(self) -> dict[str, str]:
         """Read the attributes of the root that are texts."""
         values = {name: self._attribute(self.file, name) for name in self.file.attrs}
         decoded = {name: value.decode("utf-8", "replace") if isinstance(value, bytes) else value for name, value in values.items()}
@@ -93,7 +94,7 @@ class Hdf5:
 
     def text_list(self, place: str, name: str) -> list[str] | None:
         """Read a list of texts from an attribute, or from its numbered pieces; None if there is none."""
-        group = self.item(place)
+        group = self._group(place)
         pieces = [name] if name in group.attrs else []
         while f"{name}{len(pieces)}" in group.attrs:
             pieces.append(f"{name}{len(pieces)}")
@@ -106,7 +107,7 @@ class Hdf5:
 
     def number(self, place: str, name: str, most: int = 100) -> int | None:
         """Read a whole number from an attribute; None if there is none."""
-        group = self.item(place)
+        group = self._group(place)
         if name not in group.attrs:
             return None
         value = np.asarray(self._attribute(group, name))
@@ -157,7 +158,13 @@ class Hdf5:
             item = item[part]
         return item, header
 
-    def _attribute(self, item: h5py.Group | h5py.Dataset, name: str) -> object:
+    def _group(self, place: str) -> h5py.Group:
+        item = self.item(place)
+        if not isinstance(item, h5py.Group):
+            raise WeightFileError(f"it is damaged: there is no group {shown(place)!r}; get the file again")
+        return item
+
+    def _attribute(self, item: h5py.Group, name: str) -> Any:
         """Read an attribute after a look at its size; None if it is of a type that is neither numbers nor texts."""
         attribute = item.attrs.get_id(name)
         if attribute.get_type().get_class() not in (h5py.h5t.STRING, h5py.h5t.INTEGER, h5py.h5t.FLOAT):

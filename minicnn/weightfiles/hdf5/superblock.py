@@ -1,7 +1,8 @@
 """The bytes of an HDF5 file, and its own header, the *superblock*, which says where everything else begins.
 
-Numbers and places have 8 bytes in nearly all files, the least significant first; places count from the superblock. Chapter II of version 3.0
-of the format's specification describes it. An extension, which may say for example that parts of the file are kept in another way, is refused.
+Numbers and places have 8 bytes in nearly all files, the least significant first; places count from the superblock. Chapter II of version
+3.0 of the format's specification describes it. An extension, which may say for example that parts of the file are kept in another way, is
+refused.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class Hdf5Bytes:
 
     def places_of(self, text: bytes) -> Iterator[int]:
         """Find where these bytes are, anywhere in the file."""
-        return (found.start() for found in re.finditer(re.escape(text), self.content))
+        return (found.start() for found in re.finditer(re.escape(text), self.content.data))
 
     def number(self, start: int, size: int = 8) -> int:
         """Read a whole number; what lies beyond the end counts as 0."""
