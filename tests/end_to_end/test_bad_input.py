@@ -7,13 +7,12 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 
 import h5py
 import numpy as np
 import pytest
-from commands import fail, minicnn
+from commands import default_signals, fail, finish, start, wait_for
 
 from minicnn.files.resources import shipped_file
 
@@ -193,9 +192,11 @@ def test_a_file_that_may_not_grow(tmp_path):
     """The same through a limit on file sizes, which needs no rights."""
 
     def limit():
+        default_signals()
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    process = minicnn("report", "--size", "64", "--out", tmp_path / "page", preexec_fn=limit)
+    command = ("report", "--only", "layers", "--size", "64", "--out", tmp_path / "page")
+    process = finish(start(*command, prepare=limit))
     assert process.returncode == 2 and "cannot write" in process.stderr and "Traceback" not in process.stderr
     assert os.listdir(tmp_path) == []
 
@@ -208,14 +209,11 @@ def test_a_closed_terminal_loses_no_result(tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(tmp_path, sent):
-    command = [sys.executable, "-m", "minicnn", "report", "--only", "saliency", "--only", "smoothgrad", "--out", tmp_path / "page"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while "smoothgrad" not in process.stderr.readline():
-        assert process.poll() is None
-    time.sleep(0.5)
+    process = start("report", "--only", "saliency", "--only", "smoothgrad", "--out", tmp_path / "page")
+    wait_for("smoothgrad", process.stderr)
     process.send_signal(sent)
-    output, errors = process.communicate(timeout=60)
-    assert process.returncode == 130
+    code, output, errors = finish(process)
+    assert code == 130
     assert "stopped; nothing was written" in errors and "Traceback" not in errors and output == ""
     assert os.listdir(tmp_path) == []
 

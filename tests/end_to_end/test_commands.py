@@ -6,15 +6,11 @@ import io
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from commands import minicnn, succeed
+from commands import ctrl_c, finish, minicnn, start, succeed
 from PIL import Image
 
 from minicnn.cli.main import commands
@@ -158,7 +154,7 @@ def test_compiling_is_announced_once_and_cached(tmp_path):
     """With an empty cache one line says what the wait is for; with the cache there is no wait."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     for expected in (1, 0):
-        process = minicnn("predict", "--size", "32", env=environment)
+        process = finish(start("predict", "--model", "minivgg-cifar10", "--algorithm", "im2col", env=environment))
         assert process.returncode == 0 and process.stderr.count("compiling kernels") == expected
     assert any(name.suffix == ".nbi" for name in tmp_path.rglob("*"))
 
@@ -227,22 +223,12 @@ def test_a_class_model_without_a_photo(tmp_path):
 
 def test_a_class_model_is_stopped_and_goes_on(tmp_path):
     """Ctrl-C saves what there is, and --resume ends as if nothing had happened."""
-    command = [sys.executable, "-m", "minicnn", "class-model", "--target", "bee", "--size", "96", "--steps", "150"]
-    for seconds in (3, 6, 12, 24):  # long enough to begin, also on a slow machine
-        process = subprocess.Popen([*command, "--out", "bee.png"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-        if (tmp_path / "bee.npz").exists() and len(np.load(tmp_path / "bee.npz")["scores"]):
-            break
-        for path in tmp_path.glob("bee*"):  # stopped before the first step
-            path.unlink()
-    assert process.returncode == 130, errors
-    assert "--resume bee.npz" in errors and (tmp_path / "bee.png").exists()
-    done = len(np.load(tmp_path / "bee.npz")["scores"])
-    assert 0 < done < 150
-    options = ["class-model", "--target", "bee", "--size", "96", "--steps", "150"]
-    succeed(*options, "--resume", "bee.npz", "--out", "rest.npz", folder=tmp_path)
+    options = ["class-model", "--model", "minivgg-cifar10", "--target", "bird", "--steps", "20"]
+    with ctrl_c("visualize.progress_bar", lambda done, total: done == 7):
+        code, _, errors = minicnn(*options, "--out", "bird.png", folder=tmp_path)
+    assert code == 130 and "--resume bird.npz" in errors and (tmp_path / "bird.png").exists()
+    assert 0 < len(np.load(tmp_path / "bird.npz")["scores"]) < 20
+    succeed(*options, "--resume", "bird.npz", "--out", "rest.npz", folder=tmp_path)
     succeed(*options, "--out", "whole.npz", folder=tmp_path)
     assert np.array_equal(np.load(tmp_path / "rest.npz")["input"], np.load(tmp_path / "whole.npz")["input"])
 
@@ -292,12 +278,7 @@ def test_help_lists_every_command():
 
 
 def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
-    command = [sys.executable, "-m", "minicnn", "report", "--only", "class-model", "--size", "128", "--out", "page"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while "class-model" not in process.stderr.readline():
-        pass
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "nothing was written" in errors
+    with ctrl_c("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
+        code, _, errors = minicnn("report", "--only", "class-model", "--quick", "--size", "32", "--out", "page", folder=tmp_path)
+    assert code == 130 and "nothing was written" in errors
     assert not list(tmp_path.iterdir())
