@@ -31,7 +31,7 @@ def minicnn(*arguments, folder=None):
     outputs = [io.TextIOWrapper(io.BytesIO(), "utf-8", errors, write_through=True) for errors in ("strict", "backslashreplace")]
     with (
         warnings.catch_warnings(),
-        restored_signals(),
+        fresh_signals(),
         pytest.MonkeyPatch.context() as patch,
         contextlib.redirect_stdout(outputs[0]),
         contextlib.redirect_stderr(outputs[1]),
@@ -45,9 +45,10 @@ def minicnn(*arguments, folder=None):
 
 
 @contextlib.contextmanager
-def restored_signals():
-    """Put back the handlers of the signals that a command takes over."""
+def fresh_signals():
+    """Let signals do what they do in a fresh terminal, and put the handlers back at the end."""
     handlers = {number: signal.getsignal(number) for number in STOPPING}
+    default_signals()
     try:
         yield
     finally:
@@ -56,14 +57,14 @@ def restored_signals():
 
 
 def default_signals():
-    """Let signals do what they do in a terminal: those who run the tests in the background or under nohup have some of them ignored."""
+    """Let signals do what they do in a terminal: where the tests run in the background or under nohup, some are ignored."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_DFL)
 
 
 @contextlib.contextmanager
-def ctrl_c(bar, when):
-    """Press Ctrl-C in the commands of a ``with`` block, in this process.
+def interrupted(bar, when, sent=signal.SIGINT):
+    """Send a signal, as Ctrl-C does, to the commands of a ``with`` block that run in this process.
 
     Parameters
     ----------
@@ -71,11 +72,12 @@ def ctrl_c(bar, when):
         The progress bar of the command, such as "train.progress_bar".
     when : callable
         Called with what the bar is told: whether it is time to.
+    sent : int
     """
 
     @contextlib.contextmanager
     def watched(label):
-        yield lambda *told: signal.raise_signal(signal.SIGINT) if when(*told) else None
+        yield lambda *told: signal.raise_signal(sent) if when(*told) else None
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(f"minicnn.cli.{bar}", watched)

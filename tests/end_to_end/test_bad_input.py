@@ -12,7 +12,7 @@ import zlib
 import h5py
 import numpy as np
 import pytest
-from commands import default_signals, fail, finish, start, wait_for
+from commands import default_signals, fail, finish, interrupted, minicnn, start
 
 from minicnn.files.resources import shipped_file
 
@@ -173,12 +173,12 @@ def test_existing_files_stay(tmp_path):
 
 
 def test_a_full_disk(tmp_path):
-    """On a file system of 100 kB, mounted where only this test sees it."""
+    """On a file system of 40 kB, mounted where only this test sees it."""
     script = f"""
-        mount -t tmpfs -o size=100k none {tmp_path} || exit 77
+        mount -t tmpfs -o size=40k none {tmp_path} || exit 77
         cd {tmp_path} && echo mine > mine
-        {sys.executable} -m minicnn report --size 64 --out page; code=$?
-        {sys.executable} -m minicnn layers --size 64 --out layers.png; code=$code$?
+        {sys.executable} -m minicnn report --only saliency --size 64 --out page; code=$?
+        {sys.executable} -m minicnn saliency --size 64 --out map.png; code=$code$?
         echo "codes $code"; ls -A {tmp_path}
     """
     process = subprocess.run(["unshare", "--mount", "--map-root-user", "bash", "-c", script], capture_output=True, text=True, check=False)
@@ -195,7 +195,7 @@ def test_a_file_that_may_not_grow(tmp_path):
         default_signals()
         resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
 
-    command = ("report", "--only", "layers", "--size", "64", "--out", tmp_path / "page")
+    command = ("report", "--only", "saliency", "--size", "64", "--out", tmp_path / "page")
     process = finish(start(*command, prepare=limit))
     assert process.returncode == 2 and "cannot write" in process.stderr and "Traceback" not in process.stderr
     assert os.listdir(tmp_path) == []
@@ -209,12 +209,10 @@ def test_a_closed_terminal_loses_no_result(tmp_path):
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(tmp_path, sent):
-    process = start("report", "--only", "saliency", "--only", "smoothgrad", "--out", tmp_path / "page")
-    wait_for("smoothgrad", process.stderr)
-    process.send_signal(sent)
-    code, output, errors = finish(process)
-    assert code == 130
-    assert "stopped; nothing was written" in errors and "Traceback" not in errors and output == ""
+    command = ("report", "--only", "smoothgrad", "--quick", "--size", "32", "--out", tmp_path / "page")
+    with interrupted("tools.part_bars", lambda part, done, total: part == "smoothgrad" and done > 0, sent):
+        code, output, errors = minicnn(*command)
+    assert code == 130 and "nothing was written" in errors and output == ""
     assert os.listdir(tmp_path) == []
 
 

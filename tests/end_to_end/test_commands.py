@@ -10,7 +10,7 @@ import re
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from commands import ctrl_c, finish, minicnn, start, succeed
+from commands import finish, interrupted, minicnn, start, succeed
 from PIL import Image
 
 from minicnn.cli.main import commands
@@ -224,7 +224,7 @@ def test_a_class_model_without_a_photo(tmp_path):
 def test_a_class_model_is_stopped_and_goes_on(tmp_path):
     """Ctrl-C saves what there is, and --resume ends as if nothing had happened."""
     options = ["class-model", "--model", "minivgg-cifar10", "--target", "bird", "--steps", "20"]
-    with ctrl_c("visualize.progress_bar", lambda done, total: done == 7):
+    with interrupted("visualize.progress_bar", lambda done, total: done == 7):
         code, _, errors = minicnn(*options, "--out", "bird.png", folder=tmp_path)
     assert code == 130 and "--resume bird.npz" in errors and (tmp_path / "bird.png").exists()
     assert 0 < len(np.load(tmp_path / "bird.npz")["scores"]) < 20
@@ -278,7 +278,7 @@ def test_help_lists_every_command():
 
 
 def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
-    with ctrl_c("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
+    with interrupted("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
         code, _, errors = minicnn("report", "--only", "class-model", "--quick", "--size", "32", "--out", "page", folder=tmp_path)
     assert code == 130 and "nothing was written" in errors
     assert not list(tmp_path.iterdir())

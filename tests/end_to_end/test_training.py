@@ -10,7 +10,7 @@ import time
 
 import numpy as np
 import pytest
-from commands import ctrl_c, default_signals, fail, finish, minicnn, start, succeed, wait_for
+from commands import default_signals, fail, finish, interrupted, minicnn, start, succeed, wait_for
 from PIL import Image
 
 import minicnn as package
@@ -54,7 +54,7 @@ TRAIN = ("train", "photos", "--model", "net.toml", "--out", "stripes.h5", "--bat
 
 def stopped_after(step):
     """Ctrl-C in the middle of an epoch, which are of four steps."""
-    return ctrl_c("train.progress_bar", lambda done, total: done == step)
+    return interrupted("train.progress_bar", lambda done, total: done == step)
 
 
 def test_train_and_look_inside(place):
