@@ -200,7 +200,7 @@ def test_every_visualizer(tmp_path, panda, name):
     assert json.loads(picture.text["minicnn"])["method"] == name
     assert np.asarray(picture).std() > 10
     output = succeed("replay", written, "--out", "again.npz", "--out", "again.png", folder=tmp_path)
-    assert "bit for bit those of the picture" in output
+    assert "bit for bit" in output
     assert np.load(tmp_path / "again.npz").files
     assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), np.asarray(picture))
 
@@ -214,7 +214,7 @@ def test_every_visualizers_help(name):
 def test_a_class_model_without_a_photo(tmp_path):
     outs = [argument for suffix in ("png", "npz", "gif") for argument in ("--out", f"bee.{suffix}")]
     output = succeed("class-model", "--target", "bee", "--size", "64", "--steps", "6", *outs, folder=tmp_path)
-    assert "After 6 steps the score of bee is" in output
+    assert "score of bee" in output
     assert Image.open(tmp_path / "bee.gif").n_frames == 6 and Image.open(tmp_path / "bee.gif").size == (64, 64)
     assert np.load(tmp_path / "bee.npz")["image"].shape == (64, 64, 3)
     succeed("class-model", "--target", "tiger cat", "--size", "48", "--steps", "1", folder=tmp_path)
@@ -237,9 +237,9 @@ def test_positions_on_the_command_line(tmp_path):
     text = succeed("intuition", "--filter", "vertical", "--step", "10,12", "--size", "64", folder=tmp_path)
     assert "output at row 10, column 12" in text and "sum of the products =" in text
     text = succeed("window", "--layer", "conv3_2", "--unit", "10,12,57", "--size", "64", folder=tmp_path)
-    assert "The value of conv3_2 at 10,12,57" in text and "from conv3_3" in text
+    assert "conv3_2 at 10,12,57" in text and "from conv3_3" in text
     text = succeed("receptive-field", "--layer", "pool3", "--unit", "3,4", "--size", "96", folder=tmp_path)
-    assert "pool3 at row 3, column 4 can see 44 x 44 pixels" in text
+    assert "44 x 44 pixels" in text
 
 
 def test_a_folder_of_photos(tmp_path, panda):
@@ -251,7 +251,7 @@ def test_a_folder_of_photos(tmp_path, panda):
     options = ["compare", "--methods", "saliency", "--steps", "2", "--size", "48"]
     process = minicnn(*options, photos, folder=tmp_path)
     assert process.returncode == 0 and (tmp_path / "my photos-compare.png").exists()
-    assert "Warning: passed over 1 of 2 files" in process.stderr and "notes.txt is not an image" in process.stderr
+    assert "1 of 2 files" in process.stderr and "notes.txt is not an image" in process.stderr
     succeed(*options, ".", "--out", "a.csv", "--out", "a.json", folder=photos)
     lines = (photos / "a.csv").read_text().splitlines()
     rows = json.loads((photos / "a.json").read_text())["rows"]

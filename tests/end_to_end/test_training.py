@@ -59,7 +59,7 @@ def stopped_after(step):
 
 def test_train_and_look_inside(place):
     output = succeed(*TRAIN, "--epochs", "12", folder=place)
-    assert "22 photos to train on, 2 to validate with, 2 classes" in output and "epoch 12/12: loss" in output
+    assert "22 photos" in output and "2 classes" in output and "epoch 12/12: loss" in output
     assert {path.name for path in place.glob("stripes*")} == {"stripes.h5", "stripes-log.csv", "stripes-curves.png"}
     with open(place / "stripes-log.csv") as file:
         rows = list(csv.DictReader(file))
@@ -82,8 +82,8 @@ def test_interrupted_and_resumed(place):
         code, _, errors = minicnn(*long, folder=place)
     assert code == 130 and "--resume goes on" in errors
     assert {path.name for path in place.glob("stripes*")} == {"stripes-checkpoint.npz"}
-    assert "checkpoint.npz exists, so this training was stopped; go on with --resume" in fail(*long, folder=place)
-    assert "is of another training: epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
+    assert "--resume" in fail(*long, folder=place)
+    assert "epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
     assert "2 classes; going on after step " in succeed(*long, "--resume", folder=place)
     (place / "stripes.h5").rename(place / "resumed.h5")
     succeed(*long, "--overwrite", folder=place)
@@ -154,9 +154,7 @@ def test_going_on_from_a_model_with_other_classes(place):
         found = json.loads(succeed("evaluate", data, "--model", "numbers.h5", "--json", folder=place))
         assert [row["class"] for row in found["classes"]] == ["1", "2", "3"] and found["accuracy"] == 1.0
     np.savez(place / "mixed.npz", images=np.zeros((2, 16, 20), np.uint8), labels=np.array(["0", "00"]))
-    assert "0 is not the only class of the photos that would be 1 for the model" in fail(
-        "evaluate", "mixed.npz", "--model", "numbers.h5", folder=place
-    )
+    assert "not the only class" in fail("evaluate", "mixed.npz", "--model", "numbers.h5", folder=place)
     start = start_training(place / "stripes.h5", ("a", "b", "c"), seed=3).model.network
     trained = package.load(place / "stripes.h5", fold=False).network
     assert all(same(start, trained, layer) for layer in trained.arrays if layer != "fc")
@@ -183,7 +181,7 @@ def test_what_a_training_starts_from(place):
     output = succeed(*go_on, "--model", "wide.toml", "--weights", "stripes.h5", "--out", "c.h5", folder=place)
     assert "starting from the weights of stripes.h5, new ones in conv2, fc\n" in output
     assert package.load(place / "c.h5").preprocessing == package.PREPROCESSING["torch"]
-    hint = "(to start from the weights of minivgg-cifar10: --weights minivgg-cifar10)"
+    hint = "--weights minivgg-cifar10"
     assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
     assert hint not in succeed(*go_on, "--model", "minivgg-cifar10", "--weights", "minivgg-cifar10", "--out", "e.h5", folder=place)
 
@@ -200,7 +198,7 @@ def test_what_a_training_starts_from(place):
     assert same(start.model.network, trained.network, "conv1") and not start.model.network.arrays["fc"]["weight"].any()
     start = start_training("minivgg", ("cat", "dog"), "minivgg-cifar10")
     assert start.fresh == ("fc",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
-    with pytest.raises(package.MinicnnError, match="no layer of the weights to start from, conv1, norm1, conv2, fc, fits"):
+    with pytest.raises(package.MinicnnError, match="conv1, norm1, conv2, fc"):
         start_training("minivgg", ("cat", "dog"), place / "stripes.h5")
 
 
@@ -226,11 +224,8 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
     )
     process = minicnn(*command, "--out", "gaps.h5", folder=place)
     assert process.returncode == 0
-    assert (
-        "(no class has enough photos for a share of 0.1 to validate with" in process.stdout
-        and "(1 of the classes has no photos)" in process.stdout
-    )
-    assert "is larger than that of guessing, 1.099; try a smaller --rate" in process.stderr
+    assert "(no class has enough photos for a share of 0.1 to validate with" in process.stdout and "1 of the classes" in process.stdout
+    assert "guessing, 1.099" in process.stderr
     error = fail("evaluate", "photos", "--model", "gaps.h5", folder=place)
     assert "the photos' classes, lying, standing, must be the model's" in error and "The model's classes are 0, 1, 2" in error
 
@@ -286,16 +281,16 @@ def test_a_checkpoint_of_another_network(place, change):
     with stopped_after(5):
         minicnn(*TRAIN, "--epochs", "200", folder=place)
     (place / "net.toml").write_text(NETWORK.replace(*change))
-    assert "is of another training: other description;" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
+    assert "other description" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("train", "nowhere", "--out", "a.h5"), "there is no nowhere"),
-        (("train", "net.toml", "--out", "a.h5"), "expected a folder of class folders"),
-        (("train", "photos", "--out", "a.h5", "--model", "minivg"), "did you mean 'minivgg'"),
-        (("train", "photos", "--out", "a.h5", "--epochs", "0"), "epochs is 0; expected 1"),
+        (("train", "nowhere", "--out", "a.h5"), "no nowhere"),
+        (("train", "net.toml", "--out", "a.h5"), "class folders"),
+        (("train", "photos", "--out", "a.h5", "--model", "minivg"), "'minivgg'"),
+        (("train", "photos", "--out", "a.h5", "--epochs", "0"), "epochs .*0.* 1"),
         (("train", "photos", "--out", "a.h5", "--resume"), "no checkpoint"),
         (("train", "photos"), "--out"),
         (("train", "photos", "--out", "nowhere/a.h5"), "nowhere"),
@@ -304,12 +299,12 @@ def test_a_checkpoint_of_another_network(place, change):
         (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
         (
             ("train", "photos", "--out", "a.h5", "--model", "named.toml"),
-            "named.toml names the classes cat, dog, and there are photos of lying, standing",
+            "named.toml .*cat, dog.* lying, standing",
         ),
-        (("train", "photos", "--out", "a.h5", "--validation", "nan"), "share of the photos to validate with is nan"),
-        (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate is nan; expected"),
+        (("train", "photos", "--out", "a.h5", "--validation", "nan"), "validate .*nan"),
+        (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate .*nan"),
         (("train", "photos", "--out", "a.h5", "--patience", "2", "--validation", "0"), "--validation"),
-        (("evaluate", "photos"), "there is no class"),
+        (("evaluate", "photos"), "no class"),
     ],
 )
 def test_bad_input(place, arguments, message):

@@ -139,7 +139,7 @@ DAMAGE = {
     "no layer names": (lambda file: file.attrs.__delitem__("layer_names"), "HDF5 file without Keras weights"),
     "one convolution less": (
         lambda file: file["block5_conv3"].attrs.create("weight_names", np.array([], "S1")),
-        "another network: it has 12 convolutions, expected 13",
+        "12 convolutions, expected 13",
     ),
 }
 
