@@ -17,6 +17,19 @@ def random_parameters(name, input_size=None, seed=0, without_top=False):
     }
 
 
+def narrow_parameters(name, seed=0):
+    """The same for an architecture of this name with a sixteenth of the channels, for files of 32 x 32 pixels: the same layout, and small."""
+    generator = np.random.default_rng(seed)
+    network = find_architecture(name).network(32)
+    return {
+        layer: {
+            key: generator.random([size // 16 if size > 3 else size for size in array.shape], np.float32) - np.float32(0.5)
+            for key, array in arrays.items()
+        }
+        for layer, arrays in network.parameters.items()
+    }
+
+
 def keras_names(parameters):
     """conv2_1 -> block2_conv1, fc6 -> fc1, fc8 -> predictions."""
     dense = {"fc6": "fc1", "fc7": "fc2", "fc8": "predictions", "fc": "predictions"}

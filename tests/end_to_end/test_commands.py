@@ -6,15 +6,11 @@ import io
 import json
 import os
 import re
-import signal
-import subprocess
-import sys
-import time
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from commands import minicnn, succeed
+from commands import finish, interrupted, minicnn, start, succeed
 from PIL import Image
 
 from minicnn.cli.main import commands
@@ -158,7 +154,7 @@ def test_compiling_is_announced_once_and_cached(tmp_path):
     """With an empty cache one line says what the wait is for; with the cache there is no wait."""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     for expected in (1, 0):
-        process = minicnn("predict", "--size", "32", env=environment)
+        process = finish(start("predict", "--model", "minivgg-cifar10", "--algorithm", "im2col", env=environment))
         assert process.returncode == 0 and process.stderr.count("compiling kernels") == expected
     assert any(name.suffix == ".nbi" for name in tmp_path.rglob("*"))
 
@@ -204,7 +200,7 @@ def test_every_visualizer(tmp_path, panda, name):
     assert json.loads(picture.text["minicnn"])["method"] == name
     assert np.asarray(picture).std() > 10
     output = succeed("replay", written, "--out", "again.npz", "--out", "again.png", folder=tmp_path)
-    assert "bit for bit those of the picture" in output
+    assert "bit for bit" in output
     assert np.load(tmp_path / "again.npz").files
     assert np.array_equal(np.asarray(Image.open(tmp_path / "again.png")), np.asarray(picture))
 
@@ -218,7 +214,7 @@ def test_every_visualizers_help(name):
 def test_a_class_model_without_a_photo(tmp_path):
     outs = [argument for suffix in ("png", "npz", "gif") for argument in ("--out", f"bee.{suffix}")]
     output = succeed("class-model", "--target", "bee", "--size", "64", "--steps", "6", *outs, folder=tmp_path)
-    assert "After 6 steps the score of bee is" in output
+    assert "score of bee" in output
     assert Image.open(tmp_path / "bee.gif").n_frames == 6 and Image.open(tmp_path / "bee.gif").size == (64, 64)
     assert np.load(tmp_path / "bee.npz")["image"].shape == (64, 64, 3)
     succeed("class-model", "--target", "tiger cat", "--size", "48", "--steps", "1", folder=tmp_path)
@@ -227,22 +223,12 @@ def test_a_class_model_without_a_photo(tmp_path):
 
 def test_a_class_model_is_stopped_and_goes_on(tmp_path):
     """Ctrl-C saves what there is, and --resume ends as if nothing had happened."""
-    command = [sys.executable, "-m", "minicnn", "class-model", "--target", "bee", "--size", "96", "--steps", "150"]
-    for seconds in (3, 6, 12, 24):  # long enough to begin, also on a slow machine
-        process = subprocess.Popen([*command, "--out", "bee.png"], cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(seconds)
-        process.send_signal(signal.SIGINT)
-        _, errors = process.communicate(timeout=60)
-        if (tmp_path / "bee.npz").exists() and len(np.load(tmp_path / "bee.npz")["scores"]):
-            break
-        for path in tmp_path.glob("bee*"):  # stopped before the first step
-            path.unlink()
-    assert process.returncode == 130, errors
-    assert "--resume bee.npz" in errors and (tmp_path / "bee.png").exists()
-    done = len(np.load(tmp_path / "bee.npz")["scores"])
-    assert 0 < done < 150
-    options = ["class-model", "--target", "bee", "--size", "96", "--steps", "150"]
-    succeed(*options, "--resume", "bee.npz", "--out", "rest.npz", folder=tmp_path)
+    options = ["class-model", "--model", "minivgg-cifar10", "--target", "bird", "--steps", "20"]
+    with interrupted("visualize.progress_bar", lambda done, total: done == 7):
+        code, _, errors = minicnn(*options, "--out", "bird.png", folder=tmp_path)
+    assert code == 130 and "--resume bird.npz" in errors and (tmp_path / "bird.png").exists()
+    assert 0 < len(np.load(tmp_path / "bird.npz")["scores"]) < 20
+    succeed(*options, "--resume", "bird.npz", "--out", "rest.npz", folder=tmp_path)
     succeed(*options, "--out", "whole.npz", folder=tmp_path)
     assert np.array_equal(np.load(tmp_path / "rest.npz")["input"], np.load(tmp_path / "whole.npz")["input"])
 
@@ -251,9 +237,9 @@ def test_positions_on_the_command_line(tmp_path):
     text = succeed("intuition", "--filter", "vertical", "--step", "10,12", "--size", "64", folder=tmp_path)
     assert "output at row 10, column 12" in text and "sum of the products =" in text
     text = succeed("window", "--layer", "conv3_2", "--unit", "10,12,57", "--size", "64", folder=tmp_path)
-    assert "The value of conv3_2 at 10,12,57" in text and "from conv3_3" in text
+    assert "conv3_2 at 10,12,57" in text and "from conv3_3" in text
     text = succeed("receptive-field", "--layer", "pool3", "--unit", "3,4", "--size", "96", folder=tmp_path)
-    assert "pool3 at row 3, column 4 can see 44 x 44 pixels" in text
+    assert "44 x 44 pixels" in text
 
 
 def test_a_folder_of_photos(tmp_path, panda):
@@ -265,7 +251,7 @@ def test_a_folder_of_photos(tmp_path, panda):
     options = ["compare", "--methods", "saliency", "--steps", "2", "--size", "48"]
     process = minicnn(*options, photos, folder=tmp_path)
     assert process.returncode == 0 and (tmp_path / "my photos-compare.png").exists()
-    assert "Warning: passed over 1 of 2 files" in process.stderr and "notes.txt is not an image" in process.stderr
+    assert "1 of 2 files" in process.stderr and "notes.txt is not an image" in process.stderr
     succeed(*options, ".", "--out", "a.csv", "--out", "a.json", folder=photos)
     lines = (photos / "a.csv").read_text().splitlines()
     rows = json.loads((photos / "a.json").read_text())["rows"]
@@ -292,12 +278,7 @@ def test_help_lists_every_command():
 
 
 def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
-    command = [sys.executable, "-m", "minicnn", "report", "--only", "class-model", "--size", "128", "--out", "page"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    while "class-model" not in process.stderr.readline():
-        pass
-    time.sleep(0.5)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "nothing was written" in errors
+    with interrupted("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
+        code, _, errors = minicnn("report", "--only", "class-model", "--quick", "--size", "32", "--out", "page", folder=tmp_path)
+    assert code == 130 and "nothing was written" in errors
     assert not list(tmp_path.iterdir())

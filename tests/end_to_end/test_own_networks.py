@@ -38,11 +38,11 @@ def test_summary_says_which_layer_does_not_fit(folder):
     process = minicnn("summary", "wrong.toml", folder=folder)
     assert process.returncode == 2 and "Traceback" not in process.stderr
     assert [line.split()[0] for line in process.stdout.splitlines()] == ["layer", "conv1", "relu1", "pool1", "conv2"]
-    assert "wrong.toml: layer 5, pool2, does not fit what reaches it, 5 x 7 x 8: a window of 8 does not fit into 5 pixels" in process.stderr
+    assert all(fact in process.stderr for fact in ("wrong.toml: layer 5, pool2", "5 x 7 x 8", "window of 8"))
     process = minicnn("summary", "fixed.toml", "--size", "40x38", folder=folder)
     assert process.returncode == 2
     assert process.stdout.splitlines()[-1].split()[0] == "flatten"
-    assert "fc1 does not fit what reaches it, 392: the input of each image has shape (392,); expected (280,)" in process.stderr
+    assert all(fact in process.stderr for fact in ("fc1", "(392,)", "(280,)"))
 
 
 def test_summary_of_a_wrong_text(folder):
@@ -75,12 +75,12 @@ def test_pictures_and_replay(folder, panda):
         str(folder / "gray.h5"),
     ]
     for picture in ("panda-saliency.png", "normalized-filters.png"):
-        assert "bit for bit those of the picture" in succeed("replay", picture, folder=folder)
+        assert "bit for bit" in succeed("replay", picture, folder=folder)
     (folder / "elsewhere").mkdir()
     (folder / "gray.h5").rename(folder / "elsewhere/gray.h5")
     assert "missing" in fail("replay", "panda-saliency.png", "--overwrite", folder=folder)
     again = succeed("replay", "panda-saliency.png", "--weights", "elsewhere/gray.h5", "--overwrite", folder=folder)
-    assert "bit for bit those of the picture" in again
+    assert "bit for bit" in again
     (folder / "normalized.h5").write_bytes((folder / "fixed.h5").read_bytes())
     assert "changed since then" in fail("replay", "normalized-filters.png", "--overwrite", folder=folder)
 
@@ -93,11 +93,7 @@ def test_report(folder, panda):
 
 
 def test_errors(folder, panda):
-    assert "fixed.toml describes a network and holds no weights; give a file" in fail(
-        "saliency", panda, "--model", "fixed.toml", folder=folder
-    )
-    assert "there is no file missing.toml" in fail("predict", panda, "--model", "missing.toml", folder=folder)
-    assert "is a model file and has weights of its own, so fixed.h5 cannot be loaded with it" in fail(
-        "predict", panda, "--model", "gray.h5", "--weights", "fixed.h5", folder=folder
-    )
+    assert "fixed.toml describes a network" in fail("saliency", panda, "--model", "fixed.toml", folder=folder)
+    assert "no file missing.toml" in fail("predict", panda, "--model", "missing.toml", folder=folder)
+    assert "fixed.h5 cannot be loaded" in fail("predict", panda, "--model", "gray.h5", "--weights", "fixed.h5", folder=folder)
     assert "gray.h5" in fail("predict", panda, "--weights", "gray.h5", folder=folder)

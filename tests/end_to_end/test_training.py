@@ -1,16 +1,16 @@
 """Train on a folder, stop, go on, and look inside what was trained."""
 
 import csv
+import errno
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 
 import numpy as np
 import pytest
-from commands import fail, minicnn, succeed
+from commands import default_signals, fail, finish, interrupted, minicnn, start, succeed, wait_for
 from PIL import Image
 
 import minicnn as package
@@ -52,9 +52,14 @@ def place(tmp_path, generator):
 TRAIN = ("train", "photos", "--model", "net.toml", "--out", "stripes.h5", "--batch-size", "6", "--rate", "0.1", "--no-flip", "--crop", "1")
 
 
+def stopped_after(step):
+    """Ctrl-C in the middle of an epoch, which are of four steps."""
+    return interrupted("train.progress_bar", lambda done, total: done == step)
+
+
 def test_train_and_look_inside(place):
     output = succeed(*TRAIN, "--epochs", "12", folder=place)
-    assert "22 photos to train on, 2 to validate with, 2 classes" in output and "epoch 12/12: loss" in output
+    assert "22 photos" in output and "2 classes" in output and "epoch 12/12: loss" in output
     assert {path.name for path in place.glob("stripes*")} == {"stripes.h5", "stripes-log.csv", "stripes-curves.png"}
     with open(place / "stripes-log.csv") as file:
         rows = list(csv.DictReader(file))
@@ -73,17 +78,12 @@ def test_train_and_look_inside(place):
 def test_interrupted_and_resumed(place):
     """Ctrl-C saves a checkpoint and says how to go on; what comes out is bit for bit what comes out of one run."""
     long = (*TRAIN, "--epochs", "25")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minicnn", *long], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while "epoch 2/" not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130 and "--resume goes on" in errors and "Traceback" not in errors
+    with stopped_after(10):
+        code, _, errors = minicnn(*long, folder=place)
+    assert code == 130 and "--resume goes on" in errors
     assert {path.name for path in place.glob("stripes*")} == {"stripes-checkpoint.npz"}
-    assert "checkpoint.npz exists, so this training was stopped; go on with --resume" in fail(*long, folder=place)
-    assert "is of another training: epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
+    assert "--resume" in fail(*long, folder=place)
+    assert "epochs 25 (now 26)" in fail(*TRAIN, "--epochs", "26", "--resume", folder=place)
     assert "2 classes; going on after step " in succeed(*long, "--resume", folder=place)
     (place / "stripes.h5").rename(place / "resumed.h5")
     succeed(*long, "--overwrite", folder=place)
@@ -93,14 +93,10 @@ def test_interrupted_and_resumed(place):
 
 def test_interrupted_twice(place):
     """A second Ctrl-C does not stop the saving."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while "epoch 1/" not in process.stdout.readline():
-        assert process.poll() is None
+    process = start(*TRAIN, "--epochs", "500", folder=place)
+    wait_for("epoch 1/", process.stdout)
     process.send_signal(signal.SIGINT)
-    while "saving" not in process.stderr.readline():
-        assert process.poll() is None
+    wait_for("saving", process.stderr)
     while process.poll() is None:
         process.send_signal(signal.SIGINT)
         process.send_signal(signal.SIGTERM)
@@ -114,6 +110,7 @@ def test_a_terminal_that_is_closed(place):
     pty = pytest.importorskip("pty")
     child, terminal = pty.fork()
     if child == 0:
+        default_signals()
         os.chdir(place)
         os.execv(sys.executable, [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"])
     shown = b""
@@ -127,9 +124,7 @@ def test_a_terminal_that_is_closed(place):
 
 def test_a_reader_that_went_away(place):
     """The epoch that could not be told of is saved all the same."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "500"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process = start(*TRAIN, "--epochs", "500", folder=place)
     process.stdout.readline()
     process.stdout.close()
     assert process.wait(timeout=60) != 0 and "Traceback" not in process.stderr.read()
@@ -138,15 +133,10 @@ def test_a_reader_that_went_away(place):
 
 def test_a_training_outlives_its_terminal(place):
     """As under nohup: what is to be ignored stays ignored."""
-    start = "import signal; signal.signal(signal.SIGHUP, signal.SIG_IGN); from minicnn.cli.main import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", start, *TRAIN, "--epochs", "8"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
-    )
-    while "epoch 1/" not in process.stdout.readline():
-        assert process.poll() is None
+    process = start(*TRAIN, "--epochs", "8", folder=place, prepare=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN))
+    wait_for("epoch 1/", process.stdout)
     process.send_signal(signal.SIGHUP)
-    process.communicate(timeout=60)
-    assert process.returncode == 0 and (place / "stripes.h5").exists()
+    assert finish(process).returncode == 0 and (place / "stripes.h5").exists()
 
 
 def test_going_on_from_a_model_with_other_classes(place):
@@ -164,9 +154,7 @@ def test_going_on_from_a_model_with_other_classes(place):
         found = json.loads(succeed("evaluate", data, "--model", "numbers.h5", "--json", folder=place))
         assert [row["class"] for row in found["classes"]] == ["1", "2", "3"] and found["accuracy"] == 1.0
     np.savez(place / "mixed.npz", images=np.zeros((2, 16, 20), np.uint8), labels=np.array(["0", "00"]))
-    assert "0 is not the only class of the photos that would be 1 for the model" in fail(
-        "evaluate", "mixed.npz", "--model", "numbers.h5", folder=place
-    )
+    assert "not the only class" in fail("evaluate", "mixed.npz", "--model", "numbers.h5", folder=place)
     start = start_training(place / "stripes.h5", ("a", "b", "c"), seed=3).model.network
     trained = package.load(place / "stripes.h5", fold=False).network
     assert all(same(start, trained, layer) for layer in trained.arrays if layer != "fc")
@@ -193,7 +181,7 @@ def test_what_a_training_starts_from(place):
     output = succeed(*go_on, "--model", "wide.toml", "--weights", "stripes.h5", "--out", "c.h5", folder=place)
     assert "starting from the weights of stripes.h5, new ones in conv2, fc\n" in output
     assert package.load(place / "c.h5").preprocessing == package.PREPROCESSING["torch"]
-    hint = "(to start from the weights of minivgg-cifar10: --weights minivgg-cifar10)"
+    hint = "--weights minivgg-cifar10"
     assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
     assert hint not in succeed(*go_on, "--model", "minivgg-cifar10", "--weights", "minivgg-cifar10", "--out", "e.h5", folder=place)
 
@@ -210,7 +198,7 @@ def test_what_a_training_starts_from(place):
     assert same(start.model.network, trained.network, "conv1") and not start.model.network.arrays["fc"]["weight"].any()
     start = start_training("minivgg", ("cat", "dog"), "minivgg-cifar10")
     assert start.fresh == ("fc",) and start.model.preprocessing == package.PREPROCESSING["cifar10"]
-    with pytest.raises(package.MinicnnError, match="no layer of the weights to start from, conv1, norm1, conv2, fc, fits"):
+    with pytest.raises(package.MinicnnError, match="conv1, norm1, conv2, fc"):
         start_training("minivgg", ("cat", "dog"), place / "stripes.h5")
 
 
@@ -236,11 +224,8 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
     )
     process = minicnn(*command, "--out", "gaps.h5", folder=place)
     assert process.returncode == 0
-    assert (
-        "(no class has enough photos for a share of 0.1 to validate with" in process.stdout
-        and "(1 of the classes has no photos)" in process.stdout
-    )
-    assert "is larger than that of guessing, 1.099; try a smaller --rate" in process.stderr
+    assert "(no class has enough photos for a share of 0.1 to validate with" in process.stdout and "1 of the classes" in process.stdout
+    assert "guessing, 1.099" in process.stderr
     error = fail("evaluate", "photos", "--model", "gaps.h5", folder=place)
     assert "the photos' classes, lying, standing, must be the model's" in error and "The model's classes are 0, 1, 2" in error
 
@@ -262,20 +247,16 @@ def test_a_training_that_ended_before_its_model_was_written(place):
     succeed(*TRAIN, "--epochs", "3", "--overwrite", folder=place)
     first = (place / "stripes-log.csv").read_text()
     (place / "stripes.h5").rename(place / "whole.h5")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "3", "--overwrite"],
-        cwd=place,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    while "epoch 1/" not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
-    assert (place / "stripes-log.csv").exists()
-    if not (place / "stripes.h5").exists():  # it may have been faster than the signal
-        succeed(*TRAIN, "--epochs", "3", "--resume", folder=place)
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("minicnn.cli.train.save", full)
+        process = minicnn(*TRAIN, "--epochs", "3", "--overwrite", folder=place)
+    assert process.returncode == 2 and "No space left" in process.stderr
+    assert (place / "stripes-log.csv").exists() and not (place / "stripes.h5").exists()
+    succeed(*TRAIN, "--epochs", "3", "--resume", folder=place)
     assert (place / "stripes-log.csv").read_text() == first
     assert (place / "stripes.h5").read_bytes() == (place / "whole.h5").read_bytes()
 
@@ -297,24 +278,19 @@ layers = [{flatten = "flat"}, {dense = "fc", units = 2}]
 
 @pytest.mark.parametrize("change", [("padding = 1", "padding = 0"), ('"cifar10"', '"torch"')])
 def test_a_checkpoint_of_another_network(place, change):
-    process = subprocess.Popen(
-        [sys.executable, "-m", "minicnn", *TRAIN, "--epochs", "200"], cwd=place, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
-    while "epoch 1/" not in process.stdout.readline():
-        assert process.poll() is None
-    process.send_signal(signal.SIGINT)
-    process.communicate(timeout=60)
+    with stopped_after(5):
+        minicnn(*TRAIN, "--epochs", "200", folder=place)
     (place / "net.toml").write_text(NETWORK.replace(*change))
-    assert "is of another training: other description;" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
+    assert "other description" in fail(*TRAIN, "--epochs", "200", "--resume", folder=place)
 
 
 @pytest.mark.parametrize(
     "arguments, message",
     [
-        (("train", "nowhere", "--out", "a.h5"), "there is no nowhere"),
-        (("train", "net.toml", "--out", "a.h5"), "expected a folder of class folders"),
-        (("train", "photos", "--out", "a.h5", "--model", "minivg"), "did you mean 'minivgg'"),
-        (("train", "photos", "--out", "a.h5", "--epochs", "0"), "epochs is 0; expected 1"),
+        (("train", "nowhere", "--out", "a.h5"), "no nowhere"),
+        (("train", "net.toml", "--out", "a.h5"), "class folders"),
+        (("train", "photos", "--out", "a.h5", "--model", "minivg"), "'minivgg'"),
+        (("train", "photos", "--out", "a.h5", "--epochs", "0"), "epochs .*0.* 1"),
         (("train", "photos", "--out", "a.h5", "--resume"), "no checkpoint"),
         (("train", "photos"), "--out"),
         (("train", "photos", "--out", "nowhere/a.h5"), "nowhere"),
@@ -323,12 +299,12 @@ def test_a_checkpoint_of_another_network(place, change):
         (("train", "photos", "--out", "a.h5", "--model", "net.toml", "--size", "1"), "pool1"),
         (
             ("train", "photos", "--out", "a.h5", "--model", "named.toml"),
-            "named.toml names the classes cat, dog, and there are photos of lying, standing",
+            "named.toml .*cat, dog.* lying, standing",
         ),
-        (("train", "photos", "--out", "a.h5", "--validation", "nan"), "share of the photos to validate with is nan"),
-        (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate is nan; expected"),
+        (("train", "photos", "--out", "a.h5", "--validation", "nan"), "validate .*nan"),
+        (("train", "photos", "--out", "a.h5", "--rate", "nan"), "rate .*nan"),
         (("train", "photos", "--out", "a.h5", "--patience", "2", "--validation", "0"), "--validation"),
-        (("evaluate", "photos"), "there is no class"),
+        (("evaluate", "photos"), "no class"),
     ],
 )
 def test_bad_input(place, arguments, message):

@@ -31,7 +31,7 @@ def test_info():
 
 def test_check(description):
     text = succeed("weights", "check", TINY / "tiny.safetensors", "--model", description)
-    assert "all numbers are finite, all shapes are those of tiny" in text
+    assert "finite" in text and "those of tiny" in text
     row = next(line.split() for line in text.splitlines() if line.startswith("norm2") and "variance" in line)
     assert 0.5 <= float(row[-2]) <= float(row[3]) <= float(row[-1]) <= 2  # as the reference was drawn
 
@@ -43,7 +43,7 @@ def test_check_finds_the_model_and_what_is_wrong(tmp_path):
     assert "16 convolutions" not in fail("weights", "check", tmp_path / "file", "--model", "vgg19")
     parameters["conv3_2"]["weight"][0, 0, 0, 0] = np.nan
     write_applications(tmp_path / "file", parameters)
-    assert "weight of block3_conv2 holds NaN" in fail("weights", "check", tmp_path / "file")
+    assert "block3_conv2 holds NaN" in fail("weights", "check", tmp_path / "file")
     assert "fits none of the models" in fail("weights", "check", TINY / "zip.pth")
 
 
@@ -56,7 +56,7 @@ def test_convert(half, description, tmp_path):
         logits = minicnn.load(out).network(np.ascontiguousarray(stored["x"]))
         assert np.abs(logits - stored["logits"]).max() < (1e-3 if half else 1e-6)
     before = out.read_bytes()
-    assert "exists; choose another name" in fail("weights", "convert", TINY / "legacy.pth", out, "--model", description)
+    assert "exists" in fail("weights", "convert", TINY / "legacy.pth", out, "--model", description)
     assert "expected" in fail("weights", "convert", TINY / "outputs.npz", out, "--overwrite")
     assert "ends with .h5" in fail("weights", "convert", TINY / "legacy.pth", tmp_path / "tiny.toml", "--model", description)
     assert out.read_bytes() == before and list(tmp_path.iterdir()) == [out]

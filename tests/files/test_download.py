@@ -118,7 +118,7 @@ def test_a_stall(server, fetch):
 
 def test_a_server_that_never_answers(server, fetch, tmp_path):
     server.behaviors = [lambda handler: handler.server.closing.wait()] * 3
-    with pytest.raises(DownloadError, match="nothing came for 0.3 s .given up after 3 tries.; try again later"):
+    with pytest.raises(DownloadError, match="0.3 s .*3 tries.* later"):
         fetch()
     assert visible(tmp_path) == []
 
@@ -157,7 +157,7 @@ def test_a_changed_file_on_a_server_that_ignores_if_range(server, fetch):
     server.content, server.behaviors = OTHER[::-1], [cut(PART), changed]
     notices = []
     fetch(notice=notices.append)
-    assert "the file has changed on the server" in notices[2] and "Range" not in server.requests[2][1]
+    assert "changed on the server" in notices[2] and "Range" not in server.requests[2][1]
 
 
 @pytest.mark.parametrize("tag", [None, 'W/"weak"'])
@@ -193,20 +193,20 @@ def test_trouble_that_passes(server, fetch, status):
 @pytest.mark.parametrize(
     "behavior, message, tries",
     [
-        (answer(500), "answers 500 .*given up after 3 tries", 3),
-        (answer(404, b"not here"), "answers 404 Not Found, expected the file", 1),
+        (answer(500), "500 .*3 tries", 3),
+        (answer(404, b"not here"), "404 Not Found", 1),
         (answer(403), "answers 403 Forbidden", 1),
         (answer(416), "answers 416", 1),
         (answer(206, CONTENT, Content_Range=f"bytes 0-{SIZE - 1}/{SIZE}"), "answers 206", 1),
         (answer(204), "answers 204", 1),
         (answer(200, b"<html>Log in</html>", Content_Type="text/html; charset=utf-8"), "sends a web page.*login", 1),
-        (answer(200, b"<html>Log in</html>"), "offers a file of 19 bytes, expected 300,000", 1),
+        (answer(200, b"<html>Log in</html>"), "19 bytes, expected 300,000", 1),
         (answer(200, CONTENT + b"!"), "offers a file of 300,001 bytes", 1),
-        (answer(200, CONTENT + b"!", Content_Length=None), "more than the expected 300,000 bytes; they are deleted", 1),
-        (answer(200, CONTENT[:-1], Content_Length=SIZE), "the connection (was cut|ended).*262,144 bytes are kept", 3),
-        (answer(200, CONTENT[:-1], Content_Length=None), "the connection ended after 299,999 of 300,000 bytes", 3),
+        (answer(200, CONTENT + b"!", Content_Length=None), "more than .*300,000 bytes.* deleted", 1),
+        (answer(200, CONTENT[:-1], Content_Length=SIZE), "(was cut|ended).*262,144 bytes are kept", 3),
+        (answer(200, CONTENT[:-1], Content_Length=None), "299,999 of 300,000 bytes", 3),
         (answer(200, CONTENT, Content_Encoding="gzip"), "compressed", 1),
-        (answer(302, Location="file:///etc/passwd"), "redirects to 'file:///etc/passwd', which is no web address", 1),
+        (answer(302, Location="file:///etc/passwd"), "'file:///etc/passwd'", 1),
         (answer(302, Location="http://[bad"), "no web address", 1),
         (answer(301, Location="/file.h5"), "redirects more than 10 times", 11),
         (lambda handler: handler.wfile.write(b"\x00\x01 garbage \xff\r\n\r\n"), "given up after 3 tries", 3),
@@ -302,7 +302,7 @@ def test_places_that_cannot_be_written(server, tmp_path):
     record = published(CONTENT, server.address)
     (tmp_path / "file").write_text("mine")
     (tmp_path / "folder" / "file.h5").mkdir(parents=True)
-    with pytest.raises(OutputError, match="file is a file, so nothing can be put there; name a folder"):
+    with pytest.raises(OutputError, match="file is a file.* folder"):
         download(record, tmp_path / "file")
     with pytest.raises(OutputError, match="cannot write"):
         download(record, "/proc/nowhere")
@@ -313,7 +313,7 @@ def test_places_that_cannot_be_written(server, tmp_path):
 
 def test_too_little_room(server, fetch, tmp_path, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda folder: shutil._ntuple_diskusage(10, 5, SIZE - 1))
-    with pytest.raises(OutputError, match="ours needs 0 MB more, and 0 MB are free in .*; make room there.*--folder"):
+    with pytest.raises(OutputError, match="0 MB more, .*0 MB are free .*--folder"):
         fetch()
     assert server.requests == [] and visible(tmp_path) == []
     (tmp_path / "file.h5.part").write_bytes(CONTENT[:1])

@@ -48,7 +48,7 @@ def test_a_file_of_another_size_is_refused(tiny):
     with pytest.raises(WeightFileError, match=f"has {size - 1:,} bytes, expected {size:,}.*'minicnn weights download tiny --overwrite'"):
         minicnn.load("tiny")
     path.unlink()
-    with pytest.raises(WeightFileError, match="tiny does not ship with weights, .*'minicnn weights download tiny' fetches it .0 MB."):
+    with pytest.raises(WeightFileError, match="tiny .*'minicnn weights download tiny'"):
         minicnn.load("tiny")
     with pytest.raises(WeightFileError, match="tiny-notop has not been downloaded"):
         (tiny / "tiny-notop-weights.h5").unlink()
@@ -80,7 +80,7 @@ def test_the_table_is_sound():
         kept = arrays if name == published.model else [layer for layer in arrays if layer["weight"].ndim == 4]
         numbers = sum(array.size for layer in kept for array in layer.values())
         assert 0 < published.size - 4 * numbers < 100_000
-    with pytest.raises(UnknownNameError, match="no file 'vgg16-top' to download .did you mean 'vgg16-notop'.*vgg19-notop"):
+    with pytest.raises(UnknownNameError, match="'vgg16-top' .*'vgg16-notop'.*vgg19-notop"):
         find_published("vgg16-top")
 
 

@@ -145,67 +145,57 @@ WRONG = {
     "no valid TOML: .*line 8": changed("filters = 16,", "filters = 16"),
     "no valid TOML": "layers = [",
     "nested too deeply|no valid TOML": f"a = {'[' * 100_000}",
-    "the field input is missing; expected input = ": changed("input = [32, 40, 3]", ""),
+    "input is missing; expected input =": changed("input = [32, 40, 3]", ""),
     "the field layers is missing": "input = [3, 3, 3]",
-    "no field 'imput' .did you mean 'input'": changed("input", "imput"),
+    "'imput' .*'input'": changed("input", "imput"),
     "name is 3; expected a text": changed('"my-network"', "3"),
     "name is ''; expected a text": changed('"my-network"', '""'),
-    r"input is \[32, 40\]; expected \[height, width, channels\]": changed("[32, 40, 3]", "[32, 40]"),
+    r"input is \[32, 40\].*\[height, width, channels\]": changed("[32, 40, 3]", "[32, 40]"),
     r"input is \[32, 0, 3\]": changed("[32, 40, 3]", "[32, 0, 3]"),
     r"input is \[32, True, 3\]": changed("[32, 40, 3]", "[32, true, 3]"),
     r"input is \[32.5": changed("[32, 40, 3]", "[32.5, 40, 3]"),
     "input is 'big'": changed("[32, 40, 3]", '"big"'),
     "input is .99999999999": changed("[32, 40, 3]", "[99999999999, 40, 3]"),
-    "no preprocessing 'torhc' .did you mean 'torch'.*there are caffe, caffe-rgb, torch, cifar10": changed('"torch"', '"torhc"'),
+    "'torhc' .*'torch'.*caffe, caffe-rgb, torch, cifar10": changed('"torch"', '"torhc"'),
     "preprocessing is 3; expected": changed('"torch"', "3"),
-    "preprocessing has no 'menas' .did you mean 'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
-    "colors is 'grey'; expected one of rgb, bgr, gray": changed('"torch"', '{colors = "grey"}'),
-    "scale is 0; expected a number above 0": changed('"torch"', "{scale = 0}"),
-    "scale is 1000.*; expected a number above 0": changed('"torch"', f"{{scale = 1{'0' * 400}}}"),
+    "'menas' .*'mean'": changed('"torch"', "{menas = [1, 2, 3]}"),
+    "'grey'.* rgb, bgr, gray": changed('"torch"', '{colors = "grey"}'),
+    "scale is 0;.* above 0": changed('"torch"', "{scale = 0}"),
+    "scale is 1000.*;.* above 0": changed('"torch"', f"{{scale = 1{'0' * 400}}}"),
     "names that can be shown": changed('"dog"', '"\\u001b[31mdog"'),
     "scale is nan": changed('"torch"', "{scale = nan}"),
-    r"mean is \[1, 2\]; expected a list of 3 numbers, for red, green, blue": changed('"torch"', "{mean = [1, 2]}"),
+    r"mean is \[1, 2\].* 3 numbers": changed('"torch"', "{mean = [1, 2]}"),
     r"mean is \['a'": changed('"torch"', '{mean = ["a", 1, 2]}'),
     "std is .*; expected numbers above 0": changed('"torch"', "{std = [1, 0, 1]}"),
-    r"gives 1 channels \(gray\), the input has 3": changed('"torch"', '{colors = "gray"}'),
+    r"1 channels \(gray\), .*3": changed('"torch"', '{colors = "gray"}'),
     "classes is no list of names": changed('["cat", "dog"]', "[1, 2]"),
-    "there is no list of classes 'imagnet' .did you mean 'imagenet'": changed('["cat", "dog"]', '"imagnet"'),
-    "it names 3 classes, but the last layer, fc, puts out 2 numbers": changed('"dog"]', '"dog", "cow"]'),
+    "'imagnet' .*'imagenet'": changed('["cat", "dog"]', '"imagnet"'),
+    "3 classes, .*fc, .*2 numbers": changed('"dog"]', '"dog", "cow"]'),
     "puts out an image, 1 x 1 x 5": 'input=[3,3,1]\nclasses=["a"]\nlayers=[{convolution="c", filters=5, size=3}]',
-    "layers is no list of tables, or is empty": "input = [3, 3, 3]\nlayers = []",
-    "layer 1 is 'relu'; expected a table": 'input = [3, 3, 3]\nlayers = ["relu"]',
+    "layers .*empty": "input = [3, 3, 3]\nlayers = []",
+    "layer 1 is 'relu'": 'input = [3, 3, 3]\nlayers = ["relu"]',
     "layer 1 has no kind": "input = [3, 3, 3]\nlayers = [{}]",
-    "layer 1 has a kind 'convolutoin', which there is not .did you mean 'convolution'.*the kinds of layers are convolution, batch_norm": changed(
-        "{convolution", "{convolutoin"
-    ),
-    "layer 3 is of 2 kinds, relu and flatten": changed('{relu = "relu1"}', '{relu = "relu1", flatten = "f"}'),
-    "layer 3, a relu, is called 'a/b'; expected a name of letters": changed('"relu1"', '"a/b"'),
+    "layer 1 .*'convolutoin'.*'convolution'.* convolution, batch_norm": changed("{convolution", "{convolutoin"),
+    "layer 3 .*2 kinds, relu and flatten": changed('{relu = "relu1"}', '{relu = "relu1", flatten = "f"}'),
+    "layer 3.* 'a/b'.* letters": changed('"relu1"', '"a/b"'),
     "layer 3, a relu, is called 7": changed('"relu1"', "7"),
-    "two layers are called 'norm1', the second is layer 3": changed('"relu1"', '"norm1"'),
-    "layer 1, conv1: convolution has no option 'filter' .did you mean 'filters'.*its options are filters, size, stride, padding": changed(
-        "filters", "filter"
-    ),
-    "layer 3, relu1: relu has no option 'size'; it has none": changed('"relu1"', '"relu1", size = 3'),
-    "layer 1, conv1: convolution needs filters: a whole number from 1": changed("filters = 16, ", ""),
+    "'norm1'.* layer 3": changed('"relu1"', '"norm1"'),
+    "layer 1, conv1: .*'filter' .*'filters'.* filters, size, stride, padding": changed("filters", "filter"),
+    "layer 3, relu1: .*'size'.* none": changed('"relu1"', '"relu1", size = 3'),
+    "layer 1, conv1: .*needs filters": changed("filters = 16, ", ""),
     "layer 11, fc: dense needs units": changed(", units = 2", ""),
     "filters is 0; expected": changed("filters = 16", "filters = 0"),
-    "filters is 1.5; expected a whole number": changed("filters = 16", "filters = 1.5"),
+    "filters is 1.5.* whole number": changed("filters = 16", "filters = 1.5"),
     "filters is True": changed("filters = 16", "filters = true"),
-    r"size is \[1, 2, 3\]; expected a whole number from 1 to 1,000,000, or \[vertical, horizontal\]": changed(
-        "size = 3", "size = [1, 2, 3]"
-    ),
-    "padding is -1; expected a whole number from 0": changed("padding = 1", "padding = -1"),
+    r"size is \[1, 2, 3\].* 1 to 1,000,000, or \[vertical, horizontal\]": changed("size = 3", "size = [1, 2, 3]"),
+    "padding is -1.* from 0": changed("padding = 1", "padding = -1"),
     "stride is 0": changed("stride = 1", "stride = 0"),
     "stride is 10000000": changed("stride = 1", "stride = 10000000"),
-    "layer 6, drop1: rate is 1.0; expected a number from 0 to less than 1": changed("rate = 0.25", "rate = 1.0"),
-    "epsilon is 0; expected a number above 0": changed("epsilon = 0.01", "epsilon = 0"),
+    "layer 6, drop1: rate is 1.0.* 0 to less than 1": changed("rate = 0.25", "rate = 1.0"),
+    "epsilon is 0.* above 0": changed("epsilon = 0.01", "epsilon = 0"),
     "momentum is 'half'": changed("momentum = 0.5", 'momentum = "half"'),
-    "layer 9, pool3: pooling has padding .3, 3. and kernel size .3, 3.; the padding must be smaller": changed(
-        "padding = [1, 0]", "padding = 3"
-    ),
-    r"layer 1, conv1: it would have 3,000,000,000,000 weights \(1000 x 1000 x 3 x 1000000\); expected at most": changed(
-        "16, size = 3", "1000000, size = 1000"
-    ),
+    "layer 9, pool3: .*padding .3, 3. .*kernel size .3, 3..* smaller": changed("padding = [1, 0]", "padding = 3"),
+    r"layer 1, conv1: .*3,000,000,000,000 weights .*at most": changed("16, size = 3", "1000000, size = 1000"),
 }
 
 
@@ -218,16 +208,16 @@ def test_errors(message):
 
 
 MISFITS = {
-    "layer 4, pool1, does not fit what reaches it, 32 x 40 x 16: a window of 33 does not fit into 32 pixels": ("size = 2}", "size = 33}"),
-    "layer 10, fc, does not fit what reaches it, 4 x 7 x 4: .*put flatten or global_average_pool before it": (
+    "layer 4, pool1, .*32 x 40 x 16: .*33 .*32 pixels": ("size = 2}", "size = 33}"),
+    "layer 10, fc, .*4 x 7 x 4: .*flatten or global_average_pool": (
         '  {flatten = "flatten"},\n',
         "",
     ),
-    "layer 11, again, does not fit what reaches it, 112: .*expected .height, width, channels.": (
+    "layer 11, again, .*112: .*expected .height, width, channels.": (
         '{dense = "fc", units',
         '{global_average_pool = "again"}, {dense = "fc", units',
     ),
-    "layer 11, c, does not fit what reaches it, 112": ('{dense = "fc", units = 2}', '{convolution = "c", filters = 2, size = 1}'),
+    "layer 11, c, .*112": ('{dense = "fc", units = 2}', '{convolution = "c", filters = 2, size = 1}'),
 }
 
 
@@ -250,5 +240,5 @@ def test_what_cannot_be_written():
         write_description(minicnn.Network({"a, b": ReLU()}), (3, 3, 3))
     with pytest.raises(DescriptionError, match="does not fit"):
         write_description(minicnn.Network({"gap": GlobalAveragePool2D(), "pool": MaxPool2D(2)}), (3, 3, 3))
-    with pytest.raises(DescriptionError, match="layers is no list of tables, or is empty"):
+    with pytest.raises(DescriptionError, match="layers .*empty"):
         write_description(minicnn.Network({}), (3, 3, 3))

@@ -62,7 +62,7 @@ def test_weights_of_another_network_of_the_same_shapes(tmp_path):
     (tmp_path / "b.toml").write_text(text.replace("padding = 1", "padding = 1, stride = 2"))
     with pytest.raises(
         WeightFileError,
-        match=r"a.h5 is of another network than .*b.toml: layer 1 is c .convolution, filters 2, size 3, padding 1. there and c .*stride 2, .* here",
+        match=r"a.h5 .*b.toml: layer 1 .* there .*stride 2, .* here",
     ):
         minicnn.load(tmp_path / "b.toml", tmp_path / "a.h5")
 
@@ -74,7 +74,7 @@ def test_weights_of_the_same_layers_in_another_order(tmp_path):
     """
     minicnn.save(random_model(text), tmp_path / "a.h5")
     (tmp_path / "b.toml").write_text(text.replace('{relu = "r"}, {max_pool = "p", size = 2}', '{max_pool = "p", size = 2}, {relu = "r"}'))
-    with pytest.raises(WeightFileError, match="layer 2 is r .relu. there and p .max_pool, size .* here"):
+    with pytest.raises(WeightFileError, match="layer 2 .*relu.* there .*max_pool.* here"):
         minicnn.load(tmp_path / "b.toml", tmp_path / "a.h5")
 
 
@@ -91,8 +91,8 @@ def test_a_description_with_weights(tmp_path):
 @pytest.mark.parametrize(
     "change, field",
     [
-        (('"ant", "bee"', '"bee", "ant"'), "classes than .*my.toml: ant, bee, red fox, crane there and bee, ant,"),
-        (('"torch"', '"cifar10"'), "preprocessing than .*0.485.* there and .*125.3.* here"),
+        (('"ant", "bee"', '"bee", "ant"'), "classes .*my.toml: ant, bee, red fox, crane there .*bee, ant,"),
+        (('"torch"', '"cifar10"'), "preprocessing .*0.485.* there .*125.3.* here"),
     ],
 )
 def test_a_description_that_contradicts_its_weights(tmp_path, change, field):
@@ -119,7 +119,7 @@ def test_a_model_file_knows_better_than_what_is_usual_for_its_architecture(tmp_p
     )
     with pytest.raises(
         WeightFileError,
-        match="three.h5 is of another network than minivgg: layer 25 is fc .dense, units 3. there and fc .dense, units 10. here.* load it alone .--model .*three.h5",
+        match="three.h5 .*minivgg: layer 25 .*units 3. there .*units 10. here.*--model .*three.h5",
     ):
         minicnn.load("minivgg", tmp_path / "three.h5")
 
@@ -204,13 +204,13 @@ def test_half_stores_the_weights_alone_with_16_bits(tmp_path):
     assert weight.dtype == np.float32
     assert np.array_equal(weight, model.network.layers["conv2"].weight.astype(np.float16).astype(np.float32))
     large = model.network.with_parameters({"fc": {"weight": np.full((8, 4), 1e5, np.float32)}})
-    with pytest.raises(MinicnnError, match="fc: weight holds numbers up to 1e.05, too large for 16 bits"):
+    with pytest.raises(MinicnnError, match="fc: weight .*1e.05.* 16 bits"):
         minicnn.save(model.with_network(large), tmp_path / "large.h5", half=True)
 
 
 def test_errors_of_saving(tmp_path):
     model = random_model(GRAY)
-    with pytest.raises(MinicnnError, match="first: weight holds NaN.*without weights cannot be saved"):
+    with pytest.raises(MinicnnError, match="first: weight holds NaN"):
         minicnn.save(model.with_network(read_description(GRAY, "x").network), tmp_path / "a.h5")
     minicnn.save(model, tmp_path / "a.h5")
     with pytest.raises(OutputError, match="exists"):
@@ -223,17 +223,17 @@ def test_errors_of_loading(tmp_path):
     (tmp_path / "my.toml").write_text(GRAY)
     minicnn.save(random_model(GRAY), tmp_path / "gray.h5")
     minicnn.save(random_model(FIXED), tmp_path / "fixed.h5")
-    with pytest.raises(WeightFileError, match="describes a network and holds no weights; give a file"):
+    with pytest.raises(WeightFileError, match="holds no weights"):
         minicnn.load(tmp_path / "my.toml")
-    with pytest.raises(WeightFileError, match="fixed.h5 is of another network than .*load it alone"):
+    with pytest.raises(WeightFileError, match="fixed.h5 .*another network"):
         minicnn.load(tmp_path / "my.toml", tmp_path / "fixed.h5")
-    with pytest.raises(WeightFileError, match="is a model file and has weights of its own, so .*fixed.h5 cannot be loaded with it"):
+    with pytest.raises(WeightFileError, match="gray.h5 is a model file.*fixed.h5 cannot be loaded"):
         minicnn.load(tmp_path / "gray.h5", tmp_path / "fixed.h5")
-    with pytest.raises(UnknownNameError, match="no model 'vgg17' .did you mean 'vgg1.*or give the path of a description"):
+    with pytest.raises(UnknownNameError, match="'vgg17' .*'vgg1.* path of a description"):
         minicnn.load("vgg17")
-    with pytest.raises(WeightFileError, match="there is no file"):
+    with pytest.raises(WeightFileError, match="no file"):
         minicnn.load(tmp_path / "missing.h5")
-    with pytest.raises(DescriptionError, match="there is no file"):
+    with pytest.raises(DescriptionError, match="no file"):
         minicnn.load(tmp_path / "missing.toml", tmp_path / "gray.h5")
     (tmp_path / "folder.toml").mkdir()
     with pytest.raises(DescriptionError, match="is no ordinary file"):
@@ -245,7 +245,7 @@ def test_errors_of_loading(tmp_path):
     assert describe(tmp_path / "bom.toml").name == "gray"
     with h5py.File(tmp_path / "plain.h5", "w") as file:
         file.attrs["layer_names"] = ["conv1"]
-    with pytest.raises(WeightFileError, match="does not say of which network: name the model"):
+    with pytest.raises(WeightFileError, match="name the model"):
         minicnn.load(tmp_path / "plain.h5")
     with h5py.File(tmp_path / "gray.h5", "a") as file:
         file.attrs["minicnn_description"] = "layers = ["

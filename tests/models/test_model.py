@@ -34,9 +34,9 @@ def test_sizes_that_are_none(model, panda, size):
 
 
 def test_sizes_the_network_or_the_memory_cannot_take(model, panda):
-    with pytest.raises(ShapeError, match="pool5: a window of 2 does not fit"):
+    with pytest.raises(ShapeError, match="pool5: .*window of 2"):
         model.prepare(panda, 31)
-    with pytest.raises(ShapeError, match="GB of memory.*choose a smaller size"):
+    with pytest.raises(ShapeError, match="GB of memory.*smaller size"):
         model.prepare(panda, 60_000)
 
 
@@ -92,7 +92,7 @@ def test_weights_sha256(model):
 def test_load_errors():
     with pytest.raises(UnknownNameError, match="vgg16-gap, vgg16, vgg19"):
         minicnn.load("resnet50")
-    with pytest.raises(WeightFileError, match="does not ship with weights.*'minicnn weights download vgg19' fetches it .575 MB."):
+    with pytest.raises(WeightFileError, match="weights.*'minicnn weights download vgg19'"):
         minicnn.load("vgg19")
 
 

@@ -186,5 +186,5 @@ def test_gradients_go_as_far_as_asked(network, x):
     assert class_gradients(trace, 3)[1]["flatten"] is top and class_gradients(trace, 2)[1] is not gradients
     assert np.array_equal(gradients.input, network.backward(trace, seeds))
     assert [name for name, _ in gradients.items()] == list(network.layers)[::-1]
-    with pytest.raises(UnknownNameError, match="no gradient reaches 'fc1'; it reaches pool1, relu1, conv1"):
+    with pytest.raises(UnknownNameError, match="'fc1'.* pool1, relu1, conv1"):
         network.gradients(trace, {"pool1": np.ones_like(trace.outputs["pool1"])})["fc1"]

@@ -58,7 +58,7 @@ def test_32_bit_integers():
     assert np.array_equal(np.asarray(load_photo(Image.fromarray(values)))[..., 0], values)
     assert np.array_equal(np.asarray(load_photo(Image.fromarray(values * 257)))[..., 0], values)
     for wrong in (values - 1, values * 1000):
-        with pytest.raises(ImageError, match="numbers from .* expected 0 to 255 or 0 to 65535"):
+        with pytest.raises(ImageError, match="0 to 255 or 0 to 65535"):
             load_photo(Image.fromarray(wrong))
 
 
@@ -74,7 +74,7 @@ def test_pil_images_that_cannot_be_used(tmp_path, panda):
 
 @pytest.mark.parametrize("photo", [None, 3, b"photo.jpg", [1, 2]])
 def test_things_that_are_no_photos(photo):
-    with pytest.raises(ImageError, match="expected the path of a file, a PIL image, or an array"):
+    with pytest.raises(ImageError, match="expected .*path"):
         load_photo(photo)
 
 

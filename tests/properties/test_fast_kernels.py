@@ -135,7 +135,7 @@ def test_the_choice_of_algorithm():
     with use_algorithm("im2col"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
-    with pytest.raises(UnknownNameError, match="no algorithm 'fft'; there are auto, im2col, winograd2, winograd4"), use_algorithm("fft"):
+    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, winograd2, winograd4"), use_algorithm("fft"):
         pass
 
 

@@ -158,7 +158,7 @@ def test_checkpoints_of_something_else(task, tmp_path):
     with pytest.raises(DatasetError, match="no checkpoint"):
         read_checkpoint(tmp_path / "b.npz", small_network(), settings)
     write_checkpoint(path, State(small_network(), {"fc": {"weight": (np.zeros(3),)}}), settings)
-    with pytest.raises(DatasetError, match=r"what is remembered of fc weight has shape \(3,\), expected"):
+    with pytest.raises(DatasetError, match=r"remembered of fc weight .*\(3,\), expected"):
         read_checkpoint(path, small_network(), settings)
     for content in (b"", b"no archive", path.read_bytes()[:-300]):
         (tmp_path / "c.npz").write_bytes(content)
@@ -194,7 +194,7 @@ def test_patience(task):
 
 
 def test_a_rate_that_is_too_large(task):
-    with pytest.raises(MinicnnError, match="Try a smaller rate"), np.errstate(all="ignore"):
+    with pytest.raises(MinicnnError, match="smaller rate"), np.errstate(all="ignore"):
         train(task, State(small_network()), Settings(epochs=50, rate=1000.0, batch_size=32), lambda state: None)
 
 
@@ -202,7 +202,7 @@ def test_statistics_that_are_no_longer_numbers(task):
     """In training the loss does not depend on the running variance, so it stays finite; the network is of no use all the same."""
     network = small_network()
     norm = dataclasses.replace(network.layers["norm1"], variance=np.full(8, np.inf, np.float32))
-    with pytest.raises(MinicnnError, match="norm1 holds numbers that are not finite after epoch 1; try a smaller rate"):
+    with pytest.raises(MinicnnError, match="norm1 .*not finite .*epoch 1.* smaller rate"):
         train(task, State(minicnn.Network({**network.layers, "norm1": norm})), Settings(epochs=2, batch_size=32), lambda state: None)
 
 

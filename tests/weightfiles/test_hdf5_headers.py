@@ -76,7 +76,7 @@ def test_types_that_other_objects_hold(of, libver, path):
             file.move("fc1", "more/fc1")
             file.move("more", "fc1")
             file["fc1"].attrs["weight_names"] = [b"fc1/fc1_W_1:0", b"fc1/fc1_b_1:0"]
-    refused(path, "a number type that is kept elsewhere")
+    refused(path, "number type .*elsewhere")
 
 
 def test_a_type_that_refers_to_itself(path):
@@ -88,7 +88,7 @@ def test_a_type_that_refers_to_itself(path):
     header = header_of(path, DENSE)
     start = next(start for kind, start in messages(path, header) if kind == NUMBER_TYPE)
     changed(path, start + 2, "<Q", header)
-    refused(path, "a number type that is kept elsewhere")
+    refused(path, "number type .*elsewhere")
 
 
 @pytest.mark.parametrize("around", [struct.pack("<BxxxIBI", 0x3A, 4, 1, 1), struct.pack("<BxxxI", 0x39, 16)], ids=["arrays", "sequences"])
@@ -161,7 +161,7 @@ def test_texts_that_claim_to_be_long(count, item_size, path):
     read_weights(path)
     changed(path, number_type + 8 + 4, "<I", item_size)
     changed(path, text, "<I", count)
-    refused(path, "texts that claim to be longer than the file")
+    refused(path, "texts .*longer than the file")
 
 
 @pytest.mark.parametrize("place, value, message", [(13, 4, "unusual kind"), (14, 2, "unusual kind"), (40, 255, "truncated: .* bytes of")])

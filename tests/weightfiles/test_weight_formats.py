@@ -167,7 +167,7 @@ def test_batch_normalization_in_keras(missing, keras3, tmp_path, generator):
             file.attrs["model_config"] = json.dumps(config)
     description = read_description(NORMALIZED, "normalized")
     if keras3 and len(missing) == 1:
-        with pytest.raises(WeightFileError, match="batch_normalization has 3 arrays of one axis and does not name them"):
+        with pytest.raises(WeightFileError, match="batch_normalization has 3 arrays"):
             read_weights(tmp_path / "file")
         return
     found = load_arrays(read_weights(tmp_path / "file"), description.network, description.input_shape)
@@ -189,7 +189,7 @@ def test_hdf5_bombs(tmp_path, small):
         with h5py.File(tmp_path / "file", "r+") as file:
             del file["fc1/fc1_W_1:0"]
             file.create_dataset("fc1/fc1_W_1:0", (1 << 20, 1 << 20), np.float32, **options)
-        with pytest.raises(WeightFileError, match="claims 4,398,046,511,104 bytes in a file of"):
+        with pytest.raises(WeightFileError, match="4,398,046,511,104 bytes"):
             read_weights(tmp_path / "file")
 
 
@@ -244,7 +244,7 @@ def test_what_is_no_weight_file(content, message, tmp_path):
         ({"conv1_1_W": np.array([{}], object)}, "expected floating-point|no valid header"),
         ({"conv1_1_W": np.ones((3, 3, 1, 2)), "conv1_1_b": np.ones(3)}, "conv1_1 has arrays of shape"),
         ({"conv1_1_W": np.ones((3, 3, 1, 2), int)}, "holds int64"),
-        ({"weights": np.ones(3)}, "expected only those named as conv1_1_W"),
+        ({"weights": np.ones(3)}, "conv1_1_W"),
     ],
 )
 def test_npz_of_other_kinds(arrays, message, tmp_path):
@@ -277,7 +277,7 @@ KERNEL, BIAS = np.ones((2, 3, 3, 3), np.float32), np.ones(2, np.float32)
 CONV = ("Conv", ["x", "w", "b"], ["c"], {})
 
 REFUSED = {
-    "unknown": ([CONV, ("Sigmoid", ["c"], ["y"], {})], r"node 'node1' \(Sigmoid\) is not supported; expected layers in a line, of Conv"),
+    "unknown": ([CONV, ("Sigmoid", ["c"], ["y"], {})], r"'node1' \(Sigmoid\) .*expected .*Conv"),
     "a branch": ([CONV, ("Relu", ["c"], ["r"], {}), ("Add", ["r", "c"], ["y"], {})], "does not simply follow"),
     "groups": ([("Conv", ["x", "w", "b"], ["y"], {"group": 3})], "3 groups"),
     "dilated": ([("Conv", ["x", "w", "b"], ["y"], {"dilations": [2, 2]})], "is dilated"),
@@ -403,7 +403,7 @@ def test_layers_are_matched_by_name_where_names_are_the_same(tmp_path):
     found = load_arrays(read_weights(tmp_path / "file"), network, (4, 6, 2))
     assert found["hidden"]["weight"][0, 0] == 1 and found["head"]["weight"][0, 0] == 5
     network = read_description(TWO_DENSE.format("fc1", "fc2"), "text").network
-    with pytest.raises(WeightFileError, match="layers head and hidden have the same shape, and it does not say which comes first"):
+    with pytest.raises(WeightFileError, match="head and hidden .*same shape"):
         load_arrays(read_weights(tmp_path / "file"), network, (4, 6, 2))
     write_safetensors(tmp_path / "file", {f"layers.{i}.weight": np.full((2, 2), i, np.float32) for i in (2, 10)})
     assert load_arrays(read_weights(tmp_path / "file"), network, (4, 6, 2))["fc2"]["weight"][0, 0] == 10
