@@ -39,9 +39,9 @@ if TYPE_CHECKING:
 Shape = tuple[int, ...]
 Context = Any
 
-#: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by the
-#: rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a function
-#: (layer, relevance, context).
+#: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by
+#: the rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a function (layer,
+#: relevance, context).
 Relevance = Literal["weighted", "shared", "unchanged", "backward"] | Callable[["Layer", np.ndarray, Context], np.ndarray]
 
 
@@ -174,7 +174,8 @@ class Layer:
         """
         if not all(np.isfinite(array).all() for array in self.arrays.values()):
             raise MinicnnError(
-                f"it is not known which arrays a {type(self).__name__} starts from; give its class initial_arrays(generator), which returns them"
+                f"it is not known which arrays a {type(self).__name__} starts from; give its class initial_arrays(generator), which "
+                "returns them"
             )
         return self.arrays
 
@@ -235,7 +236,8 @@ class Layer:
 
     def _unknown_terms(self) -> MinicnnError:
         return MinicnnError(
-            f"how a {type(self).__name__} makes its numbers is not known; choose another layer, or give the class value_terms and gradient_terms"
+            f"how a {type(self).__name__} makes its numbers is not known; choose another layer, or give the class value_terms and "
+            "gradient_terms"
         )
 
     @classmethod
@@ -274,7 +276,8 @@ class Layer:
             if not isinstance(value, (bool, int, float, str, list, tuple)):
                 found = "is missing" if value is inspect.Parameter.empty else f"holds a {type(value).__name__}"
                 raise DescriptionError(
-                    f"the attribute {parameter.name} of a {type(self).__name__} {found}; a layer can be saved if it keeps what its __init__ takes, "
+                    f"the attribute {parameter.name} of a {type(self).__name__} {found}; a layer can be saved if it keeps what its "
+                    "__init__ takes, "
                     "numbers, texts and lists of them, in attributes of the same names"
                 )
             if value != parameter.default:
@@ -329,7 +332,8 @@ def class_of_word(word: str) -> type[Layer]:
     module, _, name = word.partition(":")
     if module not in sys.modules:
         raise DescriptionError(
-            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; --import {module})"
+            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; --import "
+            f"{module})"
         )
     found = getattr(sys.modules[module], name, None)
     if not isinstance(found, type) or not issubclass(found, Layer):

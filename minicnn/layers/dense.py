@@ -108,7 +108,8 @@ class Dense(Weighted):
     def from_options(cls, input_shape, options):
         if len(input_shape) != 1:
             raise ShapeError(
-                f"the input of each image has shape {tuple(input_shape)}; expected one row of numbers: put flatten or global_average_pool before it"
+                f"the input of each image has shape {tuple(input_shape)}; expected one row of numbers: put flatten or "
+                "global_average_pool before it"
             )
         return cls(placeholder(input_shape[0], options["units"]), placeholder(options["units"]))
 

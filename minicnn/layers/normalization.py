@@ -1,7 +1,7 @@
 r"""Batch normalization.
 
-Each channel is brought to mean 0 and variance 1, then to a scale and a shift that are learned. While training, mean and variance are those of
-the batch, over all its images and positions, so they too depend on x:
+Each channel is brought to mean 0 and variance 1, then to a scale and a shift that are learned. While training, mean and variance are those
+of the batch, over all its images and positions, so they too depend on x:
 
     x^ = (x - mean) / sqrt(variance + epsilon),        y = weight x^ + bias
 

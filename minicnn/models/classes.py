@@ -102,5 +102,5 @@ def can_be_shown(text: str) -> bool:
 
 
 def as_name(text: str) -> str:
-    """Return a class name with single spaces for underscores and other spaces, and each accented letter as one character (Unicode's NFC)."""
+    """Return a class name with single spaces, also for underscores, and each accented letter as one character (Unicode's NFC)."""
     return " ".join(unicodedata.normalize("NFC", text).replace("_", " ").split())

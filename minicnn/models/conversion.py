@@ -51,7 +51,8 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
     counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
     found = ", ".join(f"{count} {kind_name(kind, count)}" for kind, count in counts.items())
     raise WeightFileError(
-        f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file and name "
+        f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file "
+        "and name "
         "that (--model FILE.toml)"
     )
 

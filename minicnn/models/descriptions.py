@@ -29,11 +29,11 @@ Each layer is a table of its kind and name and of its options:
     dropout                                                           rate = 0.5
     ===================  ===========================================  ==========================================
 
-size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one before. A
-layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported.
+size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one
+before. A layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported.
 
-A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / std, with one mean and standard deviation for red, green
-and blue each, or for gray:
+A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / std, with one mean and standard deviation for red,
+green and blue each, or for gray:
 
     preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], std = [63.0, 62.1, 66.7]}
 

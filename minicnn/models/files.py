@@ -116,9 +116,9 @@ def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | Non
         One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
         file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
     weights : path or str, optional
-        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network, whose classes
-        and preprocessing are then the model's. Or the name of a downloaded file, such as "vgg16-notop". Without top the network ends with
-        its last pooling layer and has no classes. Published weights of a format have the preprocessing that is usual for it.
+        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network, whose
+        classes and preprocessing are then the model's. Or the name of a downloaded file, such as "vgg16-notop". Without top the network
+        ends with its last pooling layer and has no classes. Published weights of a format have the preprocessing that is usual for it.
     fold : bool
         Whether batch normalization is merged into the layers below, which computes the same with fewer layers.
 
@@ -214,8 +214,8 @@ def save(
     half : bool
         Whether to store weights (not biases and statistics) with 16 bits, about three digits, in half the space.
     texts : dict of str to str, optional
-        What the file shall say about itself beside the description: "source" (whom to name), how it was trained, and so on. It also keeps what
-        the model's own weight file said.
+        What the file shall say about itself beside the description: "source" (whom to name), how it was trained, and so on. It also keeps
+        what the model's own weight file said.
 
     Raises
     ------
@@ -254,11 +254,12 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 
 def _weights_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
-    """Find the file that has the weights: the given one, which may be the name of a downloaded one; the shipped or the downloaded one; or itself."""
+    """Find the weights' file: the given one, by path or as the name of a download; else the shipped or downloaded one; or itself."""
     if kind == "model file":
         if weights is not None:
             raise WeightFileError(
-                f"{name} is a model file and has weights of its own, so {weights} cannot be loaded with it; name a model or a description (.toml) for it"
+                f"{name} is a model file and has weights of its own, so {weights} cannot be loaded with it; name a model or a "
+                "description (.toml) for it"
             )
         return Path(name)
     if weights is not None:

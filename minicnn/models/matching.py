@@ -3,8 +3,8 @@
 Names differ from file to file, so where they are not the network's, layers are matched by kind and order: the first convolution of the file
 belongs to the first of the network, and so on; then every shape is compared. Two things are turned on the way:
 
-- Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before it, in
-  that order; ours flatten H, W, C.
+- Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before
+  it, in that order; ours flatten H, W, C.
 - A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
   network's dense layers, they are taken for these.
 """
@@ -71,8 +71,8 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
     Returns
     -------
     dict
-        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalization "epsilon" where the file says it, or its
-        format has a usual one. A file "without top" has no dense layers; then they are missing here.
+        {layer: {"weight": array, ...}} for `Network.with_parameters`, float32, and for batch normalization "epsilon" where the file says
+        it, or its format has a usual one. A file "without top" has no dense layers; then they are missing here.
 
     Raises
     ------
@@ -94,7 +94,7 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
 
 
 def match_layers(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
-    """Match the layers of a file and of a network, and compare their shapes, without reading arrays; arguments and errors as for `load_arrays`."""
+    """Match the layers of a file and of a network, and compare shapes, without reading arrays; otherwise as `load_arrays`."""
     pairs = _by_kind(file, network) if file.description is None else _by_name(file, network)
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
     if file.steps is not None:
@@ -194,7 +194,7 @@ def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[Stored
 
 
 def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
-    """Bring a file's layers of a kind into the network's order where they have the network's names; else they keep the file's, if it has one."""
+    """Bring a file's layers of a kind into the network's order if they have its names; else they keep the file's, if it has one."""
     by_name = {layer.name: layer for layer in found}
     if by_name.keys() == set(wanted) and len(found) == len(wanted):
         return [by_name[name] for name in wanted]
@@ -203,7 +203,8 @@ def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFil
         other = alike.setdefault(tuple(array.shape for array in layer.arrays.values()), layer)
         if NUMBERS.sub("", other.name) != NUMBERS.sub("", layer.name):
             raise WeightFileError(
-                f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes first; call "
+                f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes "
+                "first; call "
                 "the layers in a description (.toml) as the file does"
             )
     return found

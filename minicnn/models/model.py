@@ -208,7 +208,7 @@ class Model:
         return str(channel) if self.preprocessing is None else f"{channel} ({self.preprocessing.names[channel]})"
 
     def swap_channels(self, array: np.ndarray) -> np.ndarray:
-        """Return an array whose last axis is the network's colors in the order red, green, blue; gray and a bare network's order are kept."""
+        """Turn the last axis from the network's order of colors into red, green, blue, or back; gray and a bare network's stay."""
         return array if self.preprocessing is None else self.preprocessing.swap_channels(array)
 
     def predict(
@@ -263,7 +263,8 @@ class Model:
         name, probability = ranking[0]
         if probability >= 0.5:
             return None
-        return f"Not sure: even the likeliest class, {name}, has {'only ' if probability >= 0.01 else 'less than '}{max(probability, 0.01):.0%}. Perhaps no class of {self.name} fits the photo."
+        share = f"only {probability:.0%}" if probability >= 0.01 else "less than 1%"
+        return f"Not sure: even the likeliest class, {name}, has {share}. Perhaps no class of {self.name} fits the photo."
 
     def class_index(self, target: str | int) -> int:
         """Find a class by name, index or identifier; see `ClassNames.find`.
@@ -306,7 +307,8 @@ class Model:
         available = psutil.virtual_memory().available
         if needed > available:
             raise ShapeError(
-                f"{f'{batch} images' if batch > 1 else 'an image'} of {height} x {width} would take about {needed / 1e9:.1f} GB of memory, and "
+                f"{f'{batch} images' if batch > 1 else 'an image'} of {height} x {width} would take about {needed / 1e9:.1f} GB of "
+                "memory, and "
                 f"{available / 1e9:.1f} GB are free; choose a smaller size or batch size"
             )
 

@@ -12,8 +12,8 @@ from minicnn.errors import UnknownNameError
 class Gradients:
     """Gradients by layer name; `input` is the one with respect to the network's input.
 
-    The backward pass goes on when a layer is asked for that it has not reached yet, and what it has passed is kept. So a class activation map
-    at the last convolution costs a few layers, and the saliency of the same class afterwards only the rest.
+    The backward pass goes on when a layer is asked for that it has not reached yet, and what it has passed is kept. So a class activation
+    map at the last convolution costs a few layers, and the saliency of the same class afterwards only the rest.
 
     Parameters
     ----------

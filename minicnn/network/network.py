@@ -183,7 +183,7 @@ class Network:
         return deque(self._walk_back(trace, seeds, rules or {}), maxlen=1).pop()[1]
 
     def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> Gradients:
-        """Return the gradients with respect to every layer's output, by name, computed as far down as asked; arguments as for `backward`."""
+        """Return the gradients with respect to all layers' outputs, computed as far down as asked; arguments as for `backward`."""
         return Gradients(self._walk_back(trace, seeds, rules or {}))
 
     def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:

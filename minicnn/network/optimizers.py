@@ -1,7 +1,7 @@
 """How a gradient becomes a step, for pictures and for weights.
 
-Each takes the gradient and what it remembers of the steps before (nothing, an empty tuple, at the first), and returns the direction to walk in,
-which is then multiplied with the step size, and what to remember: a tuple of arrays and numbers.
+Each takes the gradient and what it remembers of the steps before (nothing, an empty tuple, at the first), and returns the direction to
+walk in, which is then multiplied with the step size, and what to remember: a tuple of arrays and numbers.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def adam(gradient: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
 
 
 def adam_for_images(gradient: np.ndarray, memory: Memory) -> tuple[np.ndarray, Memory]:
-    """Use `adam` on gradients (N, ...) divided by the largest number of each image's first one, so that objectives of any size are treated alike."""
+    """Use `adam` on gradients (N, ...) as shares of the largest number of each image's first one: objectives of any size are alike."""
     size, *before = memory or (_largest(gradient),)
     direction, after = adam(gradient / size, tuple(before))
     return direction, (size, *after)
