@@ -17,7 +17,7 @@ import requests
 
 from minicnn.errors import DownloadError
 
-#: Bytes that are handed on at once; a cut loses less than that.
+#: Bytes that are passed on at once; a broken connection loses fewer than these.
 BLOCK = 1 << 16
 MOST_REDIRECTS = 10
 

@@ -73,22 +73,7 @@ def convolve_im2col(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window:
 
 
 def backward_im2col(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
-    """Send a gradient of the output back to the images.
-
-    Parameters
-    ----------
-    gradient : array (N, OH, OW, filters)
-        Gradient of some scalar with respect to the output of `convolve_im2col`.
-    kernel, window
-        As for `convolve_im2col`.
-    x_shape : tuple
-        Shape (N, H, W, C) of the images.
-
-    Returns
-    -------
-    array (N, H, W, C)
-        Gradient of the same scalar with respect to the images.
-    """
+    """Send a gradient of the output of `convolve_im2col` back to the images x; returns an array of shape `x_shape`, (N, H, W, C)."""
     batch, out_height, out_width, filters = gradient.shape
     dtype = np.result_type(gradient, kernel)
     gradient_rows = gradient.reshape(batch * out_height, out_width, filters)
