@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -5,10 +8,11 @@ import minicnn
 
 
 @pytest.fixture(scope="session", autouse=True)
-def own_cache(tmp_path_factory):
-    """No test, and no command that it starts, sees what the user has downloaded."""
+def own_environment(tmp_path_factory):
+    """No test, and no process that it starts, sees what the user has downloaded; and such a process imports the minicnn under test."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MINICNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("PYTHONPATH", str(Path(minicnn.__file__).parents[1]), prepend=os.pathsep)
         yield
 
 

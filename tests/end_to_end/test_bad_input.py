@@ -173,12 +173,12 @@ def test_existing_files_stay(tmp_path):
 
 
 def test_a_full_disk(tmp_path):
-    """On a file system of 40 kB, mounted where only this test sees it."""
+    """On a file system of 20 kB, mounted where only this test sees it."""
     script = f"""
-        mount -t tmpfs -o size=40k none {tmp_path} || exit 77
+        mount -t tmpfs -o size=20k none {tmp_path} || exit 77
         cd {tmp_path} && echo mine > mine
-        {sys.executable} -m minicnn report --only saliency --size 64 --out page; code=$?
-        {sys.executable} -m minicnn saliency --size 64 --out map.png; code=$code$?
+        {sys.executable} -m minicnn report --model minivgg-cifar10 --only saliency --out page; code=$?
+        {sys.executable} -m minicnn saliency --model minivgg-cifar10 --out map.png; code=$code$?
         echo "codes $code"; ls -A {tmp_path}
     """
     process = subprocess.run(["unshare", "--mount", "--map-root-user", "bash", "-c", script], capture_output=True, text=True, check=False)
@@ -193,23 +193,23 @@ def test_a_file_that_may_not_grow(tmp_path):
 
     def limit():
         default_signals()
-        resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, 20_000))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 
-    command = ("report", "--only", "saliency", "--size", "64", "--out", tmp_path / "page")
+    command = ("report", "--model", "minivgg-cifar10", "--only", "saliency", "--out", tmp_path / "page")
     process = finish(start(*command, prepare=limit))
     assert process.returncode == 2 and "cannot write" in process.stderr and "Traceback" not in process.stderr
     assert os.listdir(tmp_path) == []
 
 
 def test_a_closed_terminal_loses_no_result(tmp_path):
-    script = f"{sys.executable} -m minicnn smoothgrad --samples 1 --size 32 --out {tmp_path}/map.png >&- 2>&-"
+    script = f"{sys.executable} -m minicnn smoothgrad --model minivgg-cifar10 --samples 1 --out {tmp_path}/map.png >&- 2>&-"
     assert subprocess.run(["bash", "-c", script], check=False).returncode == 0
     assert os.listdir(tmp_path) == ["map.png"]
 
 
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(tmp_path, sent):
-    command = ("report", "--only", "smoothgrad", "--quick", "--size", "32", "--out", tmp_path / "page")
+    command = ("report", "--model", "minivgg-cifar10", "--only", "smoothgrad", "--quick", "--out", tmp_path / "page")
     with interrupted("tools.part_bars", lambda part, done, total: part == "smoothgrad" and done > 0, sent):
         code, output, errors = minicnn(*command)
     assert code == 130 and "nothing was written" in errors and output == ""

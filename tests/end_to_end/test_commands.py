@@ -1,6 +1,7 @@
 """Every command on the shipped photos and model."""
 
 import base64
+import functools
 import html.parser
 import io
 import json
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from commands import finish, interrupted, minicnn, start, succeed
 from PIL import Image
 
+from minicnn.cli import bench
 from minicnn.cli.main import commands
 from minicnn.visualizers import REGISTRY
 
@@ -159,7 +161,8 @@ def test_compiling_is_announced_once_and_cached(tmp_path):
     assert any(name.suffix == ".nbi" for name in tmp_path.rglob("*"))
 
 
-def test_bench():
+def test_bench(monkeypatch):
+    monkeypatch.setattr(bench, "input_batch", functools.partial(bench.input_batch, size=32))
     found = json.loads(succeed("bench", "--model", "vgg16-gap", "--rounds", "1", "--json"))
     assert set(found) == {"machine", "model", "limits", "layers", "seconds"}
     assert len(found["seconds"]) == 5 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
@@ -264,7 +267,7 @@ def test_parts_of_the_report(tmp_path):
     assert set(os.listdir(tmp_path / "few")) == {"index.html", "photo.png", "prediction.png", "filters.png", "saliency.png"}
     assert "class-model" not in output
     slow = [argument for name in SLOW for argument in ("--skip", name)]
-    succeed("report", *slow, "--quick", "--size", "48", "--out", "most", folder=tmp_path)
+    succeed("report", "--model", "minivgg-cifar10", *slow, "--quick", "--out", "most", folder=tmp_path)
     left_out = {f"{name}.png" for name in AVAILABLE} - set(os.listdir(tmp_path / "most"))
     assert left_out == {f"{name}.png" for name in (*SLOW, "style-transfer")}
     assert "needs a second photo" in minicnn("report", "--only", "style-transfer", "--out", "none", folder=tmp_path).stderr
@@ -279,6 +282,6 @@ def test_help_lists_every_command():
 
 def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
     with interrupted("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
-        code, _, errors = minicnn("report", "--only", "class-model", "--quick", "--size", "32", "--out", "page", folder=tmp_path)
+        code, _, errors = minicnn("report", "--model", "minivgg-cifar10", "--only", "class-model", "--out", "page", folder=tmp_path)
     assert code == 130 and "nothing was written" in errors
     assert not list(tmp_path.iterdir())
