@@ -14,7 +14,7 @@ from minicnn.geometry import Pair, Window
 from minicnn.layers.activation import ReLU
 from minicnn.layers.base import Shape, check_gradient_shape, check_image_shape
 from minicnn.layers.options import count, placeholder, sides
-from minicnn.layers.terms import Terms, cut_window, outputs_that_see
+from minicnn.layers.terms import Terms, cut_window, gather
 from minicnn.layers.weighted import Weighted
 
 
@@ -104,10 +104,7 @@ class Conv2D(Weighted):
         return Terms(inputs, self.weight[..., channel], (*start, 0), float(self.bias[channel]))
 
     def gradient_terms(self, gradient, x, unit):
-        inputs = np.zeros((*self.window.kernel_size, gradient.shape[2]), gradient.dtype)
-        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
-            inputs[ky, kx] = gradient[row, column]
-        return Terms(inputs, self.weight[:, :, unit[2], :])
+        return Terms(gather(gradient, self.window, unit), self.weight[:, :, unit[2], :])
 
     @classmethod
     def from_options(cls, input_shape, options):

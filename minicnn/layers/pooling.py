@@ -18,7 +18,7 @@ from minicnn.layers.base import (
     exact_sum,
 )
 from minicnn.layers.options import same_as, sides
-from minicnn.layers.terms import Terms, cut_window, outputs_that_see
+from minicnn.layers.terms import Terms, cut_window, gather
 
 
 @dataclass(frozen=True, eq=False)
@@ -107,12 +107,8 @@ class MaxPool2D(_SlidingPool):
 
     def gradient_terms(self, gradient, x, unit):
         _, (winners, _) = self.forward(x[None, ..., unit[2] : unit[2] + 1])
-        inputs = np.zeros((*self.window.kernel_size, 1), gradient.dtype)
-        won = np.zeros_like(inputs)
-        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
-            inputs[ky, kx] = gradient[row, column, unit[2]]
-            won[ky, kx] = winners[0, row, column, 0] == unit[0] * x.shape[1] + unit[1]
-        return Terms(inputs, won, first=unit[2])
+        won = gather(winners[0], self.window, unit, empty=-1) == unit[0] * x.shape[1] + unit[1]
+        return Terms(gather(gradient[..., unit[2] : unit[2] + 1], self.window, unit), won.astype(gradient.dtype), first=unit[2])
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,9 +149,7 @@ class AveragePool2D(_SlidingPool):
         return Terms(inputs, np.full_like(inputs, 1 / inputs.size), (*start, channel), first=channel)
 
     def gradient_terms(self, gradient, x, unit):
-        inputs = np.zeros((*self.window.kernel_size, 1), gradient.dtype)
-        for ky, kx, row, column in outputs_that_see(self.window, gradient.shape, unit):
-            inputs[ky, kx] = gradient[row, column, unit[2]]
+        inputs = gather(gradient[..., unit[2] : unit[2] + 1], self.window, unit)
         return Terms(inputs, np.full_like(inputs, 1 / inputs.size), first=unit[2])
 
 

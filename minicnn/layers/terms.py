@@ -18,7 +18,6 @@ own numbers apart: `Layer.value_terms` and `Layer.gradient_terms`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,11 +83,18 @@ def cut_window(x: np.ndarray, window: Window, row: int, column: int) -> tuple[np
     return padded[top : top + kh, left : left + kw], (top - ph, left - pw)
 
 
-def outputs_that_see(window: Window, shape: tuple[int, ...], unit: Unit) -> Iterator[tuple[int, int, int, int]]:
-    """Yield (row and column in the window, row and column in the output) of all windows that hold the unit."""
-    for ky in range(window.kernel_size[0]):
-        for kx in range(window.kernel_size[1]):
-            row, row_rest = divmod(unit[0] + window.padding[0] - ky, window.stride[0])
-            column, column_rest = divmod(unit[1] + window.padding[1] - kx, window.stride[1])
-            if row_rest == column_rest == 0 and 0 <= row < shape[0] and 0 <= column < shape[1]:
-                yield ky, kx, row, column
+def gather(outputs: np.ndarray, window: Window, unit: Unit, empty: float = 0) -> np.ndarray:
+    """Collect the outputs (OH, OW, C) whose windows hold a unit: entry (ky, kx) is that which has it in its row ky and column kx.
+
+    Returns
+    -------
+    array (window height, window width, C)
+        `empty` where there is no such output.
+    """
+    gathered = np.full((*window.kernel_size, outputs.shape[2]), empty, outputs.dtype)
+    for ky, kx in np.ndindex(window.kernel_size):
+        row, row_rest = divmod(unit[0] + window.padding[0] - ky, window.stride[0])
+        column, column_rest = divmod(unit[1] + window.padding[1] - kx, window.stride[1])
+        if row_rest == column_rest == 0 and 0 <= row < outputs.shape[0] and 0 <= column < outputs.shape[1]:
+            gathered[ky, kx] = outputs[row, column]
+    return gathered

@@ -149,7 +149,11 @@ def test_relevance_asks_for_a_rule(panda_model, panda):
 
 
 def test_saved_and_loaded_by_name(module, tmp_path, panda, generator):
-    layers = {"sigmoid": module.Sigmoid(), "dilated": module.Dilated(step=3), "scale": module.Scale(np.arange(1, 7, dtype=np.float32), note="mine")}
+    layers = {
+        "sigmoid": module.Sigmoid(),
+        "dilated": module.Dilated(step=3),
+        "scale": module.Scale(np.arange(1, 7, dtype=np.float32), note="mine"),
+    }
     model = minicnn.Model(network_with(**layers), "own", minicnn.PREPROCESSING["torch"], ["ant", "bee", "cat", "dog"], input_size=40)
     minicnn.save(model, tmp_path / "own.h5")
     again = minicnn.load(tmp_path / "own.h5")
