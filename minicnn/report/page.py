@@ -19,10 +19,12 @@ from minicnn.errors import MinicnnError, UnknownNameError
 from minicnn.files.resources import PHOTO_CREDITS, shipped_photo
 from minicnn.files.writing import readable_name, staged_folder
 from minicnn.models.model import Model
+from minicnn.network.network import Trace
 from minicnn.pictures import render
 from minicnn.pictures.photos import Photo, load_photo, whole_size
 from minicnn.visualizers import REGISTRY, Visualizer
-from minicnn.visualizers.contract.arguments import takes
+from minicnn.visualizers.contract.call import accepts_shape, trace_probabilities
+from minicnn.visualizers.contract.kinds import ProgressKind, SecondPhotoKind, SeedKind, TargetKind
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -153,7 +155,8 @@ def write_report(
         clock = time.perf_counter()
         progress("prediction", 0, 1)
         x = model.prepare(photo, size)
-        answer = _answer(model, x, target) if target is not None or model.is_classifier(x.shape) else None
+        trace = model.network.trace(x)  # the one forward pass, for all methods that look at this very image
+        answer = _answer(model, trace, target) if target is not None or model.is_classifier(x.shape) else None
         pixels = model.deprocess(x)[0]
         (stage / "photo.png").write_bytes(render.png(pixels))
         if answer is not None:
@@ -163,7 +166,7 @@ def write_report(
         sections, failed = [], {}
         for name in methods:
             try:
-                section = _section(REGISTRY[name], model, photo, x, style, answer and answer.target, seed, quick, progress)
+                section = _section(REGISTRY[name], model, photo, trace, style, answer and answer.target, seed, quick, progress)
             except MinicnnError as error:
                 if name in only or len(methods) == 1:
                     raise
@@ -179,9 +182,9 @@ def write_report(
     return Path(folder) / "index.html", times
 
 
-def _answer(model: Model, x: np.ndarray, target: str | int | None) -> Answer:
+def _answer(model: Model, trace: Trace, target: str | int | None) -> Answer:
     """Ask the model about the photo; raises UnknownNameError if it has no classes, or not that one."""
-    probabilities = model.probabilities(x)
+    probabilities = trace_probabilities(model, trace)
     index = int(probabilities.argmax()) if target is None else model.class_index(target)
     return Answer(model.ranked(probabilities, 5), len(probabilities), index)
 
@@ -197,20 +200,26 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
     for name in (*only, *skip):
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
-        if name in only and "style" in REGISTRY[name].parameters and not with_style:
+        if name in only and needed_photo(REGISTRY[name]) and not with_style:
             raise UnknownNameError(f"{name} needs a second photo; give one as the style")
-    possible = [name for name, entry in REGISTRY.items() if (with_style or "style" not in entry.parameters) and not entry.missing_extra]
+    possible = [name for name, entry in REGISTRY.items() if (with_style or not needed_photo(entry)) and not entry.missing_extra]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
     return chosen
 
 
+def needed_photo(visualizer: Visualizer) -> str | None:
+    """Return the name of the parameter for a second photo that a method cannot do without; None if there is none."""
+    name = visualizer.named(SecondPhotoKind)
+    return name if name is not None and visualizer.parameters[name].required else None
+
+
 def _section(
     visualizer: Visualizer,
     model: Model,
     photo: Photo,
-    x: np.ndarray,
+    trace: Trace,
     style: Photo | None,
     target: int | None,
     seed: int,
@@ -221,13 +230,16 @@ def _section(
     name = visualizer.name
     clock = time.perf_counter()
     progress(name, 0, 1)
-    offered = {"target": target, "style": style, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
-    arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
+    x = trace.input
+    offered = {TargetKind: target, SeedKind: seed, ProgressKind: lambda done, total: progress(name, done, total)}
+    arguments = {visualizer.named(kind): value for kind, value in offered.items()}
+    arguments[needed_photo(visualizer)] = style
+    arguments.pop(None, None)
     arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
     if visualizer.whole is not None:
         arguments |= {"image": photo, "size": _size_of_whole(visualizer, model, photo, x)}
     elif visualizer.needs_photo:
-        arguments |= {visualizer.photo_name: x, "prepared": True}
+        arguments[visualizer.photo_name] = trace
     elif visualizer.takes_photo:
         arguments |= {"size": x.shape[1:3]}
     result = visualizer.function(model, **arguments)
@@ -242,7 +254,7 @@ def _section(
         text=parse(visualizer.function.__doc__).long_description,
         paper=visualizer.paper,
         numbers=result.text,
-        settings=_settings(result.source["settings"]),
+        settings=_settings(visualizer, result.source["settings"]),
         panels=result.panels(),
         columns=result.columns,
         warnings=result.warnings,
@@ -255,13 +267,14 @@ def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.nda
     """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
     longer = max(x.shape[1:3])
     shape = (*whole_size(load_photo(photo), longer), x.shape[3])
-    return x.shape[1:3] if "target" in visualizer.parameters and not takes(model.network, shape) else longer
+    return x.shape[1:3] if visualizer.named(TargetKind) and not accepts_shape(model.network, shape) else longer
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = {name: " and ".join(map(str, value)) if isinstance(value, list) else value for name, value in settings.items()}
-    chosen = {name: value for name, value in chosen.items() if value is not None and value != ()}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
+def _settings(visualizer: Visualizer, settings: Mapping[str, Any]) -> str:
+    """Write the settings for people, without those that were left out."""
+    chosen = {name: value for name, value in settings.items() if value is not None and value != ()}
+    words = [f"{name.replace('_', ' ')} {visualizer.parameters[name].kind.shown(value)}" for name, value in chosen.items()]
+    return ", ".join(words) or "no settings"
 
 
 def _page(model, photo, pixels, answer, sections, times, left_out) -> str:

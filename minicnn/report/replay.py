@@ -82,12 +82,14 @@ def _call(
         raise WeightFileError(
             f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}"
         )
-    unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photo_parameters})
-    if unknown or settings.get("resume") is not None:
-        names = ", ".join(sorted(unknown)) or "resume"
+    files = source.get("files", {})
+    unchecked = [name for name, parameter in visualizer.settings.items() if parameter.kind.file(settings.get(name)) and name not in files]
+    unknown = [*sorted(set(settings) - set(visualizer.settings)), *unchecked]
+    if unknown:
+        names = ", ".join(unknown)
         raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
-    arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
-    arguments |= {name: _found_again([file], path)[0] for name, file in source.get("files", {}).items()}
+    arguments = {"model": model, **settings}
+    arguments |= {name: _found_again([file], path)[0] for name, file in files.items()}
     if photos:
         return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
     if "photos" in source:

@@ -17,7 +17,7 @@ from minicnn.pictures.render import Map, Numbers, Range, Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.arithmetic import number, side_by_side
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Index, Position
+from minicnn.visualizers.contract.kinds import Image, Index, Position
 
 #: Each is laid on the photo, multiplied pixel by pixel, and summed. Bright minus dark makes an edge filter, a mean makes a blur.
 FILTERS = {
@@ -45,7 +45,7 @@ Filter = Literal["vertical", "horizontal", "sobel", "blur", "sharpen", "corner"]
 )
 def intuition(
     model: Model,
-    image,
+    image: Image,
     *,
     filter: Filter | None = None,
     stride: int = 1,
@@ -62,7 +62,6 @@ def intuition(
     ----------
     model : Model
         Only its input size is used; the photo is turned to gray, 0 to 255.
-    image : photo
     filter : {"vertical", "horizontal", "sobel", "blur", "sharpen", "corner"}
         Show this one only. Default: all.
     stride : int

@@ -15,20 +15,19 @@ from minicnn.pictures.render import Marks
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.window import find_unit, unit_name
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Unit
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, Image, LayerName, Progress, Unit
 
 
 @visualizer(
     question="What do the layers see?",
     paper="A. Araujo et al., Distill 2019 (the box); W. Luo et al., arXiv:1701.04128 (the effective receptive field)",
     if_zero="no gradient reaches the photo from this unit: the unit is off, or everything below it; choose another unit, or a layer before its ReLU",
-    quick=lambda height, width: {"channels": 4},
+    quick={"channels": 4},
 )
 def receptive_field(
     model: Model,
-    image,
-    layer: str | None = None,
+    image: Image,
+    layer: LayerName = USUAL,
     *,
     unit: Unit | None = None,
     channels: int = 16,
@@ -43,16 +42,10 @@ def receptive_field(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    layer : str
-        A layer whose output is an image. Default: the last convolution, after its ReLU.
     unit : (row, column) or (row, column, channel)
         Counted from 0. With a channel, the gradient of that channel alone. Default: where the layer's largest value is.
     channels : int
         The number of channels, the strongest at the unit's place, over whose gradients the mean is taken if no channel is given.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------

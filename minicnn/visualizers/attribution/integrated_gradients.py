@@ -1,4 +1,4 @@
-"""The gradient, added up on the way from a picture of nothing to the photo."""
+"""The gradient, added up on the way from a baseline image to the photo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.fills import filled
 from minicnn.visualizers.attribution.gradients import path_gradient
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import LIKELIEST, BatchSize, Image, Progress, Seed, Target
 
 Baseline = Literal["gray", "black", "mean", "blur", "noise"]
 
@@ -26,21 +26,20 @@ TOLERATED = 0.05
     question="What mattered for this answer?",
     paper="M. Sundararajan, A. Taly, Q. Yan, arXiv:1703.01365, equation 1",
     if_zero="nothing changes the score on the way from the baseline to the photo; the two may be equal",
-    report=lambda height, width: {"steps": 16},
-    quick=lambda height, width: {"steps": 6},
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    report={"steps": 16},
+    quick={"steps": 6},
+    attribution="large",
 )
 def integrated_gradients(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Image,
+    target: Target = LIKELIEST,
     *,
     baseline: Baseline = "gray",
     steps: int = 32,
     output: Output = "logit",
-    batch_size: int = 4,
-    seed: int = 0,
+    batch_size: BatchSize = 4,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Share the score out among the pixels, by adding up the gradient on the way from an empty picture to the photo.
@@ -53,10 +52,6 @@ def integrated_gradients(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     baseline : {"gray", "black", "mean", "blur", "noise"}
         Where the way begins: the mean color of the training photos, which is 0 in the network's units; black; the mean color of this
         photo; this photo blurred by a tenth of its shorter side; random colors with the mean and deviation of this photo's.
@@ -64,12 +59,8 @@ def integrated_gradients(
         How many pictures on the way.
     output : {"logit", "probability", "log-probability"}
         What is shared out.
-    batch_size : int
-        Pictures that are worked on at once; it bounds the memory and does not change the result but for rounding.
     seed : int
         For random colors.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------

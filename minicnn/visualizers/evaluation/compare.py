@@ -1,4 +1,4 @@
-"""Which map of importance tells best what the network's answer rests on."""
+"""Which attribution map tells best what the network's answer rests on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
+from minicnn.network.network import Trace
 from minicnn.network.objectives import Output, class_values
 from minicnn.pictures.frequency import gaussian_blur
 from minicnn.pictures.render import Curve, Overlay
@@ -15,10 +16,9 @@ from minicnn.pictures.render.panel import largest_shown
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.attribution.maps import importance, run_map
-from minicnn.visualizers.contract.arguments import resolve_target
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Methods
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import BatchSize, Photos, Progress, Seed, Target
+from minicnn.visualizers.contract.methods import Methods
 
 #: What is compared if nothing else is asked for.
 USUAL = ("saliency", "smoothgrad", "integrated-gradients", "grad-cam", "occlusion")
@@ -39,20 +39,20 @@ LEAST_DIFFERENCE = 0.0005
     question="Can the maps be trusted?",
     paper="V. Petsiuk, A. Das, K. Saenko, arXiv:1806.07421, section 4.2",
     if_zero="the class has no probability whatever is shown; it may be the wrong class for this photo",
-    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
-    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 3},
+    report={"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
+    quick={"methods": ("saliency", "grad-cam"), "steps": 3},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def compare(
     model: Model,
-    photos,
-    target: str | int | None = None,
+    photos: Photos,
+    target: Target | None = None,
     *,
     methods: Methods | None = None,
     steps: int = 16,
     output: Output = "probability",
-    batch_size: int = 8,
-    seed: int = 0,
+    batch_size: BatchSize = 8,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Compare methods side by side, and measure how well their maps tell what the answer rests on.
@@ -67,8 +67,6 @@ def compare(
 
     Parameters
     ----------
-    model : Model
-    photos : photo, list of photos, or folder
     target : str or int
         The class, by name or index. Default: each photo's likeliest.
     methods : list of str
@@ -78,12 +76,8 @@ def compare(
         In how many equal parts the pixels are taken away, or made sharp.
     output : {"logit", "probability", "log-probability"}
         What is measured.
-    batch_size : int
-        Photos with holes that are worked on at once; it bounds the memory.
     seed : int
         For the random map, and the methods that are random.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -107,8 +101,9 @@ def compare(
     generator = np.random.default_rng(seed)
     for position, x in photos:
         name = photos.name(position)
-        index = resolve_target(model, x, target)
-        maps, odd = _maps(model, x, index, chosen, seed, generator)
+        trace = photos.trace(position, x)
+        index = int(trace.result[0].argmax()) if target is None else target
+        maps, odd = _maps(model, trace, index, chosen, seed, generator)
         names.append(name)
         targets.append(index)
         found += [text if photos.single else f"{name}: {text}" for text in odd]
@@ -148,12 +143,13 @@ def area_under(scores: np.ndarray) -> np.ndarray:
 
 
 def _maps(
-    model: Model, x: np.ndarray, target: int, methods: Sequence[str], seed: int, generator: np.random.Generator
+    model: Model, trace: Trace, target: int, methods: Sequence[str], seed: int, generator: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Make the maps of all methods and baselines for one photo, (H, W) each, and say what is odd about them."""
-    results = {name: run_map(name, model, x, target, seed) for name in methods}
+    results = {name: run_map(name, model, trace, target, seed) for name in methods}
     maps = {name: importance(result) for name, result in results.items()}
     odd = [f"{name}: {text}" for name, result in results.items() for text in result.warnings]
+    x = trace.input
     return {**maps, "random": generator.random(x.shape[1:3]).astype(x.dtype), "edges": edges(x)}, odd
 
 

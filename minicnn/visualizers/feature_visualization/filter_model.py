@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -19,10 +19,9 @@ from minicnn.visualizers.ascent.finished import finished, mosaic, stuck
 from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels, with_noise
 from minicnn.visualizers.ascent.loop import AscentState, ascend, scale_size
 from minicnn.visualizers.ascent.recorder import Recorder
-from minicnn.visualizers.contract.arguments import takes
+from minicnn.visualizers.contract.call import accepts_shape
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import FilePath, Index, Indices, Unit, several
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import BLANK, USUAL, BatchSize, FilePath, Image, Index, Indices, LayerKind, Progress, Seed, Unit
 
 #: Sides of the pictures, in pixels: at least so many, and by default at most so many.
 SMALLEST_SIDE, LARGEST_SIDE = 64, 128
@@ -33,20 +32,22 @@ def last_convolution_itself(network: Network) -> str:
     return [name for name, layer in network.layers.items() if isinstance(layer, Conv2D)][-1] if network.last_convolution else ""
 
 
+ConvolutionItself = Annotated[str, LayerKind(last_convolution_itself)]
+
+
 @visualizer(
     question="What does the network dream of?",
     paper='D. Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Fourier space, colors, transformations, diversity: '
     'C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017',
-    layer=last_convolution_itself,
-    report=lambda height, width: {"channels": 6, "steps": 40, "side": 96},
-    quick=lambda height, width: {"channels": 3, "steps": 20, "side": 64},
+    report={"channels": 6, "steps": 40, "side": 96},
+    quick={"channels": 3, "steps": 20, "side": 64},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="picture",
 )
 def filter_model(
     model: Model,
-    image=None,
-    layer: str | None = None,
+    image: Image = BLANK,
+    layer: ConvolutionItself = USUAL,
     *,
     channel: Indices | None = None,
     unit: Unit | None = None,
@@ -63,8 +64,8 @@ def filter_model(
     scale: float = 0.1,
     rotate: float = 5.0,
     noise: float = 10.0,
-    batch_size: int = 5,
-    seed: int = 0,
+    batch_size: BatchSize = 5,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Draw the pictures that the channels of a layer want, by gradient ascent.
@@ -77,7 +78,6 @@ def filter_model(
 
     Parameters
     ----------
-    model : Model
     image : photo, optional
         Chooses the channels: those whose outputs are largest on it, on average. --size is its size; that of the pictures is `side`.
     layer : str
@@ -101,24 +101,14 @@ def filter_model(
         each pixel and color by itself, which makes noise.
     steps : int
         How often the pictures are changed.
-    step_size : float
-        How far in one step, as root mean square over the pixels, in levels of 255.
     scales : int
         On how many sizes to work, from small to large. Default: 2, or 1 if the network takes one size only or one unit is drawn.
-    jitter : int
-        The largest random shift before each step, in pixels.
     scale : float
         The largest random enlargement or reduction, as a share.
     rotate : float
         The largest random turn either way, in degrees.
-    noise : float
-        The deviation of the noise at the start, in levels of 255.
     batch_size : int
         Pictures that are worked on at once; it bounds the memory. Variants are always worked on together.
-    seed : int
-        For the noise and the transformations: same seed, same pictures.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -143,7 +133,7 @@ def filter_model(
     size = _size(model, network, layer, colors) if side is None else (side, side)
     shape = network.shapes((*size, colors))[layer]
     if scales is None:
-        scales = 2 if unit is None and takes(network, (*scale_size(size, 2, 0.0), colors)) else 1
+        scales = 2 if unit is None and accepts_shape(network, (*scale_size(size, 2, 0.0), colors)) else 1
     part.check_memory(*size, colors, batch_size if variants == 1 else variants)
     labels, wanted = _wanted(given, shape, layer, model, image, channels, variants)
     settings = settings_in_levels(
@@ -177,7 +167,7 @@ def _check(given: dict, variants: int, scales: int | None) -> None:
         raise MinicnnError(f"got {' and '.join(given)}; expected one of channel, unit and direction")
     if len(given.get("unit", ())) > 1 and (scales or 1) > 1:
         raise MinicnnError(f"scales is {scales}; expected 1 for one unit, whose place is that in the finished picture")
-    if variants > 1 and (not given or len(several(given.get("channel", 0))) > 1):
+    if variants > 1 and (not given or len(given.get("channel", ())) > 1):
         raise MinicnnError("variants are different pictures of one thing; say which: one channel, unit or direction")
 
 
@@ -186,7 +176,7 @@ def _size(model: Model, network: Network, layer: str, colors: int) -> tuple[int,
     field = network.receptive_fields()[layer]
     seen = LARGEST_SIDE if field is None else max(field.size)
     side = min(max(seen, SMALLEST_SIDE), LARGEST_SIDE)
-    return (side, side) if takes(network, (side, side, colors)) else model.input_shape()[:2]
+    return (side, side) if accepts_shape(network, (side, side, colors)) else model.input_shape()[:2]
 
 
 def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image: np.ndarray, channels: int, variants: int):
@@ -203,7 +193,7 @@ def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image
             )
         return [f"variant {i}" for i in range(variants)] if variants > 1 else [f"unit {index}"], [one_hot[index[-1]]]
     if "channel" in given:
-        chosen = several(given["channel"])
+        chosen = given["channel"]
         check_channels(chosen, count, layer)
     elif image.any():
         output = model.network.up_to([layer])(image)[0]

@@ -1,4 +1,4 @@
-"""The parts of photos that a channel likes best, beside the picture that it wants."""
+"""The parts of photos that excite a channel most, beside the picture that it wants."""
 
 from __future__ import annotations
 
@@ -12,13 +12,11 @@ from minicnn.pictures.render import Pictures, Tiles
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Indices, several
-from minicnn.visualizers.contract.photos import Photos
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, Indices, Photos, Progress, Seed
 from minicnn.visualizers.feature_visualization.filter_model import (
+    ConvolutionItself,
     check_channels,
     filter_model,
-    last_convolution_itself,
 )
 
 #: What patches show beyond a photo's border.
@@ -39,22 +37,21 @@ class _Found:
     question="What does the network dream of?",
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4 (patches); D. Erhan et al., 2009 (the picture that a channel wants)",
     if_zero="every unit of these channels is exactly 0 on all photos; choose other channels, or the convolution before the ReLU",
-    layer=last_convolution_itself,
-    report=lambda height, width: {"channels": 2, "top": 4, "steps": 24},
-    quick=lambda height, width: {"channels": 2, "top": 3, "steps": 8},
+    report={"channels": 2, "top": 4, "steps": 24},
+    quick={"channels": 2, "top": 3, "steps": 8},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def max_activating(
     model: Model,
-    photos,
-    layer: str | None = None,
+    photos: Photos,
+    layer: ConvolutionItself = USUAL,
     *,
     channel: Indices | None = None,
     channels: int = 3,
     top: int = 6,
     per_photo: int | None = None,
     steps: int = 40,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Find the patches in a folder of photos that excite a channel most.
@@ -67,8 +64,6 @@ def max_activating(
 
     Parameters
     ----------
-    model : Model
-    photos : folder, photo, or several photos
     layer : str
         Default: the last convolution, before its ReLU.
     channel : int, or several
@@ -82,10 +77,6 @@ def max_activating(
         of a single photo as many as are shown.
     steps : int
         How long to work on the pictures that the channels want; see filter-model.
-    seed : int
-        For those pictures: same seed, same pictures.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -104,20 +95,19 @@ def max_activating(
     shape = network.shapes(photos.shape)[layer]
     field = model.network.receptive_fields()[layer] if len(shape) == 3 else None
     per_photo = (top if photos.single else 1) if per_photo is None else per_photo
-    named = None if channel is None else several(channel)
-    check_channels(named or [], shape[-1], layer)
+    check_channels(channel or [], shape[-1], layer)
     total = len(photos) + 1
     found, mean = [], np.zeros(shape[-1])
     for position, x in photos:
-        output = network(x).reshape(*(shape[:-1] or (1, 1)), shape[-1])
+        output = photos.output(position, x, network).reshape(*(shape[:-1] or (1, 1)), shape[-1])
         mean += np.maximum(output, 0).mean(axis=(0, 1))
         found.append(_strongest(output, position, per_photo, field))
         if progress:
             progress(position + 1, total)
-    chosen = np.argsort(-mean, kind="stable")[:channels].tolist() if named is None else named
+    chosen = np.argsort(-mean, kind="stable")[:channels].tolist() if channel is None else channel
     scores, units = _best(found, chosen, top)
     patches = _patches(model, photos, units, field)
-    wanted = filter_model(model, layer=layer, channel=tuple(chosen), steps=steps, seed=seed).values
+    wanted = filter_model(model, layer=layer, channel=chosen, steps=steps, seed=seed).values
     if progress:
         progress(total, total)
     return _result(model, photos, layer, chosen, {"patches": patches, "scores": scores, "units": units}, wanted)
