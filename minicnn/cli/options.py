@@ -96,11 +96,8 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
 
 def _free_name(path: Path, overwrite: bool) -> Path:
     """Return the path, or with a number added if there is something that may not be overwritten."""
-    free = path
-    for number in itertools.count(2):
-        if overwrite or not free.exists():
-            return free
-        free = path.with_stem(f"{path.stem}-{number}")
+    names = itertools.chain([path], (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2)))
+    return next(name for name in names if overwrite or not name.exists())
 
 
 @contextlib.contextmanager
@@ -123,7 +120,7 @@ def part_bars(parts: int) -> Iterator[Callable[[str, int, int], None]]:
     """
     with contextlib.ExitStack() as shown:
         begun: list[str] = []
-        update = None
+        update: Callable[[int, int], None] = lambda done, total: None  # noqa: E731  # until the first part begins
 
         def progress(part: str, done: int, total: int) -> None:
             nonlocal update

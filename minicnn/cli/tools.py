@@ -146,8 +146,13 @@ def summary(model, size):
     print_table(
         ["layer", "output", "parameters", "MACs", "receptive field", "jump", "padding"],
         [
-            [row.name, " x ".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_accumulates:,}"]
-            + _field_cells(row.receptive_field)
+            [
+                row.name,
+                " x ".join(map(str, row.output_shape)),
+                f"{row.parameters:,}",
+                f"{row.multiply_accumulates:,}",
+                *_field_cells(row.receptive_field),
+            ]
             for row in rows
         ],
     )
@@ -243,9 +248,14 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {
-    command.name: command for command in (report, predict, replay, summary, weights_group, train, evaluate, gradcheck, bench)
+#: The tools, by the heading of the help under which they stand.
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Photos": (report, predict, replay),
+    "Models and weights": (summary, weights_group, gradcheck, bench),
+    "Training": (train, evaluate),
 }
+
+TOOLS: dict[str, click.Command] = {str(command.name): command for commands in SECTIONS.values() for command in commands}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:

@@ -263,7 +263,7 @@ def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
 
 def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:
     """List each class that there are photos of: how many, how many right, and which other class they are taken for most often."""
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for label in np.flatnonzero(found.confusion.sum(axis=1)):
         answers = found.confusion[label].copy()
         right, answers[label] = int(answers[label]), 0

@@ -59,7 +59,9 @@ def make_command(visualizer: Visualizer) -> click.Command:
                 result = visualizer.function(loaded, **{watcher: progress}, **options)
         save_all(result, out, picture, overwrite)
 
-    parameters: list[click.Parameter] = [_argument(photo, main=photo.name == visualizer.photo_name, alone=len(photos) == 1) for photo in photos]
+    parameters: list[click.Parameter] = [
+        _argument(photo, main=photo.name == visualizer.photo_name, alone=len(photos) == 1) for photo in photos
+    ]
     others = [parameter for parameter in visualizer.parameters.values() if parameter not in photos]
     parameters += [
         _option(parameter, meanings[parameter.name])

@@ -24,7 +24,7 @@ from minicnn.pictures import render
 from minicnn.pictures.photos import Photo, load_photo, whole_size
 from minicnn.visualizers import REGISTRY, Visualizer
 from minicnn.visualizers.contract.call import accepts_shape, trace_probabilities
-from minicnn.visualizers.contract.kinds import ProgressKind, SecondPhotoKind, SeedKind, TargetKind
+from minicnn.visualizers.contract.kinds import ProgressKind, SeedKind, TargetKind
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -154,19 +154,18 @@ def write_report(
     with staged_folder(folder, names, overwrite) as stage:
         clock = time.perf_counter()
         progress("prediction", 0, 1)
-        x = model.prepare(photo, size)
-        trace = model.network.trace(x)  # the one forward pass, for all methods that look at this very image
-        answer = _answer(model, trace, target) if target is not None or model.is_classifier(x.shape) else None
-        pixels = model.deprocess(x)[0]
-        (stage / "photo.png").write_bytes(render.png(pixels))
-        if answer is not None:
-            (stage / "prediction.png").write_bytes(render.png(render.bars(*zip(*answer.top), f"{model.name}: the likeliest classes")))
+        subject = _look_at(model, photo, target, size, style, seed, quick)
+        (stage / "photo.png").write_bytes(render.png(subject.pixels))
+        if subject.answer is not None:
+            classes, probabilities = zip(*subject.answer.top)
+            (stage / "prediction.png").write_bytes(render.png(render.bars(classes, probabilities, f"{model.name}: the likeliest classes")))
         progress("prediction", 1, 1)
         times = [PartTime("prediction", time.perf_counter() - clock)]
-        sections, failed = [], {}
+        sections: list[Section] = []
+        failed: dict[str, list[str]] = {}
         for name in methods:
             try:
-                section = _section(REGISTRY[name], model, photo, trace, style, answer and answer.target, seed, quick, progress)
+                section = _section(REGISTRY[name], subject, progress)
             except MinicnnError as error:
                 if name in only or len(methods) == 1:
                     raise
@@ -177,9 +176,48 @@ def write_report(
             sections.append(section)
         left_out = [entry.missing_extra for entry in REGISTRY.values() if entry.missing_extra]
         left_out += [f"{', '.join(names)} on this network and photo: {reason}" for reason, names in failed.items()]
-        page = _page(model, photo, pixels, answer, sections, times, left_out)
-        (stage / "index.html").write_text(page, encoding="utf-8")
+        (stage / "index.html").write_text(_page(subject, sections, times, left_out), encoding="utf-8")
     return Path(folder) / "index.html", times
+
+
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the page is about, and how its methods are to look at it.
+
+    Attributes
+    ----------
+    model : Model
+    photo : path, PIL image or RGB array
+    style : the same, or None
+        The second photo.
+    trace : Trace
+        The one forward pass of the photo, for all methods that look at this very image.
+    pixels : uint8 array (H, W, 3)
+        The photo as the network sees it.
+    answer : Answer or None
+        Nothing, if the network has no classes.
+    seed : int
+    quick : bool
+    """
+
+    model: Model
+    photo: Photo
+    style: Photo | None
+    trace: Trace
+    pixels: np.ndarray
+    answer: Answer | None
+    seed: int
+    quick: bool
+
+
+def _look_at(
+    model: Model, photo: Photo, target: str | int | None, size: int | tuple[int, int] | None, style: Photo | None, seed: int, quick: bool
+) -> Subject:
+    """Run the network on the photo, once."""
+    x = model.prepare(photo, size)
+    trace = model.network.trace(x)
+    answer = _answer(model, trace, target) if target is not None or model.is_classifier(x.shape) else None
+    return Subject(model, photo, style, trace, model.deprocess(x)[0], answer, seed, quick)
 
 
 def _answer(model: Model, trace: Trace, target: str | int | None) -> Answer:
@@ -200,49 +238,21 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
     for name in (*only, *skip):
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
-        if name in only and needed_photo(REGISTRY[name]) and not with_style:
+        if name in only and REGISTRY[name].second_photo and not with_style:
             raise UnknownNameError(f"{name} needs a second photo; give one as the style")
-    possible = [name for name, entry in REGISTRY.items() if (with_style or not needed_photo(entry)) and not entry.missing_extra]
+    possible = [name for name, entry in REGISTRY.items() if (with_style or not entry.second_photo) and not entry.missing_extra]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
     return chosen
 
 
-def needed_photo(visualizer: Visualizer) -> str | None:
-    """Return the name of the parameter for a second photo that a method cannot do without; None if there is none."""
-    name = visualizer.named(SecondPhotoKind)
-    return name if name is not None and visualizer.parameters[name].required else None
-
-
-def _section(
-    visualizer: Visualizer,
-    model: Model,
-    photo: Photo,
-    trace: Trace,
-    style: Photo | None,
-    target: int | None,
-    seed: int,
-    quick: bool,
-    progress: ReportProgress,
-) -> Section:
+def _section(visualizer: Visualizer, subject: Subject, progress: ReportProgress) -> Section:
     """Run one visualizer."""
     name = visualizer.name
     clock = time.perf_counter()
     progress(name, 0, 1)
-    x = trace.input
-    offered = {TargetKind: target, SeedKind: seed, ProgressKind: lambda done, total: progress(name, done, total)}
-    arguments = {visualizer.named(kind): value for kind, value in offered.items()}
-    arguments[needed_photo(visualizer)] = style
-    arguments.pop(None, None)
-    arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
-    if visualizer.whole is not None:
-        arguments |= {"image": photo, "size": _size_of_whole(visualizer, model, photo, x)}
-    elif visualizer.needs_photo:
-        arguments[visualizer.photo_name] = trace
-    elif visualizer.takes_photo:
-        arguments |= {"size": x.shape[1:3]}
-    result = visualizer.function(model, **arguments)
+    result = visualizer.function(subject.model, **_arguments(visualizer, subject, progress))
     if result.stopped:
         raise KeyboardInterrupt  # the user meant the report
     figure = result._repr_png_()
@@ -251,7 +261,7 @@ def _section(
         name=name,
         question=visualizer.question,
         title=result.title,
-        text=parse(visualizer.function.__doc__).long_description,
+        text=parse(visualizer.function.__doc__ or "").long_description or "",
         paper=visualizer.paper,
         numbers=result.text,
         settings=_settings(visualizer, result.source["settings"]),
@@ -263,11 +273,33 @@ def _section(
     )
 
 
-def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.ndarray) -> int | tuple[int, int]:
+def _arguments(visualizer: Visualizer, subject: Subject, progress: ReportProgress) -> dict[str, Any]:
+    """Choose what a visualizer is called with: methods that work on the whole photo get the photo, the others its forward pass."""
+    height, width = subject.trace.input.shape[1:3]
+    offered = {
+        TargetKind: subject.answer and subject.answer.target,
+        SeedKind: subject.seed,
+        ProgressKind: lambda done, total: progress(visualizer.name, done, total),
+    }
+    arguments = visualizer.arguments(offered)
+    arguments |= (visualizer.quick_options if subject.quick else visualizer.report_options)(height, width)
+    if visualizer.second_photo:
+        arguments[visualizer.second_photo] = subject.style
+    if visualizer.photo_name is None:
+        return arguments
+    if visualizer.whole is not None:
+        return {**arguments, visualizer.photo_name: subject.photo, "size": _size_of_whole(visualizer, subject)}
+    if visualizer.needs_photo:
+        return {**arguments, visualizer.photo_name: subject.trace}
+    return {**arguments, "size": (height, width)}
+
+
+def _size_of_whole(visualizer: Visualizer, subject: Subject) -> int | tuple[int, int]:
     """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
-    longer = max(x.shape[1:3])
-    shape = (*whole_size(load_photo(photo), longer), x.shape[3])
-    return x.shape[1:3] if visualizer.named(TargetKind) and not accepts_shape(model.network, shape) else longer
+    height, width, channels = subject.trace.input.shape[1:]
+    longer = max(height, width)
+    shape = (*whole_size(load_photo(subject.photo), longer), channels)
+    return (height, width) if visualizer.named(TargetKind) and not accepts_shape(subject.model.network, shape) else longer
 
 
 def _settings(visualizer: Visualizer, settings: Mapping[str, Any]) -> str:
@@ -277,16 +309,18 @@ def _settings(visualizer: Visualizer, settings: Mapping[str, Any]) -> str:
     return ", ".join(words) or "no settings"
 
 
-def _page(model, photo, pixels, answer, sections, times, left_out) -> str:
+def _page(subject: Subject, sections: Sequence[Section], times: Sequence[PartTime], left_out: Sequence[str]) -> str:
+    """Write the page."""
+    model, answer = subject.model, subject.answer
     environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
     environment.filters["data_address"] = _data_address
     environment.filters["gradient"] = lambda colors: ", ".join(render.gradient_stops(colors))
     environment.filters["number"] = lambda value: f"{value:.3g}"
     return environment.get_template("page.html").render(
         model=model,
-        photo_name=_readable_name(photo),
-        credit=_credit(photo),
-        pixels=pixels,
+        photo_name=_readable_name(subject.photo),
+        credit=_credit(subject.photo),
+        pixels=subject.pixels,
         answer=answer,
         unsure=answer and model.unsure(answer.top),
         target_name=answer and model.class_name(answer.target),

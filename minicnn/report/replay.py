@@ -107,25 +107,29 @@ def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: s
     if not files:
         return load(source["model"], weights, source["fold"])
     if weights is not None:  # in place of those that are recorded last
-        return load(*_found_again(files[:-1], path), weights, fold=source["fold"])
-    return load(*_found_again(files, path), fold=source["fold"])
+        (name,) = _found_again(files[:-1], path)
+        return load(name, weights, fold=source["fold"])
+    name, *own_weights = _found_again(files, path)
+    return load(name, own_weights[0] if own_weights else None, fold=source["fold"])
 
 
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
     """Turn what a picture holds of a photo into the network's input again."""
-    return model.preprocessing.apply(photo)[None] if photo.dtype == np.uint8 and photo.ndim == 3 else photo
+    pixels = photo.dtype == np.uint8 and photo.ndim == 3
+    return model.preprocessing.apply(photo)[None] if pixels and model.preprocessing is not None else photo
 
 
 def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathLike) -> list[str]:
     """Return the paths of the files that a picture was made from, all there and unchanged."""
-    if any(file["path"] is None for file in files):
+    checksums = {file["path"]: file["sha256"] for file in files if file["path"] is not None}
+    if len(checksums) < len({file["path"] for file in files}):
         raise MinicnnError(f"{path} was made from something that came from no file, so it can be made again in Python only")
-    missing = [file["path"] for file in files if not os.path.isfile(file["path"])]
-    changed = [file["path"] for file in files if file["path"] not in missing and file_sha256(file["path"]) != file["sha256"]]
+    missing = [name for name in checksums if not os.path.isfile(name)]
+    changed = [name for name, checksum in checksums.items() if name not in missing and file_sha256(name) != checksum]
     if missing or changed:
         found = [f"{word}: {', '.join(paths)}" for word, paths in (("missing", missing), ("changed since then", changed)) if paths]
         raise ImageError(f"the files that {path} was made from are not as they were; {'; '.join(found)}")
-    return [file["path"] for file in files]
+    return [file["path"] for file in files if file["path"] is not None]
 
 
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:

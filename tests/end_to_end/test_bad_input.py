@@ -97,7 +97,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["saliency", "--target", "9" * 5000], "indices run from 0 to 999"),
         (["saliency", "--out", "none/map.png"], "there is no directory none"),
         (["saliency", "--out", "map.bmp"], "map.bmp: expected a name ending in .png, .npy"),
-        (["nothing"], "No such command 'nothing'"),
+        (["nothing"], "there is no command 'nothing'. See 'minicnn --help'"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -13,7 +13,7 @@ from minicnn.models.model import Model
 from minicnn.network.network import Network
 from minicnn.network.terms import Terms, value_terms
 from minicnn.pictures.photos import brightness
-from minicnn.pictures.render import Map, Numbers, Range, Signed
+from minicnn.pictures.render import Display, Map, Numbers, Range, Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.arithmetic import number, side_by_side
 from minicnn.visualizers.contract.decorator import visualizer
@@ -88,7 +88,8 @@ def intuition(
     window = Window.of(3, stride, padding)
     size = window.output_size(*gray.shape)
     names = [*FILTERS, "corner"] if filter is None else [filter]
-    values, shows = {"gray": gray}, {"gray": GRAY}
+    values: dict[str, np.ndarray] = {"gray": gray}
+    shows: dict[str, Display] = {"gray": GRAY}
     for name in names:
         if name == "corner":
             edges = _convolution(("vertical", "horizontal"), window, gray.dtype)
@@ -107,7 +108,7 @@ def intuition(
                 f"step is {tuple(step)}; expected a row below {size[0]} and a column below {size[1]}, the size of the output"
             )
         for name in names:
-            text += "\n\n" + _one_step(name, gray, window, tuple(step), with_edges=filter == "corner")
+            text += "\n\n" + _one_step(name, gray, window, step, with_edges=filter == "corner")
     what = "filters made by hand" if filter is None else "the filter for corners" if filter == "corner" else f"the filter {filter!r}"
     return Result(values, shows, f"What {what} do{'es' * (filter is not None)} to the photo", text=text)
 

@@ -14,8 +14,8 @@ from minicnn.network.optimizers import adam_for_images
 from minicnn.pictures.results import Result
 from minicnn.visualizers.ascent.finished import finished, stuck
 from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels, with_noise
-from minicnn.visualizers.ascent.loop import AscentState, ascend
-from minicnn.visualizers.ascent.recorder import Recorder
+from minicnn.visualizers.ascent.loop import AscentState, ascend, at_any_size
+from minicnn.visualizers.ascent.recorder import Recorder, part_of
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import LayerName, Progress, Seed, Traced
 
@@ -87,13 +87,9 @@ def invert(
     start = AscentState(with_noise(model, np.zeros_like(image.input), noise, seed), [])
     states = []
     for i, name in enumerate(layers):
-        recorder = Recorder(
-            model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)), take=False
-        )
+        recorder = Recorder(model, steps, size, part_of(progress, i, len(layers)), take=False)
         objective = match(name, image.outputs[name])
-        states.append(
-            ascend(model.network.up_to([name]), lambda size, objective=objective: objective, start, settings, size, seed, recorder)
-        )
+        states.append(ascend(model.network.up_to([name]), at_any_size(objective), start, settings, size, seed, recorder))
     x = np.concatenate([state.x for state in states])
     values, shows = finished(model, x, np.concatenate([state.scores for state in states], axis=1), layers, with_photo=True)
     ends = ", ".join(f"{name} {1 + state.scores[-1][0]:.1%}" for name, state in zip(layers, states))

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.errors import ShapeError
+from minicnn.geometry import ReceptiveField
 from minicnn.kernels import use_algorithm
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Trace
@@ -135,14 +136,13 @@ def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list
 
 def _in_pixels(trunk: Network, path: list[tuple[str, tuple[int, ...]]]) -> list[tuple[float, float]]:
     """Return the middle of what each unit of a path sees, (row, column) in pixels; it may lie beyond the photo's border."""
-    fields = trunk.receptive_fields()
+    known = {name: field for name, field in trunk.receptive_fields().items() if field is not None}
+    fields = {**known, "photo": ReceptiveField()}
     points = []
     for name, unit in path:
-        if name == "photo":
-            points.append((unit[0] + 0.5, unit[1] + 0.5))
-        else:
-            field = fields[name]
-            points.append(tuple(unit[a] * field.jump[a] - field.padding[a] + field.size[a] / 2 for a in range(2)))
+        field = fields[name]
+        row, column = (unit[a] * field.jump[a] - field.padding[a] + field.size[a] / 2 for a in range(2))
+        points.append((row, column))
     return points
 
 

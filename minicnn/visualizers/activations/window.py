@@ -166,13 +166,14 @@ def _as_sum(terms: Terms, value: float) -> str:
 def _tables(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]) -> dict[str, tuple[np.ndarray, Display]]:
     """Choose what to show of a sum: the strongest channels' windows by caption, each kind of number on one scale."""
     chosen = _strongest(terms, count)
-    tables = {}
-    for i in chosen if terms.inputs.ndim == 3 else [chosen]:
-        for name, part in zip(names, (terms.inputs, terms.factors, terms.products)):
-            limit = float(np.abs(part[..., chosen]).max())
-            if terms.inputs.ndim == 1:
-                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[None, chosen], Numbers(limit=limit)
-            else:
-                few = part[..., i].size <= MOST_WRITTEN
-                tables[f"{name}, channel {name_of(terms.first + i)}"] = part[..., i], (Numbers if few else Signed)(limit=limit)
-    return tables
+    parts = dict(zip(names, (terms.inputs, terms.factors, terms.products)))
+    limits = {name: float(np.abs(part[..., chosen]).max()) for name, part in parts.items()}
+    if terms.inputs.ndim == 1:
+        numbers = ", ".join(str(terms.first + i) for i in chosen)
+        return {f"{name}, numbers {numbers}": (part[None, chosen], Numbers(limit=limits[name])) for name, part in parts.items()}
+    few = terms.inputs[..., 0].size <= MOST_WRITTEN
+    return {
+        f"{name}, channel {name_of(terms.first + i)}": (part[..., i], (Numbers if few else Signed)(limit=limits[name]))
+        for i in chosen
+        for name, part in parts.items()
+    }

@@ -44,7 +44,7 @@ def color_limits(model: Model) -> tuple[np.ndarray | float, np.ndarray | float]:
 
 
 def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free", **settings: Any) -> AscentSettings:
-    """Make a settings in the network's units.
+    """Make settings in the network's units.
 
     Parameters
     ----------
@@ -58,8 +58,7 @@ def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free
     strengths = {name: settings.pop(name, 0.0) for name in REGULARIZERS}
     strengths["total_variation"] *= level(model)
     low, high = color_limits(model)
-    known = colors == "natural" and model.preprocessing is not None
-    mixing = natural_colors(model.preprocessing.names) if known else None
+    mixing = natural_colors(model.preprocessing.names) if colors == "natural" and model.preprocessing is not None else None
     return AscentSettings(
         step_size=step_size * level(model),
         colors=mixing,

@@ -66,7 +66,7 @@ LOWEST_FREQUENCY = 1 / 64
 
 @dataclass(frozen=True)
 class AscentSettings:
-    """How to state.
+    """How to climb.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def ascend(
     callback: Callable[[AscentState], None],
     until: int | None = None,
 ) -> AscentState:
-    """Climb from a start to the settings's last step.
+    """Climb from a start to the settings' last step.
 
     Parameters
     ----------
@@ -180,6 +180,11 @@ def ascend(
     return state
 
 
+def at_any_size(objective: Objective) -> Callable[[tuple[int, int]], Objective]:
+    """Return what gives `ascend` the same objective for images of any size."""
+    return lambda size: objective
+
+
 def _step(
     network: Network, objective: Objective, state: AscentState, settings: AscentSettings, step_size: float, generator: np.random.Generator
 ) -> AscentState:
@@ -195,8 +200,8 @@ def _step(
     x = x + x.dtype.type(step_size) * direction
     for regularize in settings.regularizers:
         x = regularize(x, gradient)
-    moved = gradient.any(axis=(1, 2, 3))
-    moved = moved if state.moved is None else moved | state.moved
+    moved = np.asarray(gradient.any(axis=(1, 2, 3)))
+    moved = moved if state.moved is None else np.logical_or(moved, state.moved)
     return AscentState(np.clip(x, settings.low, settings.high).astype(x.dtype), [*state.scores, values], memory, moved)
 
 
@@ -235,6 +240,6 @@ def scale_size(size: tuple[int, int], scales: int, progress: float, ratio: float
     """Choose the image's size when a share of the steps, 0 to 1, is done."""
     shares = ratio ** np.arange(scales)[::-1]
     ends = np.cumsum(shares) / np.sum(shares)
-    share = shares[min(np.searchsorted(ends, progress, side="right"), scales - 1)]
+    share = shares[min(int(np.searchsorted(ends, progress, side="right")), scales - 1)]
     factor = max(share, min(1.0, SMALLEST_SIDE / min(size)))
-    return tuple(round(side * factor) for side in size)
+    return round(size[0] * factor), round(size[1] * factor)

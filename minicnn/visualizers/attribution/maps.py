@@ -23,7 +23,7 @@ from minicnn.models.model import Model
 from minicnn.network.network import Trace
 from minicnn.pictures.render import Overlay, stretch
 from minicnn.pictures.results import Result
-from minicnn.visualizers.contract.kinds import SeedKind, TargetKind
+from minicnn.visualizers.contract.kinds import ImageKind, SeedKind, TargetKind
 from minicnn.visualizers.contract.registry import REGISTRY
 
 
@@ -51,8 +51,7 @@ def run_map(method: str, model: Model, trace: Trace, target: int, seed: int = 0,
     """
     visualizer = REGISTRY[method]
     options = (visualizer.quick_options if quick else visualizer.report_options)(*trace.input.shape[1:3])
-    offered = {visualizer.photo_name: trace, visualizer.named(TargetKind): target, visualizer.named(SeedKind): seed}
-    options |= {name: value for name, value in offered.items() if name is not None}
+    options |= visualizer.arguments({ImageKind: trace, TargetKind: target, SeedKind: seed})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         return visualizer.function(model, **options)

@@ -104,7 +104,7 @@ def segment(
             "map": smooth,
             "seeds": seeds,
             "mask": mask,
-            "outline": np.where(_border(mask)[..., None], np.uint8(OUTLINE), pixels),
+            "outline": np.where(_border(mask)[..., None], np.array(OUTLINE, np.uint8), pixels),
             "cut-out": np.dstack([pixels, np.uint8(255) * mask]),
         },
         {"seeds": Overlay("0 background, 1 undecided, 2 foreground"), "outline": Photo(), "cut-out": Photo()},
@@ -144,8 +144,9 @@ def _grab_cut(pixels: np.ndarray, smooth: np.ndarray, seeds: np.ndarray, iterati
     if not (seeds == FOREGROUND).any() or min(inside.sum(), (~inside).sum()) < COLORS:
         return np.zeros(seeds.shape, bool)
     cv2.setRNGSeed(seed)
-    models = np.zeros((1, 65)), np.zeros((1, 65))  # where OpenCV keeps the colors
-    cv2.grabCut(np.ascontiguousarray(pixels[..., ::-1]), labels, None, *models, iterations, cv2.GC_INIT_WITH_MASK)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # where OpenCV keeps the colors
+    anywhere = (0, 0, 0, 0)  # the labels say it, not a rectangle
+    cv2.grabCut(np.ascontiguousarray(pixels[..., ::-1]), labels, anywhere, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 

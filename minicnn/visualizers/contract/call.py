@@ -90,7 +90,7 @@ class Call:
             x = self.model.prepare(given, self._size(), self.prepared, whole=whole is not None)
         if given is not None:
             self.inputs[name] = x
-        self.model.check_memory(*x.shape[1:], batch=self.batch_size)
+        self._check_memory(x.shape[1:])
         if self.about_class:
             self.model.check_classifier(x.shape)
         self.x = x
@@ -101,14 +101,14 @@ class Call:
         size = self._size()
         size = max(size) if isinstance(size, (tuple, list)) else size
         x = self.inputs[name] = self.model.prepare(given, size, self.prepared, whole=self.whole is not None)
-        self.model.check_memory(*x.shape[1:], batch=self.batch_size)
+        self._check_memory(x.shape[1:])
         return x
 
     def take_photos(self, name: str, given: Photo | Trace) -> Photos:
         """Take photos that are prepared one at a time."""
         self.photos_name = name
         self.photos = Photos(self.model, given, self.size, self.prepared)
-        self.model.check_memory(*self.photos.shape, batch=self.batch_size)
+        self._check_memory(self.photos.shape)
         if self.about_class:
             self.model.check_classifier((1, *self.photos.shape))
         return self.photos
@@ -141,6 +141,10 @@ class Call:
             raise ImageError(f"got size={self.size} and a trace, which has its size already; leave one of them out")
         self._trace = trace
         return self.model.prepare(trace.input, prepared=True)
+
+    def _check_memory(self, shape: tuple[int, ...]) -> None:
+        height, width, channels = shape
+        self.model.check_memory(height, width, channels, self.batch_size)
 
     def _size(self) -> Size:
         """Choose the size of a photo: what was asked for; or of a whole photo the method's, if the network takes it, else the network's."""

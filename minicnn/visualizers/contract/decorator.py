@@ -19,7 +19,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec
+from typing import Any, ParamSpec, cast
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
@@ -89,6 +89,9 @@ def visualizer(
 
     def register(method: Callable[P, Result]) -> Callable[P, Result]:
         command = name or method.__name__.replace("_", "-")
+        taken = REGISTRY.get(command)
+        if taken is not None and taken.function.__module__ != method.__module__:  # the same one may be run again, as in a notebook
+            raise MinicnnError(f"there is a method {command} already, of {taken.function.__module__}; give this one another name")
         signature, parameters = inspect.signature(method, eval_str=True), read_parameters(method)
 
         @functools.wraps(method)
@@ -97,10 +100,10 @@ def visualizer(
                 raise MinicnnError(entry.missing_extra)
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
-            model = Model.of(bound.arguments["model"])
+            model = Model.of(next(iter(bound.arguments.values())))
             call = Call(command, model, entry.named(TargetKind) is not None, size, prepared)
             arguments = _resolved(entry, bound.arguments, call)
-            result = method(**arguments)
+            result = cast("Callable[..., Result]", method)(**arguments)
             if call.remark:
                 result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
             return with_provenance(result, entry, call, arguments, if_zero)
@@ -113,7 +116,7 @@ def visualizer(
         public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *for_photos])  # type: ignore[attr-defined]
         public.__doc__ = completed(method.__doc__, [*parameters, *(parameter.name for parameter in for_photos)], command)
         REGISTRY[command] = entry
-        return public
+        return cast("Callable[P, Result]", public)
 
     return register
 

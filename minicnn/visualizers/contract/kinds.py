@@ -481,7 +481,9 @@ BLANK: Any = None
 
 def is_integer(value: Any, least: int) -> bool:
     """Tell whether a value is an integer of at least `least`, and at most `LARGEST`."""
-    return isinstance(value, Integral) and not isinstance(value, bool) and least <= int(value) <= LARGEST
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return False
+    return least <= int(value) <= LARGEST
 
 
 def parse_integers(text: str, metavar: str) -> tuple[int, ...]:

@@ -48,7 +48,11 @@ class Photos:
         self.model, self.size, self.prepared = model, size, prepared
         self.folder = Path(given) if isinstance(given, (str, os.PathLike)) and os.path.isdir(given) else None
         self.single = self.folder is None and not isinstance(given, (list, tuple))
-        self.sources: list[Any] = [given] if self.single else list(given) if self.folder is None else _files(self.folder)
+        self.sources: list[Any]
+        if self.folder is not None:
+            self.sources = list(_files(self.folder))
+        else:
+            self.sources = list(given) if isinstance(given, (list, tuple)) else [given]
         self.skipped: dict[int, str] = {}
         if not self.sources:
             raise ImageError(f"there is no photo in {'the list' if self.folder is None else self.folder}; expected at least one")
@@ -74,7 +78,7 @@ class Photos:
     def output(self, position: int, x: np.ndarray, trunk: Network) -> np.ndarray:
         """Return what a trunk of the model's network puts out for one prepared photo, x; of a trace it is read off."""
         source = self.sources[position]
-        return source.outputs[next(reversed(trunk.layers))] if isinstance(source, Trace) else trunk(x)
+        return source.outputs[list(trunk.layers)[-1]] if isinstance(source, Trace) else trunk(x)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         self.skipped = {}

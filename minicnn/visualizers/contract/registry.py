@@ -16,7 +16,7 @@ from importlib import metadata
 from typing import Any, Literal
 
 from minicnn.pictures.results import Result
-from minicnn.visualizers.contract.kinds import ImageKind, Kind, PhotoKind, PhotosKind
+from minicnn.visualizers.contract.kinds import ImageKind, Kind, PhotoKind, PhotosKind, SecondPhotoKind
 from minicnn.visualizers.contract.parameters import Parameter
 
 #: The questions that the visualizers answer, in the order in which they teach.
@@ -111,6 +111,16 @@ class Visualizer:
     def named(self, kind: type[Kind]) -> str | None:
         """Return the name of the first parameter of a kind; None if there is none."""
         return next((name for name, parameter in self.parameters.items() if isinstance(parameter.kind, kind)), None)
+
+    def arguments(self, offered: Mapping[type[Kind], Any]) -> dict[str, Any]:
+        """Return what is offered by kind as arguments, by name, leaving out what the method does not take."""
+        return {name: value for kind, value in offered.items() if (name := self.named(kind)) is not None}
+
+    @property
+    def second_photo(self) -> str | None:
+        """The name of the parameter for a second photo that it cannot do without; None if there is none."""
+        name = self.named(SecondPhotoKind)
+        return name if name is not None and self.parameters[name].required else None
 
     @property
     def photo_name(self) -> str | None:

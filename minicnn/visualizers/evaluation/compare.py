@@ -97,7 +97,8 @@ def compare(
         raise MinicnnError(f"steps is {steps}; expected at most {pixels}, the number of pixels")
     chosen = list(methods or USUAL)
     lines, work = [*chosen, *BASELINES], len(photos) * (len(chosen) + len(BASELINES))
-    names, targets, scores, found, maps = [], [], [], [], {}
+    names, targets, measured, found = [], [], [], []
+    maps: dict[str, np.ndarray] = {}
     generator = np.random.default_rng(seed)
     for position, x in photos:
         name = photos.name(position)
@@ -113,12 +114,12 @@ def compare(
             each[:, i] = _deletion_and_insertion(model, x, map_, index, steps, output, batch_size)
             if progress:
                 progress(done + i + 1, work)
-        scores.append(each)
-    scores = np.stack(scores)
+        measured.append(each)
+    scores = np.stack(measured)
     areas = area_under(scores)
     classes = [model.class_name(index) for index in targets]
     shown = {line: Overlay("importance", low=0.0, high=largest_shown(map_)) for line, map_ in maps.items()} if photos.single else {}
-    rows = [
+    rows: list[Row] = [
         {"photo": name, "class": class_name, "method": line, DELETION: float(area[0, i]), INSERTION: float(area[1, i])}
         for name, class_name, area in zip(names, classes, areas)
         for i, line in enumerate(lines)
@@ -195,7 +196,7 @@ def _diagrams(lines: Sequence[str], steps: int, output: Output) -> Curve:
         "share of the pixels replaced, most important first",
         lines,
         (f"{DELETION}: lower is better", f"{INSERTION}: higher is better"),
-        np.linspace(0, 1, steps + 1),
+        np.linspace(0, 1, steps + 1).tolist(),
         *((0, 1.02) if output == "probability" else ()),
     )
 

@@ -150,7 +150,7 @@ def _cascade(network: Network, steps: int | None, randomize: Randomize, seed: in
 
 def _rows(method: str, layers: Sequence[str], similarity: Sequence[Sequence[float]], values: Sequence[np.ndarray]) -> list[Row]:
     """Make the table's rows of one method."""
-    rows = [
+    rows: list[Row] = [
         {"method": method, "step": step, "random down to": layer, **dict(zip(MEASURES, each))}
         for step, (layer, each) in enumerate(zip(layers, zip(*similarity)))
     ]

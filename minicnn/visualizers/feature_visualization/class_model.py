@@ -42,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 #: The value of a setting that a preset does not name: it does nothing.
-OFF = {
+OFF: dict[str, Any] = {
     "scales": 1,
     "jitter": 0,
     "spectrum": 0.0,
@@ -187,7 +187,10 @@ def class_model(
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> AscentState:
     """Read where an earlier run of the same settings stopped."""
     try:
-        with npy.opened(path) as file:
+        file = npy.opened(path)
+        if isinstance(file, np.ndarray):
+            raise ValueError("it holds a single array")
+        with file:
             x, scores, source = file["input"], file["scores"], json.loads(str(file["source"]))
         recorded = {**source["settings"], "size": (source["input"]["height"], source["input"]["width"])}
         state = AscentState(x[None], list(scores[:, None]))
@@ -217,7 +220,7 @@ def _result(model: Model, target: int, state: AscentState, steps: int) -> Result
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
-    warnings = (f"stopped after {done} of {steps} steps",) if done < steps else ()
+    warnings: tuple[str, ...] = (f"stopped after {done} of {steps} steps",) if done < steps else ()
     warnings += stuck(state.moved, [name], "the score does not depend on the picture at the start; begin with noise, or with a photo")
     title = f"{model.name}: the picture that {name} wants"
     return Result(values, shows, title, text=text, beside_photo=False, warnings=warnings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import operator
 from typing import Annotated
 
 import numpy as np
@@ -119,10 +121,9 @@ def deep_dream(
 def _objective(network: Network, photo: np.ndarray, weights: dict[str, float], guides: dict[str, np.ndarray]) -> Objective:
     """Say what to raise on one octave: each layer as a multiple of what it is for the photo, so that the weights mean the same everywhere."""
     trace = network.trace(photo)
-    total = None
+    parts = []
     for name, weight in weights.items():
         raised = likeness(name, guides[name].reshape(-1, guides[name].shape[-1])) if guides else energy(name)
         before = float(raised.evaluate(trace)[0][0])
-        part = weight / (before if before > 0 else 1.0) * raised
-        total = part if total is None else total + part
-    return total
+        parts.append(weight / (before if before > 0 else 1.0) * raised)
+    return functools.reduce(operator.add, parts)

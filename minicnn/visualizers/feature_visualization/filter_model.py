@@ -17,8 +17,8 @@ from minicnn.network.objectives import Objective
 from minicnn.pictures.results import Result
 from minicnn.visualizers.ascent.finished import finished, mosaic, stuck
 from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels, with_noise
-from minicnn.visualizers.ascent.loop import AscentState, ascend, scale_size
-from minicnn.visualizers.ascent.recorder import Recorder
+from minicnn.visualizers.ascent.loop import AscentState, ascend, at_any_size, scale_size
+from minicnn.visualizers.ascent.recorder import Recorder, part_of
 from minicnn.visualizers.contract.call import accepts_shape
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import BLANK, USUAL, BatchSize, FilePath, Image, Index, Indices, LayerKind, Progress, Seed, Unit
@@ -154,10 +154,10 @@ def filter_model(
     groups = [np.array(wanted[first : first + at_once]) for first in range(0, len(wanted), at_once)]
     films, states = [], []
     for i, vectors in enumerate(groups):
-        films.append(Recorder(model, steps, size, progress and (lambda done, _, i=i: progress(i * steps + done, len(groups) * steps))))
+        films.append(Recorder(model, steps, size, part_of(progress, i, len(groups))))
         begin = np.repeat(start, len(vectors), axis=0)
         objective = _objective(layer, unit, vectors, network, begin, variants, diversity)
-        states.append(ascend(network, lambda size, objective=objective: objective, AscentState(begin, []), settings, size, seed, films[-1]))
+        states.append(ascend(network, at_any_size(objective), AscentState(begin, []), settings, size, seed, films[-1]))
     return _result(model, layer, labels, states, films, {"side": size[0] if size[0] == size[1] else None, "scales": scales})
 
 
@@ -216,14 +216,13 @@ def _loaded(path: str, count: int, layer: str) -> np.ndarray:
     """Read a direction."""
     try:
         vector = npy.opened(path)
-        right = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu" and np.isfinite(vector).all()
-        found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
     except npy.DAMAGED as error:
         raise MinicnnError(f"cannot read a direction from {path} ({error}); expected a .npy file") from None
-    right = right and vector.any()
-    if not right:
-        raise ShapeError(f"{path} holds {found}; expected ({count},) finite numbers, one for each channel of {layer}, not all 0")
-    return vector.astype(np.float64)
+    numbers = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu"
+    if isinstance(vector, np.ndarray) and numbers and np.isfinite(vector).all() and vector.any():
+        return vector.astype(np.float64)
+    found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
+    raise ShapeError(f"{path} holds {found}; expected ({count},) finite numbers, one for each channel of {layer}, not all 0")
 
 
 def _objective(
@@ -240,7 +239,7 @@ def _objective(
 
 
 def _result(
-    model: Model, layer: str, labels: list[str], states: list[AscentState], films: list[Recorder], chosen: dict[str, int]
+    model: Model, layer: str, labels: list[str], states: list[AscentState], films: list[Recorder], chosen: dict[str, int | None]
 ) -> Result:
     x = np.concatenate([state.x for state in states])
     scores = np.concatenate([np.array(state.scores) for state in states], axis=1)

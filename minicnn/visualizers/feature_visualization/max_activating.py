@@ -8,9 +8,9 @@ import numpy as np
 
 from minicnn.geometry import ReceptiveField
 from minicnn.models.model import Model
-from minicnn.pictures.render import Pictures, Tiles
+from minicnn.pictures.render import Display, Pictures, Tiles
 from minicnn.pictures.results import Result
-from minicnn.pictures.tables import aligned
+from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import USUAL, Indices, Photos, Progress, Seed
 from minicnn.visualizers.feature_visualization.filter_model import (
@@ -107,7 +107,7 @@ def max_activating(
     chosen = np.argsort(-mean, kind="stable")[:channels].tolist() if channel is None else channel
     scores, units = _best(found, chosen, top)
     patches = _patches(model, photos, units, field)
-    wanted = filter_model(model, layer=layer, channel=chosen, steps=steps, seed=seed).values
+    wanted = filter_model(model, layer=layer, channel=chosen, steps=steps, seed=seed).arrays
     if progress:
         progress(total, total)
     return _result(model, photos, layer, chosen, {"patches": patches, "scores": scores, "units": units}, wanted)
@@ -164,12 +164,13 @@ def _patches(model: Model, photos: Photos, units: np.ndarray, field: ReceptiveFi
 
 def _result(model: Model, photos: Photos, layer: str, chosen: list[int], values: dict[str, np.ndarray], wanted: dict) -> Result:
     drawn = wanted["input" if model.preprocessing is None else "images"]
-    table, labels = [], []
+    table: list[Row] = []
+    labels: list[str] = []
     for channel, scores, units in zip(chosen, values["scores"], values["units"]):
         labels += [f"{channel} wants", *(f"{score:.4g}" for score in scores)]
         for rank, (score, (photo, row, column)) in enumerate(zip(scores.tolist(), units.tolist()), 1):
             table.append({"channel": channel, "rank": rank, "output": score, "photo": photos.name(photo), "row": row, "column": column})
-    show = Pictures(labels, leading=drawn)
+    show: Display = Pictures(labels, leading=drawn)
     if model.preprocessing is None:
         show = Tiles([label for label in labels if "wants" not in label], signed=True)
     text = aligned(list(table[0]), [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in table])

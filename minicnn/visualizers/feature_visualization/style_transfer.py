@@ -138,7 +138,7 @@ def in_the_colors_of(pixels: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    return tuple(max(1, round(side * factor)) for side in size)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _result(
