@@ -1,4 +1,4 @@
-r"""Gradient ascent on images: the one loop behind every picture that is made rather than taken.
+r"""Gradient ascent on images: the one loop behind all feature visualization.
 
 One step looks at the image from a slightly different place, turns its gradient there into a direction, walks, and tidies up:
 
@@ -218,7 +218,7 @@ def _brought_to(size: tuple[int, int], state: AscentState, photo: np.ndarray | N
 
 
 def damped(gradient: np.ndarray, exponent: float) -> np.ndarray:
-    """Divide the amplitude of each frequency f of images (N, H, W, C) by f^exponent; those below `LOWEST_FREQUENCY` like it."""
+    """Divide the amplitude of each frequency f of images (N, H, W, C) by f^exponent; those below `LOWEST_FREQUENCY` as that one."""
     if exponent == 0:
         return gradient
     return filtered(gradient, lambda frequency: np.maximum(frequency, LOWEST_FREQUENCY) ** -exponent)

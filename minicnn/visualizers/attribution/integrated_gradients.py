@@ -42,9 +42,9 @@ def integrated_gradients(
     seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Share the score out among the pixels, by adding up the gradient on the way from an empty picture to the photo.
+    """Share the score out among the pixels, by adding up the gradient on the way from a baseline image to the photo.
 
-    The photo is blended in from a baseline, a picture that shows nothing, and at each step on the way the gradient tells how much each
+    The photo is blended in from a baseline, an image that shows nothing, and at each step on the way the gradient tells how much each
     pixel adds. All together add up to the difference between the scores of photo and baseline, so every pixel has its share of it, for
     or against the class; the text says how well that holds, and so whether there were enough steps. A pixel that looks as in the baseline
     gets 0, however much it matters: with black, a panda's black patches. So try more than one baseline. Cost: about 2.5 forward passes
@@ -54,9 +54,9 @@ def integrated_gradients(
     ----------
     baseline : {"gray", "black", "mean", "blur", "noise"}
         Where the way begins: the mean color of the training photos, which is 0 in the network's units; black; the mean color of this
-        photo; this photo blurred by a tenth of its shorter side; random colors with the mean and deviation of this photo's.
+        photo; this photo blurred by a tenth of its shorter side; random colors with the mean and standard deviation of this photo's.
     steps : int
-        How many pictures on the way.
+        How many images on the way.
     output : {"logit", "probability", "log-probability"}
         What is shared out.
     seed : int

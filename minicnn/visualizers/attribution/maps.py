@@ -7,7 +7,7 @@ each color; they become arrays (H, W) of the network's input size, at least 0, l
     values               importance
     ===================  ==========================================================
     one for each pixel   the absolute value
-    three colors        the sum of their absolute values
+    three colors         the sum of their absolute values
     low numbers count    how far a value lies below the highest one
     coarse               the same, then stretched as it is drawn
     ===================  ==========================================================

@@ -68,7 +68,7 @@ def occlusion(
         The step from one position to the next, in pixels. The cost grows with 1 / stride^2. Default: half the patch.
     fill : {"gray", "mean", "blur", "noise"}
         What is in the patch: the mean color of the training photos, which is 0 in the network's units; the mean color of this photo;
-        this photo blurred by a quarter of the patch; random colors with the mean and deviation of this photo's.
+        this photo blurred by a quarter of the patch; random colors with the mean and standard deviation of this photo's.
     output : {"logit", "probability", "log-probability"}
         What is measured.
     full : bool

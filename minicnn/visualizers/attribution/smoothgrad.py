@@ -88,13 +88,13 @@ def smoothgrad(
         raise MinicnnError(f"samples is {samples}; expected at least 2, to tell how much they vary")
     generator = np.random.default_rng(seed)
     x = image.input
-    deviation = noise * float(x.max() - x.min())
+    std = noise * float(x.max() - x.min())
     objective, gradient_of = class_score(target, output), GRADIENTS[base]
     powers = (1 if variant == "mean" else 2) * (2 if standard_error else 1)
     sums = np.zeros((powers, *x.shape[1:]), np.float64)
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
-        copies = x + deviation * generator.standard_normal((count, *x.shape[1:])).astype(x.dtype)
+        copies = x + std * generator.standard_normal((count, *x.shape[1:])).astype(x.dtype)
         gradient = gradient_of(model.network, copies, objective).astype(np.float64)
         for power in range(powers):
             sums[power] += (gradient ** (power + 1)).sum(axis=0)

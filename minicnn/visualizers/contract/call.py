@@ -143,8 +143,9 @@ class Call:
         return self.model.prepare(trace.input, prepared=True)
 
     def _check_memory(self, shape: tuple[int, ...]) -> None:
-        height, width, channels = shape
-        self.model.check_memory(height, width, channels, self.batch_size)
+        if self.batch_size > 1 or self.prepared:  # a photo alone was checked when it was prepared
+            height, width, channels = shape
+            self.model.check_memory(height, width, channels, self.batch_size)
 
     def _size(self) -> Size:
         """Choose the size of a photo: what was asked for; or of a whole photo the method's, if the network takes it, else the network's."""
@@ -165,7 +166,8 @@ def accepts_shape(network: Network, shape: tuple[int, int, int]) -> bool:
 
 def trace_probabilities(model: Model, trace: Trace) -> np.ndarray:
     """Read the probability of every class, (classes,), off a forward pass of one image; as `Model.probabilities`, which runs one."""
-    model.check_classifier(trace.input.shape)
+    if trace.result.ndim != 2:
+        model.check_classifier(trace.input.shape)
     probabilities = softmax(trace.result)[0]
     if not np.isfinite(probabilities).all():
         raise MinicnnError(

@@ -40,7 +40,7 @@ SHARED: dict[str, tuple[str, str]] = {
         "float",
         "The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.",
     ),
-    "noise": ("float", "The deviation of the noise at the start, in levels of 255."),
+    "noise": ("float", "The standard deviation of the noise at the start, in levels of 255."),
     "batch_size": ("int", "Images that are worked on at once; it bounds the memory and does not change the result but for rounding."),
     "seed": ("int", "For everything random: same seed, same result."),
     "progress": ("function, optional", "Called as progress(done, total)."),

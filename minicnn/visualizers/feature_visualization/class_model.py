@@ -1,4 +1,4 @@
-"""The picture that a class wants."""
+"""Feature visualization of a class: an image with a high score for it."""
 
 from __future__ import annotations
 
@@ -103,9 +103,9 @@ def class_model(
     seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Draw the picture that a class wants, by gradient ascent on its score.
+    """Generate an image with a high score for a class, by gradient ascent (feature visualization).
 
-    The network stays as it is; the picture is changed, step by step, in the direction that raises the class score. What comes out shows
+    The network stays as it is; the image is changed, step by step, in the direction that raises the class score. What comes out shows
     what the network goes by. What is raised is the score itself and not the probability: a probability also rises when all other
     classes fall, and then the picture would show what they are not. Left alone the picture fills with noise that no photo has, so every
     step is followed by a little tidying up. Cost: about 260 forward passes.
@@ -126,7 +126,7 @@ def class_model(
     l2 : float
         The share of itself that the picture loses in each step; 0 for none.
     blur : float
-        The deviation of a Gaussian blur, in pixels; 0 for none.
+        The standard deviation of a Gaussian blur, in pixels; 0 for none.
     clip_norm : float
         The share of the pixels, those nearest to the mean color, that are set to it after each step; 0 for none.
     clip_contribution : float
@@ -222,5 +222,5 @@ def _result(model: Model, target: int, state: AscentState, steps: int) -> Result
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
     warnings: tuple[str, ...] = (f"stopped after {done} of {steps} steps",) if done < steps else ()
     warnings += stuck(state.moved, [name], "the score does not depend on the picture at the start; begin with noise, or with a photo")
-    title = f"{model.name}: the picture that {name} wants"
+    title = f"{model.name}: feature visualization of {name}"
     return Result(values, shows, title, text=text, beside_photo=False, warnings=warnings)

@@ -1,4 +1,4 @@
-"""The pictures that channels, units and directions of a layer want."""
+"""Feature visualization of a layer: images that activate its channels, units and directions."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def filter_model(
     seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Draw the pictures that the channels of a layer want, by gradient ascent.
+    """Generate images that activate the channels of a layer, by gradient ascent (feature visualization).
 
     What a filter deep in the network looks for cannot be read off its weights, but the network can be asked: starting from faint noise,
     the picture is changed step by step so that the channel's output rises. A channel is raised everywhere in the picture, so it comes

@@ -1,7 +1,8 @@
-"""The parts of photos that excite a channel most, beside the picture that it wants."""
+"""The parts of photos that activate a channel most, beside its feature visualization."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,7 +36,7 @@ class _Found:
 
 @visualizer(
     question="What does the network dream of?",
-    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4 (patches); D. Erhan et al., 2009 (the picture that a channel wants)",
+    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4 (patches); D. Erhan et al., 2009 (feature visualization)",
     if_zero="every unit of these channels is exactly 0 on all photos; choose other channels, or the convolution before the ReLU",
     report={"channels": 2, "top": 4, "steps": 24},
     quick={"channels": 2, "top": 3, "steps": 8},
@@ -54,11 +55,11 @@ def max_activating(
     seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Find the patches in a folder of photos that excite a channel most.
+    """Find the patches in a folder of photos that activate a channel most.
 
     Each photo goes through the network once, and the units with the largest outputs are remembered. Each is shown as exactly the part
     of its photo that it can see, its receptive field; what lies beyond the photo's border is gray. Beside the patches stands the
-    picture that the channel wants, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers
+    feature visualization of the channel, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers
     to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for each
     picture.
 
@@ -76,7 +77,7 @@ def max_activating(
         At most so many patches for each channel from one photo; none lies within half a receptive field of a stronger one. Default: 1,
         of a single photo as many as are shown.
     steps : int
-        How long to work on the pictures that the channels want; see filter-model.
+        How long to work on the feature visualizations; see filter-model.
 
     Returns
     -------
@@ -165,14 +166,14 @@ def _patches(model: Model, photos: Photos, units: np.ndarray, field: ReceptiveFi
 def _result(model: Model, photos: Photos, layer: str, chosen: list[int], values: dict[str, np.ndarray], wanted: dict) -> Result:
     drawn = wanted["input" if model.preprocessing is None else "images"]
     table: list[Row] = []
-    labels: list[str] = []
+    labels: list[list[str]] = []
     for channel, scores, units in zip(chosen, values["scores"], values["units"]):
-        labels += [f"{channel} wants", *(f"{score:.4g}" for score in scores)]
+        labels.append([f"channel {channel}", *(f"{score:.4g}" for score in scores)])
         for rank, (score, (photo, row, column)) in enumerate(zip(scores.tolist(), units.tolist()), 1):
             table.append({"channel": channel, "rank": rank, "output": score, "photo": photos.name(photo), "row": row, "column": column})
-    show: Display = Pictures(labels, leading=drawn)
+    show: Display = Pictures(list(itertools.chain(*labels)), leading=drawn)
     if model.preprocessing is None:
-        show = Tiles([label for label in labels if "wants" not in label], signed=True)
+        show = Tiles(list(itertools.chain(*(of_channel[1:] for of_channel in labels))), signed=True)
     text = aligned(list(table[0]), [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in table])
-    title = f"{model.name}: the patches that excite {layer} most"
+    title = f"{model.name}: the patches that activate {layer} most"
     return Result({**values, "wanted": drawn}, {"patches": show}, title, text=text, beside_photo=False, table=table)

@@ -92,7 +92,7 @@ def style_transfer(
     scales : int
         On how many sizes to work, from small to large: large strokes come out of the small ones.
     noise : float
-        The deviation of noise added to the content at the start, in levels of 255; a start from noise has at least 30.
+        The standard deviation of noise added to the content at the start, in levels of 255; a start from noise has at least 30.
 
     Returns
     -------
