@@ -91,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # what a result warns about, its command prints itself
     for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process runs
     stop_by_exception()
     announce_compilation(
         lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True)

@@ -145,8 +145,8 @@ def write_report(
     Raises
     ------
     MinicnnError
-        If the photo cannot be used, or the folder cannot be written, or a method that was named in `only` does not work on this network. Then no
-        file is left. Other methods that do not work on it are left out, and the page says so.
+        If the photo cannot be used, or the folder cannot be written, or a method that was named in `only` does not work on this
+        network. Then no file is left. Other methods that do not work on it are left out, and the page says so.
     """
     progress = progress or (lambda part, done, total: None)
     methods = choose_methods(only, skip, style is not None)

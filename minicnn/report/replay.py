@@ -64,7 +64,8 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise ImageError(
-            f"what {path} says does not fit together ({type(error).__name__}: {error}); it may have been changed, or made by another version"
+            f"what {path} says does not fit together ({type(error).__name__}: {error}); "
+            "it may have been changed, or made by another version"
         ) from None
 
 
@@ -93,7 +94,7 @@ def _call(
     if photos:
         return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
     if "photos" in source:
-        arguments["photos"] = _found_again(source["photos"], path)
+        arguments[str(visualizer.photo_name)] = _found_again(source["photos"], path)
     elif visualizer.needs_photo:
         raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
     if visualizer.takes_photo:

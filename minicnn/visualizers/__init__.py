@@ -1,7 +1,8 @@
 """The visualizers: one documented function each. This list is the table of contents, in the order of the report.
 
 Also what one needs to write one: the decorator `visualizer`, and the kinds of values that its parameters take, whose table is in
-`minicnn.visualizers.contract.kinds`. Type checkers read the signatures of the public functions in __init__.pyi, which scripts/make_stubs writes.
+`minicnn.visualizers.contract.kinds`. Type checkers read the signatures of the public functions in __init__.pyi, which
+scripts/make_stubs writes.
 """
 
 # isort: off

@@ -22,7 +22,8 @@ from minicnn.visualizers.contract.kinds import USUAL, Image, LayerName, Progress
 @visualizer(
     question="What do the layers see?",
     paper="A. Araujo et al., Distill 2019 (the box); W. Luo et al., arXiv:1701.04128 (the effective receptive field)",
-    if_zero="no gradient reaches the photo from this unit: the unit is off, or everything below it; choose another unit, or a layer before its ReLU",
+    if_zero="no gradient reaches the photo from this unit: the unit is off, or everything below it; choose another unit, or a layer before "
+    "its ReLU",
     quick={"channels": 4},
 )
 def receptive_field(
@@ -159,8 +160,9 @@ def _text(layer, unit, field, box, gaussian, chosen, path, points) -> str:
     if gaussian is not None:
         long, short = gaussian.deviations
         lines.append(
-            f"Its effective receptive field, the mean over {len(chosen)} channel{'s' * (len(chosen) > 1)}: a Gaussian of {long:.1f} x {short:.1f} "
-            f"pixels (standard deviations) around row {gaussian.center[0]:.1f}, column {gaussian.center[1]:.1f}."
+            f"Its effective receptive field, the mean over {len(chosen)} channel{'s' * (len(chosen) > 1)}: "
+            f"a Gaussian of {long:.1f} x {short:.1f} pixels (standard deviations) "
+            f"around row {gaussian.center[0]:.1f}, column {gaussian.center[1]:.1f}."
         )
     lines.append("The path of the largest contributions (unit; the middle of what it sees, in pixels):")
     lines += [f"  {name.ljust(8)} {unit_name(place).ljust(12)} {y:6.1f}, {x:.1f}" for (name, place), (y, x) in zip(path, points)]

@@ -70,7 +70,10 @@ def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free
 
 
 def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.ndarray:
-    """Add noise of the given standard deviation, in levels of 255, to images. Its random numbers are those of a step of their own, the largest number."""
+    """Add noise of the given standard deviation, in levels of 255, to images.
+
+    Its random numbers are those of a step of their own, the largest number.
+    """
     generator = np.random.default_rng([seed, 2**32 - 1])
     return images + (noise * level(model) * generator.standard_normal(images.shape)).astype(images.dtype)
 

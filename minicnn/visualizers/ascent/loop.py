@@ -21,9 +21,9 @@ coefficients p of waves scaled by their usual amplitudes and of colors along the
 
 and A A^T is a filter: it multiplies each wave, and each axis of color, by the square of its scale. So nothing need be said in p, and
 the image is all that is carried from step to step. `spectrum` and `colors` are the filter A A^T itself. With spectrum 1 and
-`natural_colors`, waves are scaled by f^(-1/2) in A and colors by the fourth root of their covariance: milder than the amplitudes 1/f and the
-root of the covariance of Olah et al. With Adam, which divides each pixel's step by a size of its own, damping the gradient first is
-no longer the same as working on p; there it is a remedy that helps, no more.
+`natural_colors`, waves are scaled by f^(-1/2) in A and colors by the fourth root of their covariance: milder than the amplitudes 1/f
+and the root of the covariance of Olah et al. With Adam, which divides each pixel's step by a size of its own, damping the gradient
+first is no longer the same as working on p; there it is a remedy that helps, no more.
 
 Large forms come first if the first steps are made on a smaller image (scales).
 
@@ -32,9 +32,9 @@ if it had not been.
 
 References
 ----------
-C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (transformations, decorrelated colors and spectrum, and that both are
-preconditioning; the matrix `COLOR_ROOT` is a square root of ImageNet's color covariance as published with it). A. Mordvintsev et al., "Inceptionism",
-2015.
+C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (transformations, decorrelated colors and spectrum, and that
+both are preconditioning; the matrix `COLOR_ROOT` is a square root of ImageNet's color covariance as published with it). A. Mordvintsev
+et al., "Inceptionism", 2015.
 """
 
 from __future__ import annotations

@@ -79,8 +79,8 @@ def integrated_gradients(
     (empty, whole), _ = class_values(model.network(np.concatenate([begin, image])), target, output)
     total, wanted = float(values.sum(dtype=np.float64)), float(whole - empty)
     text = (
-        f"From the baseline to the photo the {output} goes from {empty:.4g} to {whole:.4g}, by {wanted:.4g}. The map adds up to {total:.4g}, "
-        f"with {steps} steps."
+        f"From the baseline to the photo the {output} goes from {empty:.4g} to {whole:.4g}, by {wanted:.4g}. "
+        f"The map adds up to {total:.4g}, with {steps} steps."
     )
     off = abs(total - wanted) > TOLERATED * abs(wanted)
     found = (

@@ -48,9 +48,9 @@ def lrp(
     Parameters
     ----------
     rule : {"composite", "epsilon", "alpha-beta", "z-plus"}
-        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for a
-        bare network, which knows no colors, the range in this image); or one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
-        z-plus counts only those for it.
+        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for
+        a bare network, which knows no colors, the range in this image); or one rule for all: epsilon counts all of them and absorbs
+        weak ones; alpha-beta weighs those for and those against a unit; z-plus counts only those for it.
     epsilon : float
         For the epsilon rule: what is added to a unit's value before sharing out, as a share of the layer's root mean square; 0 gives
         gradient x input.

@@ -58,7 +58,8 @@ def segment(
     Parameters
     ----------
     image : photo
-        All of it is used, its longer side scaled to 300 pixels or to --size; a network that takes one size only gets the center of that size.
+        All of it is used, its longer side scaled to 300 pixels or to --size; a network that takes one size only gets the center of that
+        size.
     method : str
         The method that draws the map, with the settings that it has in the report.
     foreground : float
@@ -75,8 +76,9 @@ def segment(
     Returns
     -------
     Result
-        Values: "map" (H, W), the blurred importance, at least 0. "seeds" (H, W) uint8: 0 background, 1 undecided, 2 foreground. "mask" (H, W)
-        bool. "outline" (H, W, 3) uint8 RGB, the photo with the mask's border. "cut-out" (H, W, 4) uint8 RGBA, transparent outside the mask.
+        Values: "map" (H, W), the blurred importance, at least 0. "seeds" (H, W) uint8: 0 background, 1 undecided, 2 foreground. "mask"
+        (H, W) bool. "outline" (H, W, 3) uint8 RGB, the photo with the mask's border. "cut-out" (H, W, 4) uint8 RGBA, transparent
+        outside the mask.
 
     Raises
     ------

@@ -28,7 +28,8 @@ Variant = Literal["mean", "squared", "vargrad"]
 
 @visualizer(
     question="What mattered for this answer?",
-    paper="D. Smilkov et al., arXiv:1706.03825, section 3; squared: S. Hooker et al., arXiv:1806.10758; VarGrad: J. Adebayo et al., arXiv:1810.03307",
+    paper="D. Smilkov et al., arXiv:1706.03825, section 3; squared: S. Hooker et al., arXiv:1806.10758; "
+    "VarGrad: J. Adebayo et al., arXiv:1810.03307",
     if_zero="no pixel changes the score in any of the noisy copies; every path to the image is blocked, or a probability is saturated",
     report={"samples": 20},
     quick={"samples": 6},

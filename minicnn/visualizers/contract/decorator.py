@@ -1,13 +1,13 @@
 """How a plain function becomes a visualizer: in Python, on the command line and in the report.
 
 A visualizer is written for what it works with: a `Model`, a prepared image or the trace of its forward pass, a class index. It returns a
-bare `Result`. The decorator `visualizer` makes the public function of it, which takes what users have: a path or a PIL image, "giant panda",
-no layer at all. It also records what made the result, and warns if the result is empty.
+bare `Result`. The decorator `visualizer` makes the public function of it, which takes what users have: a path or a PIL image, "giant
+panda", no layer at all. It also records what made the result, and warns if the result is empty.
 
 The function's signature is its interface everywhere: the annotation of each parameter says which kind of value it is
-(`minicnn.visualizers.contract.kinds` has the table), and so what a user may pass, what the method gets, and how the command line reads it. Photos
-that come by position are arguments there, all else are options. Values of the wrong kind are refused before the method runs. The photo
-is run forward once at most, when the method declares it `Traced` or asks for the likeliest class.
+(`minicnn.visualizers.contract.kinds` has the table), and so what a user may pass, what the method gets, and how the command line reads
+it. Photos that come by position are arguments there, all else are options. Values of the wrong kind are refused before the method runs.
+The photo is run forward once at most, when the method declares it `Traced` or asks for the likeliest class.
 
 Methods that draw attribution maps are registered with `attribution`; other methods can then work on their maps
 (`minicnn.visualizers.attribution.maps`).
@@ -100,7 +100,7 @@ def visualizer(
                 raise MinicnnError(entry.missing_extra)
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
-            model = Model.of(next(iter(bound.arguments.values())))
+            model = Model.of(bound.arguments["model"])
             call = Call(command, model, entry.named(TargetKind) is not None, size, prepared)
             arguments = _resolved(entry, bound.arguments, call)
             result = cast("Callable[..., Result]", method)(**arguments)

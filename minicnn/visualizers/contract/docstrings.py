@@ -26,7 +26,8 @@ SHARED: dict[str, tuple[str, str]] = {
     "output": (OUTPUTS, "What is differentiated."),
     "form": (
         '{"absolute", "signed", "raw"}',
-        "What is made of the three colors: the largest absolute value, the same with its sign, or all three as they are, around a gray that is 0.",
+        "What is made of the three colors: the largest absolute value, the same with its sign, or all three as they are, around a gray "
+        "that is 0.",
     ),
     "steps": ("int", "How often the picture is changed."),
     "step_size": ("float", "How far in one step, as root mean square over the pixels, in levels of 255."),

@@ -67,7 +67,7 @@ def read_parameters(method: Callable[..., Any]) -> dict[str, Parameter]:
     signature = inspect.signature(method, eval_str=True)
     found = {name: _read(parameter, method.__name__) for name, parameter in signature.parameters.items()}
     first = next(iter(found.values()), None)
-    if first is None or not isinstance(first.kind, ModelKind):
+    if first is None or first.name != "model" or not isinstance(first.kind, ModelKind):
         raise MinicnnError(f"{method.__name__} begins with {first and first.name!r}; a visualizer's first parameter is model: Model")
     return found
 
@@ -82,8 +82,8 @@ def _read(parameter: inspect.Parameter, method: str) -> Parameter:
     kind = _kind(annotation)
     if kind is None:
         raise MinicnnError(
-            f"the parameter {parameter.name} of {method} is annotated {annotation!r}, which has no kind; expected Image, Target, int, float, "
-            "a Literal of words, or another one that minicnn.visualizers.contract.kinds lists"
+            f"the parameter {parameter.name} of {method} is annotated {annotation!r}, which has no kind; "
+            "expected Image, Target, int, float, a Literal of words, or another one that minicnn.visualizers.contract.kinds lists"
         )
     return Parameter(parameter.name, kind, parameter.default, optional, parameter.kind is inspect.Parameter.KEYWORD_ONLY)
 

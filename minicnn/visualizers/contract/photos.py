@@ -25,8 +25,8 @@ class Photos:
     ----------
     model : Model
     given : path, PIL image, array, trace of the model's network, or a sequence of those
-        A path may be that of a folder: then its files in the order of their names, except hidden ones; or if it has none, those of the folders in
-        it, as of class folders.
+        A path may be that of a folder: then its files in the order of their names, except hidden ones; or if it has none, those of the
+        folders in it, as of class folders.
     size, prepared
         As for `Model.prepare`.
 

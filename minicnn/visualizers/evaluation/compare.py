@@ -57,13 +57,14 @@ def compare(
 ) -> Result:
     """Compare methods side by side, and measure how well their maps tell what the answer rests on.
 
-    Deletion takes the pixels away that a map calls important, the most important ones first, and puts the mean color in their place: after a
-    good map the probability falls at once, so a small area under the curve is better. Insertion begins with the blurred photo and makes
-    those pixels sharp first: after a good map the probability rises at once, so a large area is better. Two maps that know nothing of the
-    network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not told anything about
-    the network. Photos with holes are like nothing the network was trained on, so small differences mean little, and two methods can win
-    one test each; one photo proves nothing, a folder of them says more. Over several photos, a method is called better than a baseline if it is
-    so on average by more than the standard error of the difference. Cost: about 270 forward passes for each photo.
+    Deletion takes the pixels away that a map calls important, the most important ones first, and puts the mean color in their place:
+    after a good map the probability falls at once, so a small area under the curve is better. Insertion begins with the blurred photo
+    and makes those pixels sharp first: after a good map the probability rises at once, so a large area is better. Two maps that know
+    nothing of the network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not
+    told anything about the network. Photos with holes are like nothing the network was trained on, so small differences mean little,
+    and two methods can win one test each; one photo proves nothing, a folder of them says more. Over several photos, a method is called
+    better than a baseline if it is so on average by more than the standard error of the difference. Cost: about 270 forward passes for
+    each photo.
 
     Parameters
     ----------
@@ -82,10 +83,11 @@ def compare(
     Returns
     -------
     Result
-        Values: "curves" (2, methods, steps + 1), the probability (or score) in deletion and in insertion, mean over the photos; the methods are
-        followed by "random" and "edges". "scores" (photos, 2, methods, steps + 1), the same for each photo. Of a single photo also each
-        method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the trapezoidal rule over steps
-        from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and standard deviation.
+        Values: "curves" (2, methods, steps + 1), the probability (or score) in deletion and in insertion, mean over the photos; the
+        methods are followed by "random" and "edges". "scores" (photos, 2, methods, steps + 1), the same for each photo. Of a single
+        photo also each method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the
+        trapezoidal rule over steps from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and
+        standard deviation.
 
     Raises
     ------
@@ -228,7 +230,7 @@ def _in_words(lines: Sequence[str], areas: np.ndarray) -> str:
 
 
 def is_better(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether the first did better on these photos (photos,): on average by more than the standard error of the difference, and visibly."""
+    """Tell whether the first did better on these photos (photos,): on average by more than the difference's standard error, and visibly."""
     difference = one - other
     error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
     return bool(difference.mean() > max(error, LEAST_DIFFERENCE))

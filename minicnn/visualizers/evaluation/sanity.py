@@ -56,12 +56,12 @@ def sanity(
 ) -> Result:
     """Replace the weights by random ones, layer by layer from the top, and see whether the maps change.
 
-    A map that explains what a network has learned must change when that is destroyed. In each column of the picture more layers have random
-    weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however convincing
-    it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes by these
-    measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare sizes, whatever
-    their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost: about 3 forward
-    passes for each method and layer with weights.
+    A map that explains what a network has learned must change when that is destroyed. In each column of the picture more layers have
+    random weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however
+    convincing it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes
+    by these measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare
+    sizes, whatever their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost:
+    about 3 forward passes for each method and layer with weights.
 
     Parameters
     ----------
@@ -80,9 +80,10 @@ def sanity(
     Returns
     -------
     Result
-        Values: "maps" (methods, steps + 1, H, W), the importance, at least 0, first with the trained weights. "similarity" (3, methods, steps + 1),
-        -1 to 1, of each map to the trained one: Spearman's rank correlation, SSIM, and correlation of HOG features; 0 for a map that is the
-        same everywhere. Table: the same by method and step, and for methods with a sign also the rank correlation of the signed numbers.
+        Values: "maps" (methods, steps + 1, H, W), the importance, at least 0, first with the trained weights. "similarity" (3, methods,
+        steps + 1), -1 to 1, of each map to the trained one: Spearman's rank correlation, SSIM, and correlation of HOG features; 0 for a
+        map that is the same everywhere. Table: the same by method and step, and for methods with a sign also the rank correlation of
+        the signed numbers.
 
     Raises
     ------

@@ -119,7 +119,7 @@ def deep_dream(
 
 
 def _objective(network: Network, photo: np.ndarray, weights: dict[str, float], guides: dict[str, np.ndarray]) -> Objective:
-    """Say what to raise on one octave: each layer as a multiple of what it is for the photo, so that the weights mean the same everywhere."""
+    """Say what to raise on one octave: each layer as a multiple of what it is for the photo, so that weights mean the same everywhere."""
     trace = network.trace(photo)
     parts = []
     for name, weight in weights.items():

@@ -37,8 +37,8 @@ ConvolutionItself = Annotated[str, LayerKind(last_convolution_itself)]
 
 @visualizer(
     question="What does the network dream of?",
-    paper='D. Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Fourier space, colors, transformations, diversity: '
-    'C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017',
+    paper='D. Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Fourier space, colors, transformations, '
+    'diversity: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017',
     report={"channels": 6, "steps": 40, "side": 96},
     quick={"channels": 3, "steps": 20, "side": 64},
     saves=(".png", ".npz", ".gif", ".mp4"),
@@ -189,7 +189,8 @@ def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image
         index = tuple(given["unit"])
         if len(index) != len(shape) or any(i >= size for i, size in zip(index, shape)):
             raise ShapeError(
-                f"there is no unit {index} at {layer}, whose output for pictures of this side has shape {shape}; its units are counted from 0"
+                f"there is no unit {index} at {layer}, whose output for pictures of this side has shape {shape}; "
+                "its units are counted from 0"
             )
         return [f"variant {i}" for i in range(variants)] if variants > 1 else [f"unit {index}"], [one_hot[index[-1]]]
     if "channel" in given:

@@ -59,9 +59,9 @@ def max_activating(
 
     Each photo goes through the network once, and the units with the largest outputs are remembered. Each is shown as exactly the part
     of its photo that it can see, its receptive field; what lies beyond the photo's border is gray. Beside the patches stands the
-    feature visualization of the channel, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers
-    to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for each
-    picture.
+    feature visualization of the channel, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel
+    answers to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for
+    each picture.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ def max_activating(
     -------
     Result
         Values: "patches", uint8 RGB (channels, top, H, W, 3), as large as the receptive field, or where units see all of the photo as
-        that (without preprocessing float, in the network's units); "scores", (channels, top), the units' outputs, the largest first; "units",
-        (channels, top, 3), each one's photo, row and column, counted from 0; "wanted", uint8 (channels, side, side, 3), or float.
-        If there are fewer patches than asked for, all have fewer. Its table has a row for each patch.
+        that (without preprocessing float, in the network's units); "scores", (channels, top), the units' outputs, the largest first;
+        "units", (channels, top, 3), each one's photo, row and column, counted from 0; "wanted", the feature visualizations, uint8
+        (channels, side, side, 3), or float. If there are fewer patches than asked for, all have fewer. Its table has a row for each.
 
     Raises
     ------

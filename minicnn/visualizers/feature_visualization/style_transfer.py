@@ -33,8 +33,8 @@ def default_content(network: Network) -> str:
 
 @visualizer(
     question="What does the network dream of?",
-    paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1508.06576; colors kept as by L. A. Gatys et al., arXiv:1606.05897, section 3; with Adam on "
-    "several sizes",
+    paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1508.06576; colors kept as by L. A. Gatys et al., arXiv:1606.05897, section 3; "
+    "with Adam on several sizes",
     report={"steps": 40, "step_size": 20.0},
     quick={"steps": 12, "step_size": 30.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
