@@ -13,6 +13,7 @@ from minicnn.network.folding import folded
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network, Trace
 from minicnn.network.probability import cross_entropy, softmax
+from minicnn.pictures import render
 from minicnn.pictures.photos import PREPROCESSING
 from minicnn.pictures.results import Result
 from minicnn.report.replay import replay
@@ -45,6 +46,7 @@ from minicnn.visualizers import (
     smoothgrad,
     style_transfer,
     texture,
+    visualizer,
     window,
 )
 
@@ -87,6 +89,7 @@ __all__ = [
     "objectives",
     "occlusion",
     "receptive_field",
+    "render",
     "replay",
     "rules",
     "saliency",
@@ -100,5 +103,6 @@ __all__ = [
     "style_transfer",
     "texture",
     "use_algorithm",
+    "visualizer",
     "window",
 ]

@@ -69,7 +69,8 @@ def serve(handler, stop=None):
     if wanted and headers.get("If-Range", server.tag) == server.tag:
         start = int(wanted[1])
         if start >= size:
-            return handler.head(416, Content_Range=f"bytes */{size}")
+            handler.head(416, Content_Range=f"bytes */{size}")
+            return
         handler.head(206, Content_Range=f"bytes {start}-{size - 1}/{size}", Content_Length=size - start, ETag=server.tag)
     else:
         start = 0

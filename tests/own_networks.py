@@ -1,4 +1,4 @@
-"""Networks of one's own, as a student writes them down: with strides, odd sizes and gray input; with batch normalization; of a fixed size."""
+"""Networks of one's own, as a student describes them: with strides, odd sizes and gray input; batch normalization; a fixed size."""
 
 GRAY = """
 name = "gray"

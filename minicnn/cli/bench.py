@@ -147,7 +147,7 @@ def layer_times(network: Network, batch: int = 1, rounds: int = 7) -> dict[str, 
             times[name][0].append(time.perf_counter() - start)
         gradient = np.zeros_like(output)
         gradient[:, TARGET] = 1
-        for name, layer in reversed(network.layers.items()):
+        for name, layer in reversed(list(network.layers.items())):
             start = time.perf_counter()
             gradient = layer.backward(gradient, contexts[name])
             times[name][1].append(time.perf_counter() - start)

@@ -5,29 +5,71 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from typing import get_args
 
 import click
 
 from minicnn.cli.options import print_help_alone
+from minicnn.cli.plugins import import_named, load_installed
 from minicnn.cli.signals import stop_by_exception
-from minicnn.cli.tools import TOOLS
+from minicnn.cli.tools import SECTIONS, TOOLS
 from minicnn.cli.visualize import make_command
-from minicnn.errors import MinicnnError
+from minicnn.errors import MinicnnError, did_you_mean
 from minicnn.kernels import announce_compilation
 from minicnn.visualizers import REGISTRY
+from minicnn.visualizers.contract.registry import Question
 
 
 class Commands(click.Group):
     """The tools, then the visualizers of the registry, each made into a command when it is needed."""
 
     def list_commands(self, context: click.Context) -> list[str]:
-        return [*TOOLS, *REGISTRY]
+        load_installed()
+        return [*TOOLS, *(name for name in REGISTRY if name not in TOOLS)]
 
     def get_command(self, context: click.Context, name: str) -> click.Command | None:
+        load_installed()
         return TOOLS.get(name) or (make_command(REGISTRY[name]) if name in REGISTRY else None)
+
+    def resolve_command(self, context: click.Context, args: list[str]) -> tuple[str | None, click.Command | None, list[str]]:
+        names = self.list_commands(context)
+        if args[0] not in names:
+            context.fail(f"there is no command {args[0]!r}{did_you_mean(args[0], names)}")
+        return super().resolve_command(context, args)
+
+    def format_commands(self, context: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the commands under headings: the tools by what they are about, the visualizers by the question that they answer."""
+        load_installed()
+        sections = {heading: [(str(tool.name), tool.get_short_help_str(100)) for tool in tools] for heading, tools in SECTIONS.items()}
+        for question in dict.fromkeys((*get_args(Question), *(entry.question for entry in REGISTRY.values()))):
+            sections[question] = [
+                (name, (entry.function.__doc__ or "").partition("\n")[0])
+                for name, entry in REGISTRY.items()
+                if entry.question == question and name not in TOOLS
+            ]
+        for heading, rows in sections.items():
+            if rows:
+                formatter.write_paragraph()
+                formatter.write(f"{heading}\n")
+                with formatter.indentation():
+                    formatter.write_dl(rows)
+
+
+def _import_all(context: click.Context, parameter: click.Parameter, names: tuple[str, ...]) -> None:
+    for name in names:
+        import_named(name)
 
 
 @click.group(cls=Commands, invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.option(
+    "--import",
+    metavar="MODULE|FILE.py",
+    multiple=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_import_all,
+    help="Import this first, for visualizers and layers of your own. May be given several times.",
+)
 @click.version_option(package_name="minicnn-numpy", prog_name="minicnn")
 @click.pass_context
 def commands(context: click.Context) -> None:
@@ -49,7 +91,7 @@ def main(arguments: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")  # what a result warns about, its command prints itself
     for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
         if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w"))
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process runs
     stop_by_exception()
     announce_compilation(
         lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True)

@@ -12,13 +12,12 @@ from pathlib import Path
 import click
 from tqdm import tqdm
 
-from minicnn.files.resources import shipped_photo
+from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
-
-SHIPPED = "shipped:"
+from minicnn.visualizers.contract.kinds import SHIPPED, Kind, PhotoKind
 
 
 class SizeType(click.ParamType):
@@ -35,41 +34,24 @@ class SizeType(click.ParamType):
         return int(value) if len(parts) == 1 else (int(parts[0]), int(parts[1]))
 
 
-class PhotoType(click.ParamType):
-    """The path of a photo, or "shipped:NAME" for one that comes with the package."""
+class KindType(click.ParamType):
+    """Values of a kind, read as the kind says; see `minicnn.visualizers.contract.kinds`."""
 
-    name = "PHOTO"
-
-    def convert(self, value, parameter, context):
-        return shipped_photo(value.removeprefix(SHIPPED)) if str(value).startswith(SHIPPED) else Path(value)
-
-
-class NamesType(click.ParamType):
-    """Names with commas between them, such as saliency,grad-cam."""
-
-    name = "NAME,NAME"
+    def __init__(self, kind: Kind):
+        self.kind, self.name = kind, kind.metavar
 
     def convert(self, value, parameter, context):
-        return value if isinstance(value, tuple) else tuple(name.strip() for name in str(value).split(","))
+        if not isinstance(value, str):
+            return value  # a default
+        try:
+            return self.kind.parse(value)
+        except MinicnnError:
+            raise
+        except ValueError as error:
+            self.fail(str(error), parameter, context)
 
 
-class IntegersType(click.ParamType):
-    """Integers of at least 0 with commas between them, such as 10,12."""
-
-    def __init__(self, name: str):
-        self.name = name
-
-    def convert(self, value, parameter, context):
-        if isinstance(value, tuple):
-            return value
-        parts = str(value).strip("()").split(",")
-        if not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
-            self.fail(f"{value!r} is no {self.name}; expected integers counted from 0 with commas between them, such as 10,12")
-        return tuple(int(part) for part in parts)
-
-
-photo_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False)
-photos_argument = click.argument("photo", type=PhotoType(), default=f"{SHIPPED}panda", required=False, metavar="[PHOTO|FOLDER]")
+photo_argument = click.argument("photo", type=KindType(PhotoKind()), default=f"{SHIPPED}panda", required=False)
 
 #: What --model takes.
 MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a description (.toml), with --weights, or a model file (.h5)."
@@ -114,11 +96,8 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
 
 def _free_name(path: Path, overwrite: bool) -> Path:
     """Return the path, or with a number added if there is something that may not be overwritten."""
-    free = path
-    for number in itertools.count(2):
-        if overwrite or not free.exists():
-            return free
-        free = path.with_stem(f"{path.stem}-{number}")
+    names = itertools.chain([path], (path.with_stem(f"{path.stem}-{number}") for number in itertools.count(2)))
+    return next(name for name in names if overwrite or not name.exists())
 
 
 @contextlib.contextmanager
@@ -141,7 +120,7 @@ def part_bars(parts: int) -> Iterator[Callable[[str, int, int], None]]:
     """
     with contextlib.ExitStack() as shown:
         begun: list[str] = []
-        update = None
+        update: Callable[[int, int], None] = lambda done, total: None  # noqa: E731  # until the first part begins
 
         def progress(part: str, done: int, total: int) -> None:
             nonlocal update

@@ -9,7 +9,7 @@ STOPPING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if
 
 
 def stop_by_exception() -> None:
-    """Let each of them raise KeyboardInterrupt, so that files are cleaned up as after Ctrl-C; those that `nohup` or a shell has switched off stay off."""
+    """Let each of them raise KeyboardInterrupt, so that files are cleaned up; those that are switched off, as by `nohup`, stay off."""
     for number in STOPPING:
         if signal.getsignal(number) != signal.SIG_IGN:
             signal.signal(number, signal.default_int_handler)

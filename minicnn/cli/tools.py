@@ -9,7 +9,7 @@ import click
 import numpy as np
 
 from minicnn.cli.options import (
-    PhotoType,
+    KindType,
     algorithm_option,
     model_option,
     overwrite_option,
@@ -35,7 +35,7 @@ from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.network.summary import summarize
 from minicnn.pictures.results import check_names
-from minicnn.visualizers import REGISTRY
+from minicnn.visualizers.contract.kinds import SecondPhotoKind
 
 #: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
 CHECK_SIZE = 32
@@ -50,14 +50,10 @@ CHECK_SIZE = 32
 @size_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
-@click.option(
-    "--only", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Show this method only. May be given several times."
-)
-@click.option(
-    "--skip", multiple=True, type=click.Choice(list(REGISTRY)), metavar="METHOD", help="Leave this method out. May be given several times."
-)
+@click.option("--only", multiple=True, metavar="METHOD", help="Show this method only. May be given several times.")
+@click.option("--skip", multiple=True, metavar="METHOD", help="Leave this method out. May be given several times.")
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
-@click.option("--style", type=PhotoType(), help="A second photo, for style-transfer, which is left out without it.")
+@click.option("--style", type=KindType(SecondPhotoKind()), help="A second photo, for style-transfer, which is left out without it.")
 @overwrite_option
 def report(photo, out, target, model, weights, size, seed, only, skip, quick, style, overwrite):
     """Write a web page of what the network sees in a photo.
@@ -150,8 +146,13 @@ def summary(model, size):
     print_table(
         ["layer", "output", "parameters", "MACs", "receptive field", "jump", "padding"],
         [
-            [row.name, " x ".join(map(str, row.output_shape)), f"{row.parameters:,}", f"{row.multiply_accumulates:,}"]
-            + _field_cells(row.receptive_field)
+            [
+                row.name,
+                " x ".join(map(str, row.output_shape)),
+                f"{row.parameters:,}",
+                f"{row.multiply_accumulates:,}",
+                *_field_cells(row.receptive_field),
+            ]
             for row in rows
         ],
     )
@@ -247,9 +248,14 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
     )
 
 
-TOOLS: dict[str, click.Command] = {
-    command.name: command for command in (report, predict, replay, summary, weights_group, train, evaluate, gradcheck, bench)
+#: The tools, by the heading of the help under which they stand.
+SECTIONS: dict[str, tuple[click.Command, ...]] = {
+    "Photos": (report, predict, replay),
+    "Models and weights": (summary, weights_group, gradcheck, bench),
+    "Training": (train, evaluate),
 }
+
+TOOLS: dict[str, click.Command] = {str(command.name): command for commands in SECTIONS.values() for command in commands}
 
 
 def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:

@@ -97,10 +97,11 @@ def _number(name: str, default: float, text: str):
 def train(data, out, model, weights, size, flip, crop, cutout, validation, resume, overwrite, **settings):
     """Train a network on photos.
 
-    DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv file with a photo's path and its
-    label in each row. Beside FILE.h5 it writes FILE-log.csv and FILE-curves.png, and after each epoch FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the
-    checkpoint, and with --resume the training goes on as if it had not been stopped. The network that is kept is that of the epoch with the highest
-    validation accuracy, of equal ones that with the lower loss.
+    DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv
+    file with a photo's path and its label in each row. Beside FILE.h5 it writes FILE-log.csv and FILE-curves.png, and after each epoch
+    FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the checkpoint, and with --resume the training goes on as if it had not
+    been stopped. The network that is kept is that of the epoch with the highest validation accuracy, of equal ones that with the lower
+    loss.
     """
     settings = Settings(**settings)
     check_model_place(out, overwrite)
@@ -148,7 +149,8 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     click.echo(f"The network{best}: {out}")
     if state.history[-1]["loss"] > (guessing := math.log(len(dataset.classes))):
         click.echo(
-            f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs",
+            f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; "
+            "try a smaller --rate, or more epochs",
             err=True,
         )
 
@@ -256,14 +258,15 @@ def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
     for name, index in zip(names, indices, strict=True):
         if indices.count(index) > 1:
             raise UnknownNameError(
-                f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; expected names or numbers that differ"
+                f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; "
+                "expected names or numbers that differ"
             )
     return indices
 
 
 def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:
     """List each class that there are photos of: how many, how many right, and which other class they are taken for most often."""
-    rows = []
+    rows: list[dict[str, str | int]] = []
     for label in np.flatnonzero(found.confusion.sum(axis=1)):
         answers = found.confusion[label].copy()
         right, answers[label] = int(answers[label]), 0

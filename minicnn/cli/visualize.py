@@ -1,25 +1,19 @@
-"""From a visualizer's signature and docstring to a command."""
+"""From a visualizer's parameters and docstring to a command."""
 
 from __future__ import annotations
 
-import inspect
 import os
 import re
-import typing
 from pathlib import Path
 
 import click
 from docstring_parser import parse
 
 from minicnn.cli.options import (
-    IntegersType,
-    NamesType,
-    PhotoType,
+    KindType,
     algorithm_option,
     model_option,
     overwrite_option,
-    photo_argument,
-    photos_argument,
     progress_bar,
     save_all,
     size_option,
@@ -28,20 +22,8 @@ from minicnn.cli.options import (
 from minicnn.models.files import load
 from minicnn.pictures.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
-from minicnn.visualizers.contract.options import (
-    Classes,
-    FilePath,
-    Index,
-    Indices,
-    Layers,
-    Method,
-    Methods,
-    Position,
-    SecondPhoto,
-    Unit,
-    base_annotation,
-)
-from minicnn.visualizers.contract.registry import map_methods
+from minicnn.visualizers.contract.kinds import SHIPPED, LayerKind, ProgressKind, TargetKind
+from minicnn.visualizers.contract.parameters import Parameter
 
 #: What each kind of file holds.
 FILE_KINDS = {
@@ -57,78 +39,81 @@ FILE_KINDS = {
 
 def make_command(visualizer: Visualizer) -> click.Command:
     """Make the command that runs a visualizer and saves the picture."""
-    docstring = parse(visualizer.function.__doc__)
-    help_texts = {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in docstring.params}
+    docstring = parse(visualizer.function.__doc__ or "")
+    meanings = {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in docstring.params}
+    photos = [visualizer.parameters[name] for name in visualizer.photo_parameters if not visualizer.parameters[name].keyword_only]
+    watcher = visualizer.named(ProgressKind)
 
-    def run(model, weights, out, overwrite, photo=None, size=None, image=None, **options):
-        out = out or (Path(f"{_subject(photo, model, options)}-{visualizer.name}.png"),)
+    def run(model, weights, out, overwrite, picture=None, **options):
+        out = out or (Path(f"{_subject(visualizer, photos, model, options)}-{visualizer.name}.png"),)
         check_names(out, overwrite, visualizer.saves)
-        if image is not None:
-            check_names([image], overwrite, IMAGE_SUFFIXES)
-        if image in out:
-            raise click.UsageError(f"--out and --image both name {image}; give each file a name of its own")
+        if picture is not None:
+            check_names([picture], overwrite, IMAGE_SUFFIXES)
+        if picture in out:
+            raise click.UsageError(f"--out and --image both name {picture}; give each file a name of its own")
         loaded = load(model, weights)
-        if visualizer.takes_photo:
-            options |= {visualizer.photo_name: photo, "size": size}
-        if "progress" not in visualizer.parameters:
+        if watcher is None:
             result = visualizer.function(loaded, **options)
         else:
             with progress_bar(visualizer.name) as progress:
-                result = visualizer.function(loaded, progress=progress, **options)
-        save_all(result, out, image, overwrite)
+                result = visualizer.function(loaded, **{watcher: progress}, **options)
+        save_all(result, out, picture, overwrite)
 
-    wanted = [name for name in ("target", "layer") if name in visualizer.parameters]
-    flags = [click.Option([f"--{name}"], help=help_texts[name]) for name in wanted]
-    flags += [_flag(parameter, help_texts[name]) for name, parameter in visualizer.options.items()]
-    kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
-    subject = "PHOTO" if visualizer.needs_photo else "CLASS" if "target" in visualizer.parameters else "MODEL"
-    out_help = f"The file to write: {kinds}. May be given several times.  [default: {subject}-{visualizer.name}.png]"
-    flags.append(click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help))
-    if visualizer.image is not None:
-        image_help = f"The file for the {visualizer.image} alone, without captions: .png or .jpg."
-        flags.append(click.Option(["--image"], type=click.Path(path_type=Path), help=image_help))
+    parameters: list[click.Parameter] = [
+        _argument(photo, main=photo.name == visualizer.photo_name, alone=len(photos) == 1) for photo in photos
+    ]
+    others = [parameter for parameter in visualizer.parameters.values() if parameter not in photos]
+    parameters += [
+        _option(parameter, meanings[parameter.name])
+        for parameter in others
+        if parameter.kind.is_setting or parameter.name in visualizer.photo_parameters
+    ]
+    parameters += _files(visualizer)
     text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
-    command = click.Command(visualizer.name, params=flags, callback=run, help=text, short_help=docstring.short_description)
-    for decorate in (overwrite_option, algorithm_option, weights_option, model_option):
+    command = click.Command(visualizer.name, params=parameters, callback=run, help=text, short_help=docstring.short_description)
+    shared = (overwrite_option, algorithm_option, weights_option, model_option)
+    for decorate in (*shared, size_option) if visualizer.takes_photo else shared:
         command = decorate(command)
-    if visualizer.takes_photo:
-        command = size_option(command)
-    if "style" in visualizer.parameters:
-        command = click.argument("style", type=PhotoType())(click.argument("photo", type=PhotoType())(command))
-    elif visualizer.photo_name == "photos":
-        command = photos_argument(command)
-    elif visualizer.needs_photo:
-        command = photo_argument(command)
-    elif visualizer.takes_photo:
-        command = click.argument("photo", type=PhotoType(), required=False)(command)
     return command
 
 
-def _subject(photo: Path | None, model: str, options: dict[str, object]) -> str:
+def _argument(photo: Parameter, main: bool, alone: bool) -> click.Argument:
+    """Make the argument for a photo; one that is needed, and alone, may be left out for the shipped one."""
+    default = f"{SHIPPED}panda" if photo.required and alone else None
+    metavar = photo.kind.metavar if main else photo.name.upper()
+    required = photo.required and not alone
+    shown = metavar if required else f"[{metavar}]"
+    return click.Argument([photo.name], type=KindType(photo.kind), default=default, required=required, metavar=shown)
+
+
+def _option(parameter: Parameter, meaning: str) -> click.Option:
+    """Make the option of a parameter, of whatever kind."""
+    kind, names = parameter.kind, [f"--{parameter.name.replace('_', '-')}", parameter.name]
+    if kind.is_flag:
+        return click.Option(names, is_flag=True, default=parameter.default, help=meaning)
+    kind_type = KindType(kind) if kind.choices is None else click.Choice(kind.choices)
+    if kind.multiple:
+        return click.Option(names, type=kind_type, multiple=True, help=f"{meaning} May be given several times.")
+    return click.Option(names, type=kind_type, default=parameter.default, show_default=True, help=meaning)
+
+
+def _files(visualizer: Visualizer) -> list[click.Parameter]:
+    """Make the options for the files to write."""
+    kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
+    subject = "PHOTO" if visualizer.needs_photo else "CLASS" if visualizer.named(TargetKind) else "MODEL"
+    out_help = f"The file to write: {kinds}. May be given several times.  [default: {subject}-{visualizer.name}.png]"
+    options: list[click.Parameter] = [click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help)]
+    if visualizer.image is not None:
+        image_help = f"The file for the {visualizer.image} alone, without captions: .png or .jpg."
+        options.append(click.Option(["--image", "picture"], type=click.Path(path_type=Path), help=image_help))
+    return options
+
+
+def _subject(visualizer: Visualizer, photos: list[Parameter], model: str, options: dict[str, object]) -> str:
     """Name what the picture is about, for the default file name: the photo, or else the class, or else the model and the layer."""
+    photo = next((options[photo.name] for photo in photos if options[photo.name] is not None), None)
     if photo is not None:
-        return Path(os.path.abspath(photo)).stem  # of a folder such as "." or ".." too
-    about = options.get("target") or "-".join(filter(None, [Path(model).stem, options.get("layer")]))
+        return Path(os.path.abspath(str(photo))).stem  # of a folder such as "." or ".." too
+    target, layer = (options.get(visualizer.named(kind) or "") for kind in (TargetKind, LayerKind))
+    about = target or "-".join(filter(None, [Path(model).stem, str(layer or "")]))
     return re.sub(r"[^\w.-]+", "-", str(about))
-
-
-def _flag(parameter: inspect.Parameter, help_text: str) -> click.Option:
-    """Make the flag of a keyword-only parameter, from its annotation and default."""
-    annotation = base_annotation(parameter)
-    name = f"--{parameter.name.replace('_', '-')}"
-    if annotation is bool:
-        return click.Option([name], is_flag=True, default=parameter.default, help=help_text)
-    if annotation is Classes:
-        return click.Option([name, parameter.name], type=str, multiple=True, help=f"{help_text} May be given several times.")
-    if typing.get_origin(annotation) is typing.Literal:
-        kind = click.Choice(typing.get_args(annotation))
-    elif annotation in (Position, Unit):
-        kind = IntegersType("ROW,COL" if annotation is Position else "ROW,COL,CHANNEL")
-    elif annotation is Indices:
-        kind = IntegersType("N,N")
-    elif annotation is Method:
-        kind = click.Choice(map_methods())
-    else:
-        kinds = {Index: int, FilePath: click.Path(), SecondPhoto: PhotoType(), Layers: str, Methods: NamesType()}
-        kind = kinds.get(annotation, annotation)
-    return click.Option([name, parameter.name], type=kind, default=parameter.default, show_default=True, help=help_text)

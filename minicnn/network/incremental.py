@@ -29,7 +29,7 @@ import numpy as np
 from minicnn.geometry import Window, reach
 from minicnn.kernels import cut_changed
 from minicnn.layers import Layer
-from minicnn.network.network import Network
+from minicnn.network.network import Network, Trace
 
 
 class Incremental:
@@ -37,14 +37,12 @@ class Incremental:
 
     Parameters
     ----------
-    network : Network
-    image : array (1, H, W, C)
-        Unchanged. Every layer's output for it is kept.
+    trace : Trace
+        Of the unchanged image (1, H, W, C).
     """
 
-    def __init__(self, network: Network, image: np.ndarray):
-        self.network = network
-        self.trace = network.trace(image)
+    def __init__(self, trace: Trace):
+        self.network, self.trace = trace.network, trace
 
     def __call__(self, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Compute the network's output for several versions of the image.

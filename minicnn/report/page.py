@@ -19,10 +19,12 @@ from minicnn.errors import MinicnnError, UnknownNameError
 from minicnn.files.resources import PHOTO_CREDITS, shipped_photo
 from minicnn.files.writing import readable_name, staged_folder
 from minicnn.models.model import Model
+from minicnn.network.network import Trace
 from minicnn.pictures import render
 from minicnn.pictures.photos import Photo, load_photo, whole_size
 from minicnn.visualizers import REGISTRY, Visualizer
-from minicnn.visualizers.contract.arguments import takes
+from minicnn.visualizers.contract.call import accepts_shape, trace_probabilities
+from minicnn.visualizers.contract.kinds import ProgressKind, SeedKind, TargetKind
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
 ReportProgress = Callable[[str, int, int], None]
@@ -143,8 +145,8 @@ def write_report(
     Raises
     ------
     MinicnnError
-        If the photo cannot be used, or the folder cannot be written, or a method that was named in `only` does not work on this network. Then no
-        file is left. Other methods that do not work on it are left out, and the page says so.
+        If the photo cannot be used, or the folder cannot be written, or a method that was named in `only` does not work on this
+        network. Then no file is left. Other methods that do not work on it are left out, and the page says so.
     """
     progress = progress or (lambda part, done, total: None)
     methods = choose_methods(only, skip, style is not None)
@@ -152,18 +154,18 @@ def write_report(
     with staged_folder(folder, names, overwrite) as stage:
         clock = time.perf_counter()
         progress("prediction", 0, 1)
-        x = model.prepare(photo, size)
-        answer = _answer(model, x, target) if target is not None or model.is_classifier(x.shape) else None
-        pixels = model.deprocess(x)[0]
-        (stage / "photo.png").write_bytes(render.png(pixels))
-        if answer is not None:
-            (stage / "prediction.png").write_bytes(render.png(render.bars(*zip(*answer.top), f"{model.name}: the likeliest classes")))
+        subject = _look_at(model, photo, target, size, style, seed, quick)
+        (stage / "photo.png").write_bytes(render.png(subject.pixels))
+        if subject.answer is not None:
+            classes, probabilities = zip(*subject.answer.top)
+            (stage / "prediction.png").write_bytes(render.png(render.bars(classes, probabilities, f"{model.name}: the likeliest classes")))
         progress("prediction", 1, 1)
         times = [PartTime("prediction", time.perf_counter() - clock)]
-        sections, failed = [], {}
+        sections: list[Section] = []
+        failed: dict[str, list[str]] = {}
         for name in methods:
             try:
-                section = _section(REGISTRY[name], model, photo, x, style, answer and answer.target, seed, quick, progress)
+                section = _section(REGISTRY[name], subject, progress)
             except MinicnnError as error:
                 if name in only or len(methods) == 1:
                     raise
@@ -174,14 +176,53 @@ def write_report(
             sections.append(section)
         left_out = [entry.missing_extra for entry in REGISTRY.values() if entry.missing_extra]
         left_out += [f"{', '.join(names)} on this network and photo: {reason}" for reason, names in failed.items()]
-        page = _page(model, photo, pixels, answer, sections, times, left_out)
-        (stage / "index.html").write_text(page, encoding="utf-8")
+        (stage / "index.html").write_text(_page(subject, sections, times, left_out), encoding="utf-8")
     return Path(folder) / "index.html", times
 
 
-def _answer(model: Model, x: np.ndarray, target: str | int | None) -> Answer:
+@dataclass(frozen=True, eq=False)
+class Subject:
+    """What the page is about, and how its methods are to look at it.
+
+    Attributes
+    ----------
+    model : Model
+    photo : path, PIL image or RGB array
+    style : the same, or None
+        The second photo.
+    trace : Trace
+        The one forward pass of the photo, for all methods that look at this very image.
+    pixels : uint8 array (H, W, 3)
+        The photo as the network sees it.
+    answer : Answer or None
+        Nothing, if the network has no classes.
+    seed : int
+    quick : bool
+    """
+
+    model: Model
+    photo: Photo
+    style: Photo | None
+    trace: Trace
+    pixels: np.ndarray
+    answer: Answer | None
+    seed: int
+    quick: bool
+
+
+def _look_at(
+    model: Model, photo: Photo, target: str | int | None, size: int | tuple[int, int] | None, style: Photo | None, seed: int, quick: bool
+) -> Subject:
+    """Run the network on the photo, once."""
+    x = model.prepare(photo, size)
+    trace = model.network.trace(x)
+    answer = _answer(model, trace, target) if target is not None or model.is_classifier(x.shape) else None
+    return Subject(model, photo, style, trace, model.deprocess(x)[0], answer, seed, quick)
+
+
+def _answer(model: Model, trace: Trace, target: str | int | None) -> Answer:
     """Ask the model about the photo; raises UnknownNameError if it has no classes, or not that one."""
-    probabilities = model.probabilities(x)
+    probabilities = trace_probabilities(model, trace)
     index = int(probabilities.argmax()) if target is None else model.class_index(target)
     return Answer(model.ranked(probabilities, 5), len(probabilities), index)
 
@@ -197,40 +238,21 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
     for name in (*only, *skip):
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
-        if name in only and "style" in REGISTRY[name].parameters and not with_style:
+        if name in only and REGISTRY[name].second_photo and not with_style:
             raise UnknownNameError(f"{name} needs a second photo; give one as the style")
-    possible = [name for name, entry in REGISTRY.items() if (with_style or "style" not in entry.parameters) and not entry.missing_extra]
+    possible = [name for name, entry in REGISTRY.items() if (with_style or not entry.second_photo) and not entry.missing_extra]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:
         raise UnknownNameError("no method is left to show; choose fewer to skip, or others to show alone")
     return chosen
 
 
-def _section(
-    visualizer: Visualizer,
-    model: Model,
-    photo: Photo,
-    x: np.ndarray,
-    style: Photo | None,
-    target: int | None,
-    seed: int,
-    quick: bool,
-    progress: ReportProgress,
-) -> Section:
+def _section(visualizer: Visualizer, subject: Subject, progress: ReportProgress) -> Section:
     """Run one visualizer."""
     name = visualizer.name
     clock = time.perf_counter()
     progress(name, 0, 1)
-    offered = {"target": target, "style": style, "seed": seed, "progress": lambda done, total: progress(name, done, total)}
-    arguments = {key: value for key, value in offered.items() if key in visualizer.parameters}
-    arguments |= (visualizer.quick_options if quick else visualizer.report_options)(*x.shape[1:3])
-    if visualizer.whole is not None:
-        arguments |= {"image": photo, "size": _size_of_whole(visualizer, model, photo, x)}
-    elif visualizer.needs_photo:
-        arguments |= {visualizer.photo_name: x, "prepared": True}
-    elif visualizer.takes_photo:
-        arguments |= {"size": x.shape[1:3]}
-    result = visualizer.function(model, **arguments)
+    result = visualizer.function(subject.model, **_arguments(visualizer, subject, progress))
     if result.stopped:
         raise KeyboardInterrupt  # the user meant the report
     figure = result._repr_png_()
@@ -239,10 +261,10 @@ def _section(
         name=name,
         question=visualizer.question,
         title=result.title,
-        text=parse(visualizer.function.__doc__).long_description,
+        text=parse(visualizer.function.__doc__ or "").long_description or "",
         paper=visualizer.paper,
         numbers=result.text,
-        settings=_settings(result.source["settings"]),
+        settings=_settings(visualizer, result.source["settings"]),
         panels=result.panels(),
         columns=result.columns,
         warnings=result.warnings,
@@ -251,29 +273,54 @@ def _section(
     )
 
 
-def _size_of_whole(visualizer: Visualizer, model: Model, photo: Photo, x: np.ndarray) -> int | tuple[int, int]:
+def _arguments(visualizer: Visualizer, subject: Subject, progress: ReportProgress) -> dict[str, Any]:
+    """Choose what a visualizer is called with: methods that work on the whole photo get the photo, the others its forward pass."""
+    height, width = subject.trace.input.shape[1:3]
+    offered = {
+        TargetKind: subject.answer and subject.answer.target,
+        SeedKind: subject.seed,
+        ProgressKind: lambda done, total: progress(visualizer.name, done, total),
+    }
+    arguments = visualizer.arguments(offered)
+    arguments |= (visualizer.quick_options if subject.quick else visualizer.report_options)(height, width)
+    if visualizer.second_photo:
+        arguments[visualizer.second_photo] = subject.style
+    if visualizer.photo_name is None:
+        return arguments
+    if visualizer.whole is not None:
+        return {**arguments, visualizer.photo_name: subject.photo, "size": _size_of_whole(visualizer, subject)}
+    if visualizer.needs_photo:
+        return {**arguments, visualizer.photo_name: subject.trace}
+    return {**arguments, "size": (height, width)}
+
+
+def _size_of_whole(visualizer: Visualizer, subject: Subject) -> int | tuple[int, int]:
     """Choose the size for a method that works on the whole photo: as large as the other pictures, where the network takes the photo so."""
-    longer = max(x.shape[1:3])
-    shape = (*whole_size(load_photo(photo), longer), x.shape[3])
-    return x.shape[1:3] if "target" in visualizer.parameters and not takes(model.network, shape) else longer
+    height, width, channels = subject.trace.input.shape[1:]
+    longer = max(height, width)
+    shape = (*whole_size(load_photo(subject.photo), longer), channels)
+    return (height, width) if visualizer.named(TargetKind) and not accepts_shape(subject.model.network, shape) else longer
 
 
-def _settings(settings: Mapping[str, Any]) -> str:
-    chosen = {name: " and ".join(map(str, value)) if isinstance(value, list) else value for name, value in settings.items()}
-    chosen = {name: value for name, value in chosen.items() if value is not None and value != ()}
-    return ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in chosen.items()) or "no settings"
+def _settings(visualizer: Visualizer, settings: Mapping[str, Any]) -> str:
+    """Write the settings for people, without those that were left out."""
+    chosen = {name: value for name, value in settings.items() if value is not None and value != ()}
+    words = [f"{name.replace('_', ' ')} {visualizer.parameters[name].kind.shown(value)}" for name, value in chosen.items()]
+    return ", ".join(words) or "no settings"
 
 
-def _page(model, photo, pixels, answer, sections, times, left_out) -> str:
+def _page(subject: Subject, sections: Sequence[Section], times: Sequence[PartTime], left_out: Sequence[str]) -> str:
+    """Write the page."""
+    model, answer = subject.model, subject.answer
     environment = jinja2.Environment(loader=jinja2.PackageLoader("minicnn.report", "."), autoescape=True, trim_blocks=True)
     environment.filters["data_address"] = _data_address
     environment.filters["gradient"] = lambda colors: ", ".join(render.gradient_stops(colors))
     environment.filters["number"] = lambda value: f"{value:.3g}"
     return environment.get_template("page.html").render(
         model=model,
-        photo_name=_readable_name(photo),
-        credit=_credit(photo),
-        pixels=pixels,
+        photo_name=_readable_name(subject.photo),
+        credit=_credit(subject.photo),
+        pixels=subject.pixels,
         answer=answer,
         unsure=answer and model.unsure(answer.top),
         target_name=answer and model.class_name(answer.target),

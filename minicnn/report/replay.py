@@ -64,7 +64,8 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         raise
     except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise ImageError(
-            f"what {path} says does not fit together ({type(error).__name__}: {error}); it may have been changed, or made by another version"
+            f"what {path} says does not fit together ({type(error).__name__}: {error}); "
+            "it may have been changed, or made by another version"
         ) from None
 
 
@@ -82,16 +83,18 @@ def _call(
         raise WeightFileError(
             f"{path} was made with weights of SHA-256 {source['weights_sha256']}; those at hand have {model.weights_sha256}"
         )
-    unknown = set(settings) - (set(visualizer.parameters) - {"model", "progress", *visualizer.photo_parameters})
-    if unknown or settings.get("resume") is not None:
-        names = ", ".join(sorted(unknown)) or "resume"
+    files = source.get("files", {})
+    unchecked = [name for name, parameter in visualizer.settings.items() if parameter.kind.file(settings.get(name)) and name not in files]
+    unknown = [*sorted(set(settings) - set(visualizer.settings)), *unchecked]
+    if unknown:
+        names = ", ".join(unknown)
         raise ImageError(f"{path} has settings that {visualizer.name} does not take again: {names}; was it made by another version?")
-    arguments = {"model": model, **{name: tuple(value) if isinstance(value, list) else value for name, value in settings.items()}}
-    arguments |= {name: _found_again([file], path)[0] for name, file in source.get("files", {}).items()}
+    arguments = {"model": model, **settings}
+    arguments |= {name: _found_again([file], path)[0] for name, file in files.items()}
     if photos:
         return visualizer, {**arguments, **{name: _prepared(model, photo) for name, photo in photos.items()}, "prepared": True}
     if "photos" in source:
-        arguments["photos"] = _found_again(source["photos"], path)
+        arguments[str(visualizer.photo_name)] = _found_again(source["photos"], path)
     elif visualizer.needs_photo:
         raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
     if visualizer.takes_photo:
@@ -105,25 +108,29 @@ def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: s
     if not files:
         return load(source["model"], weights, source["fold"])
     if weights is not None:  # in place of those that are recorded last
-        return load(*_found_again(files[:-1], path), weights, fold=source["fold"])
-    return load(*_found_again(files, path), fold=source["fold"])
+        (name,) = _found_again(files[:-1], path)
+        return load(name, weights, fold=source["fold"])
+    name, *own_weights = _found_again(files, path)
+    return load(name, own_weights[0] if own_weights else None, fold=source["fold"])
 
 
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
     """Turn what a picture holds of a photo into the network's input again."""
-    return model.preprocessing.apply(photo)[None] if photo.dtype == np.uint8 and photo.ndim == 3 else photo
+    pixels = photo.dtype == np.uint8 and photo.ndim == 3
+    return model.preprocessing.apply(photo)[None] if pixels and model.preprocessing is not None else photo
 
 
 def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathLike) -> list[str]:
     """Return the paths of the files that a picture was made from, all there and unchanged."""
-    if any(file["path"] is None for file in files):
+    checksums = {file["path"]: file["sha256"] for file in files if file["path"] is not None}
+    if len(checksums) < len({file["path"] for file in files}):
         raise MinicnnError(f"{path} was made from something that came from no file, so it can be made again in Python only")
-    missing = [file["path"] for file in files if not os.path.isfile(file["path"])]
-    changed = [file["path"] for file in files if file["path"] not in missing and file_sha256(file["path"]) != file["sha256"]]
+    missing = [name for name in checksums if not os.path.isfile(name)]
+    changed = [name for name, checksum in checksums.items() if name not in missing and file_sha256(name) != checksum]
     if missing or changed:
         found = [f"{word}: {', '.join(paths)}" for word, paths in (("missing", missing), ("changed since then", changed)) if paths]
         raise ImageError(f"the files that {path} was made from are not as they were; {'; '.join(found)}")
-    return [file["path"] for file in files]
+    return [file["path"] for file in files if file["path"] is not None]
 
 
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:

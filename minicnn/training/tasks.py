@@ -14,16 +14,15 @@ from minicnn.training.datasets import Dataset
 
 
 class Task(Protocol):
-    """What the loop must know.
+    """What the loop must know."""
 
-    Attributes
-    ----------
-    training, validation : int array
-        The positions of the examples for each; of the latter there may be none.
-    """
+    @property
+    def training(self) -> np.ndarray:
+        """The positions of the examples to train on, int."""
 
-    training: np.ndarray
-    validation: np.ndarray
+    @property
+    def validation(self) -> np.ndarray:
+        """The positions of the examples to validate with, int; there may be none."""
 
     def batch(self, positions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return some examples, as the network takes them, and their labels: int (n,), or probabilities (n, classes)."""

@@ -1,4 +1,9 @@
-"""The visualizers: one documented function each. This list is the table of contents, in the order of the report."""
+"""The visualizers: one documented function each. This list is the table of contents, in the order of the report.
+
+Also what one needs to write one: the decorator `visualizer`, and the kinds of values that its parameters take, whose table is in
+`minicnn.visualizers.contract.kinds`. Type checkers read the signatures of the public functions in __init__.pyi, which
+scripts/make_stubs writes.
+"""
 
 # isort: off
 from minicnn.visualizers.activations.intuition import intuition
@@ -26,10 +31,58 @@ from minicnn.visualizers.feature_visualization.max_activating import max_activat
 from minicnn.visualizers.feature_visualization.deep_dream import deep_dream
 from minicnn.visualizers.feature_visualization.texture import texture
 from minicnn.visualizers.feature_visualization.style_transfer import style_transfer
+from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.kinds import (
+    BLANK,
+    LIKELIEST,
+    USUAL,
+    BatchSize,
+    Classes,
+    FilePath,
+    FirstConvolution,
+    Image,
+    Index,
+    Indices,
+    Kind,
+    LayerName,
+    Layers,
+    Photos,
+    Position,
+    Progress,
+    SecondPhoto,
+    Seed,
+    Target,
+    Traced,
+    Unit,
+)
+from minicnn.visualizers.contract.methods import Method, Methods
 from minicnn.visualizers.contract.registry import REGISTRY, Visualizer
 
 __all__ = [
+    "BLANK",
+    "LIKELIEST",
     "REGISTRY",
+    "USUAL",
+    "BatchSize",
+    "Classes",
+    "FilePath",
+    "FirstConvolution",
+    "Image",
+    "Index",
+    "Indices",
+    "Kind",
+    "LayerName",
+    "Layers",
+    "Method",
+    "Methods",
+    "Photos",
+    "Position",
+    "Progress",
+    "SecondPhoto",
+    "Seed",
+    "Target",
+    "Traced",
+    "Unit",
     "Visualizer",
     "channels",
     "class_model",
@@ -59,5 +112,6 @@ __all__ = [
     "smoothgrad",
     "style_transfer",
     "texture",
+    "visualizer",
     "window",
 ]

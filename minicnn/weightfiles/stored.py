@@ -88,7 +88,8 @@ class WeightFile:
     channels_first : bool
         Whether its networks flatten images as C, H, W before their first dense layer, where ours flatten H, W, C.
     preprocessing : str or None
-        The name of what published files of this format expect, see `minicnn.pictures.photos.PREPROCESSING`; None if that depends on the network.
+        The name of what published files of this format expect, see `minicnn.pictures.photos.PREPROCESSING`; None if that depends on the
+        network.
     steps : sequence of Step or None
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None

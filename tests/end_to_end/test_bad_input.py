@@ -96,7 +96,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["saliency", "--target", "9" * 5000], "0 to 999"),
         (["saliency", "--out", "none/map.png"], "directory none"),
         (["saliency", "--out", "map.bmp"], "map.bmp: .*.png, .npy"),
-        (["nothing"], "No such command 'nothing'"),
+        (["nothing"], "no command 'nothing'"),
     ],
     ids=lambda value: " ".join(value)[:40] if isinstance(value, list) else "",
 )

@@ -91,7 +91,7 @@ def test_an_unknown_window_may_see_everything(generator):
     changed = np.repeat(image, 2, axis=0)
     for whole, patch, (top, left) in zip(changed, patches, places):
         whole[top : top + 5, left : left + 5] = patch
-    assert Incremental(network, image)(patches, places) == pytest.approx(network(changed), abs=1e-12)
+    assert Incremental(network.trace(image))(patches, places) == pytest.approx(network(changed), abs=1e-12)
 
 
 def test_an_elementwise_layer_of_ones_own_goes_on_with_windows():

@@ -51,8 +51,9 @@ def arrays_of(model_name, method):
     """Run a method on the shipped photo."""
     visualizer, model = REGISTRY[method], minicnn.load(model_name)
     quick, _ = MODELS[model_name]
-    options = dict(visualizer.quick_options_for(model.input_shape())) if quick else {}
-    photos = {name: minicnn.shipped_photo("moose" if name == "style" else "panda") for name in visualizer.required_photos}
+    options = visualizer.quick_options(*model.input_shape()[:2]) if quick else {}
+    photos = {} if visualizer.photo_name is None or method in TARGET else {visualizer.photo_name: minicnn.shipped_photo("panda")}
+    photos |= {} if visualizer.second_photo is None else {visualizer.second_photo: minicnn.shipped_photo("moose")}
     options |= {"target": TARGET[method]} if method in TARGET else {}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")

@@ -1,4 +1,4 @@
-"""What every method computes stays what it was: bit for bit on a machine like the one that recorded it, elsewhere in number, type and shape.
+"""What every method computes stays what it was: bit for bit on a machine like the one that recorded it, elsewhere in type and shape.
 
 Another processor, number of threads or version of a library rounds differently; what is right within rounding is for the other tests.
 """

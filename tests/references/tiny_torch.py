@@ -1,4 +1,4 @@
-"""The tiny network of the weight-file references: with and without biases, normalized and not, images that are not square when flattened."""
+"""The tiny network of the weight-file references: with and without biases, normalized and not; what it flattens is not square."""
 
 
 def tiny_network(torch, seed=0):

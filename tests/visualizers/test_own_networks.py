@@ -96,7 +96,8 @@ WITHOUT_IMAGES = {
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize("method", REGISTRY)
 def test_a_network_without_images_inside(method, panda):
-    text = 'input = [20, 24, 3]\npreprocessing = "torch"\nlayers = [{flatten = "flat"}, {dense = "a", units = 9}, {relu = "b"}, {dense = "c", units = 3}]'
+    text = 'input = [20, 24, 3]\npreprocessing = "torch"\n'
+    text += 'layers = [{flatten = "flat"}, {dense = "a", units = 9}, {relu = "b"}, {dense = "c", units = 3}]'
     description = read_description(text, "dense")
     model = minicnn.Model(minicnn.he_initialized(description.network, seed=1), "dense", description.preprocessing, None, (20, 24))
     entry = REGISTRY[method]

@@ -111,7 +111,7 @@ def test_a_tree_of_chunks_that_lies(at, layout, value, tmp_path, parameters):
 
 @pytest.mark.parametrize("level", [1, 255])
 def test_a_tree_of_chunks_that_contains_itself(level, tmp_path, parameters):
-    """A node of a B-tree: TREE, its type (1: of chunks), its level, ..., and after 24 bytes a key of 32 and the place of its first child."""
+    """A node of a B-tree: TREE, its type (1: of chunks), its level, ..., after 24 bytes a key of 32 and the place of its first child."""
     write_applications(tmp_path / "file", parameters)
     replace_dense(tmp_path / "file", parameters, compression="gzip", chunks=(1, 1))
     trees = places(tmp_path / "file", b"TREE\x01")

@@ -1,4 +1,4 @@
-"""What the HDF5 library must not get to see, as it crashes, hangs or takes all memory: each of these files did that, or is of a kind that did."""
+"""What the HDF5 library must not see, as it crashes, hangs or takes all memory: each of these files did that, or is of such a kind."""
 
 import struct
 

@@ -132,7 +132,7 @@ def test_which_preprocessing_published_files_want(tmp_path):
     write_npz(tmp_path / "npz", arrays)
     frossard = minicnn.load("vgg16", weights=tmp_path / "npz").preprocessing
     assert frossard == Preprocessing("rgb", 1.0, (123.68, 116.779, 103.939))
-    tensors = {f"{name}.weight": np.zeros(of["weight"].shape[::-1][:2] + (3, 3), np.float32) for name, of in arrays.items()}
+    tensors = {f"{name}.weight": np.zeros((*of["weight"].shape[::-1][:2], 3, 3), np.float32) for name, of in arrays.items()}
     write_safetensors(tmp_path / "safetensors", tensors)
     assert minicnn.load("vgg16", weights=tmp_path / "safetensors").preprocessing == minicnn.PREPROCESSING["torch"]
     write_applications(tmp_path / "h5", arrays)
@@ -141,14 +141,17 @@ def test_which_preprocessing_published_files_want(tmp_path):
 
 NORMALIZED = """
 input = [6, 5, 3]
-layers = [{convolution = "conv1", filters = 4, size = 3}, {batch_norm = "norm1"}, {relu = "relu1"}, {global_average_pool = "gap"}, {dense = "fc", units = 2}]
+layers = [
+  {convolution = "conv1", filters = 4, size = 3}, {batch_norm = "norm1"}, {relu = "relu1"}, {global_average_pool = "gap"},
+  {dense = "fc", units = 2},
+]
 """
 
 
 @pytest.mark.parametrize("missing", [(), ("gamma",), ("beta",), ("gamma", "beta")])
 @pytest.mark.parametrize("keras3", [False, True])
 def test_batch_normalization_in_keras(missing, keras3, tmp_path, generator):
-    """Layers without biases, and normalization with only some of its arrays; Keras 3 has no names, so one missing of the two is ambiguous."""
+    """Layers without biases, and normalization with only some of its arrays; Keras 3 has no names, so one missing is ambiguous."""
     arrays = {
         name: generator.random(4).astype(np.float32) for name in ("gamma", "beta", "moving_mean", "moving_variance") if name not in missing
     }
@@ -380,7 +383,8 @@ def test_flattened_images_with_something_before_the_dense_layer(form, between, t
         tensors = {"c.weight": kernel, "fc.weight": dense, "fc.bias": bias}
         tensors |= {f"n.{name}": array for name, array in norm.items() if between == "batch_norm"}
         write_safetensors(tmp_path / "file", tensors)
-    text = f'input = [4, 6, 3]\nlayers = [{{convolution = "c", filters = 2, size = 1}}, {{flatten = "f"}}, {BETWEEN[between]} {{dense = "fc", units = 5}}]'
+    layers = f'{{convolution = "c", filters = 2, size = 1}}, {{flatten = "f"}}, {BETWEEN[between]} {{dense = "fc", units = 5}}'
+    text = f"input = [4, 6, 3]\nlayers = [{layers}]"
     network = read_description(text, "text").network
     network = network.with_parameters(load_arrays(read_weights(tmp_path / "file"), network, (4, 6, 3)))
     x = generator.standard_normal((1, 4, 6, 3)).astype(np.float32)
@@ -392,7 +396,10 @@ def test_flattened_images_with_something_before_the_dense_layer(form, between, t
     assert np.allclose(network(x)[0], dense @ numbers + bias, atol=1e-4)
 
 
-TWO_DENSE = 'input = [4, 6, 2]\nlayers = [{{global_average_pool = "gap"}}, {{dense = "{}", units = 2}}, {{relu = "r"}}, {{dense = "{}", units = 2}}]'
+TWO_DENSE = """
+input = [4, 6, 2]
+layers = [{{global_average_pool = "gap"}}, {{dense = "{}", units = 2}}, {{relu = "r"}}, {{dense = "{}", units = 2}}]
+"""
 
 
 def test_layers_are_matched_by_name_where_names_are_the_same(tmp_path):

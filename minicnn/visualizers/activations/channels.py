@@ -9,16 +9,17 @@ from minicnn.models.model import Model
 from minicnn.pictures.render import Tiles
 from minicnn.pictures.results import Result
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import check_image_output
+from minicnn.visualizers.contract.kinds import USUAL, LayerName, Traced
+from minicnn.visualizers.contract.layers import image_output
 
 
 @visualizer(
     question="What do the layers see?",
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, figure 4",
     if_zero="no channel of this layer found anything; the layers before it may be off",
-    report=lambda height, width: {"top": 40},
+    report={"top": 40},
 )
-def channels(model: Model, image, layer: str | None = None, *, first: int | None = None, top: int | None = None) -> Result:
+def channels(model: Model, image: Traced, layer: LayerName = USUAL, *, first: int | None = None, top: int | None = None) -> Result:
     """Show each channel of one layer as a picture of its own.
 
     A channel is the output of one filter at every place of the photo: bright where its pattern is. Near the photo the patterns are
@@ -27,8 +28,6 @@ def channels(model: Model, image, layer: str | None = None, *, first: int | None
 
     Parameters
     ----------
-    model : Model
-    image : photo
     layer : str
         Default: the last convolution, after its ReLU.
     first : int
@@ -52,8 +51,7 @@ def channels(model: Model, image, layer: str | None = None, *, first: int | None
         raise MinicnnError(
             f"got first={first} and top={top}; expected one of them, as one shows the first channels and the other the strongest"
         )
-    check_image_output(model.network, layer, image.shape)
-    maps = np.moveaxis(model.network.split(layer)[0](image)[0], 2, 0)
+    maps = np.moveaxis(image_output(image, layer), 2, 0)
     count = len(maps)
     off = maps.max(axis=(1, 2)) <= 0
     indices = np.arange(count) if top is None else np.argsort(-maps.mean(axis=(1, 2)), kind="stable")

@@ -10,18 +10,17 @@ from minicnn.models.model import Model
 from minicnn.pictures.render import Tiles
 from minicnn.pictures.results import Result
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Index
+from minicnn.visualizers.contract.kinds import USUAL, FirstConvolution, Index
 
 
 @visualizer(
     question="What is a filter?",
     paper="A. Krizhevsky, I. Sutskever, G. E. Hinton, NIPS 2012, figure 3 (the first layer's filters as pictures)",
     if_zero="all weights of this layer are zero; the model may have no weights yet",
-    layer=lambda network: network.first_convolution,
 )
 def filters(
     model: Model,
-    layer: str | None = None,
+    layer: FirstConvolution = USUAL,
     *,
     channel: Index | None = None,
     first: int | None = None,
@@ -35,7 +34,6 @@ def filters(
 
     Parameters
     ----------
-    model : Model
     layer : str
         A convolution. Default: the first.
     channel : int

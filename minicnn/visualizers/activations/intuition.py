@@ -13,11 +13,11 @@ from minicnn.layers.terms import Terms
 from minicnn.models.model import Model
 from minicnn.network.network import Network
 from minicnn.pictures.photos import brightness
-from minicnn.pictures.render import Map, Numbers, Range, Signed
+from minicnn.pictures.render import Display, Map, Numbers, Range, Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.arithmetic import number, side_by_side
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Index, Position
+from minicnn.visualizers.contract.kinds import Image, Index, Position
 
 #: Each is laid on the photo, multiplied pixel by pixel, and summed. Bright minus dark makes an edge filter, a mean makes a blur.
 FILTERS = {
@@ -45,7 +45,7 @@ Filter = Literal["vertical", "horizontal", "sobel", "blur", "sharpen", "corner"]
 )
 def intuition(
     model: Model,
-    image,
+    image: Image,
     *,
     filter: Filter | None = None,
     stride: int = 1,
@@ -62,7 +62,6 @@ def intuition(
     ----------
     model : Model
         Only its input size is used; the photo is turned to gray, 0 to 255.
-    image : photo
     filter : {"vertical", "horizontal", "sobel", "blur", "sharpen", "corner"}
         Show this one only. Default: all.
     stride : int
@@ -89,7 +88,8 @@ def intuition(
     window = Window.of(3, stride, padding)
     size = window.output_size(*gray.shape)
     names = [*FILTERS, "corner"] if filter is None else [filter]
-    values, shows = {"gray": gray}, {"gray": GRAY}
+    values: dict[str, np.ndarray] = {"gray": gray}
+    shows: dict[str, Display] = {"gray": GRAY}
     for name in names:
         if name == "corner":
             edges = _convolution(("vertical", "horizontal"), window, gray.dtype)
@@ -108,7 +108,7 @@ def intuition(
                 f"step is {tuple(step)}; expected a row below {size[0]} and a column below {size[1]}, the size of the output"
             )
         for name in names:
-            text += "\n\n" + _one_step(name, gray, window, tuple(step), with_edges=filter == "corner")
+            text += "\n\n" + _one_step(name, gray, window, step, with_edges=filter == "corner")
     what = "filters made by hand" if filter is None else "the filter for corners" if filter == "corner" else f"the filter {filter!r}"
     return Result(values, shows, f"What {what} do{'es' * (filter is not None)} to the photo", text=text)
 

@@ -14,32 +14,30 @@ from minicnn.network.optimizers import adam_for_images
 from minicnn.pictures.results import Result
 from minicnn.visualizers.ascent.finished import finished, stuck
 from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels, with_noise
-from minicnn.visualizers.ascent.loop import AscentState, ascend
-from minicnn.visualizers.ascent.recorder import Recorder
+from minicnn.visualizers.ascent.loop import AscentState, ascend, at_any_size
+from minicnn.visualizers.ascent.recorder import Recorder, part_of
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import LayerName, Progress, Seed, Traced
 
 
 @visualizer(
     question="What do the layers see?",
     paper="A. Mahendran, A. Vedaldi, arXiv:1412.0035; with Adam, and gradients damped as in photos' spectra",
-    layer=lambda network: None,
-    report=lambda height, width: {"steps": 16, "step_size": 12.0},
-    quick=lambda height, width: {"steps": 8, "step_size": 20.0},
-    saves=(".png", ".npz"),
+    report={"steps": 16, "step_size": 12.0},
+    quick={"steps": 8, "step_size": 20.0},
     image="picture",
 )
 def invert(
     model: Model,
-    image,
-    layer: str | None = None,
+    image: Traced,
+    layer: LayerName | None = None,
     *,
     steps: int = 90,
     step_size: float = 8.0,
     spectrum: float = 1.5,
     total_variation: float = 0.3,
     noise: float = 10.0,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Reconstruct the photo from nothing but a layer's output.
@@ -52,24 +50,12 @@ def invert(
 
     Parameters
     ----------
-    model : Model
-    image : photo
     layer : str
         Default: one after the other, the layers before each pooling, and the last.
     steps : int
         How often each picture is changed.
     step_size : float
         How far a pixel moves in one step at most, about, in levels of 255; it shrinks to a tenth.
-    spectrum : float
-        How much fine structure of a step is damped: its amplitude is divided by frequency to this power; 0 for not at all.
-    total_variation : float
-        The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
-    noise : float
-        The deviation of the noise at the start, in levels of 255.
-    seed : int
-        For the noise: same seed, same pictures.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -87,7 +73,7 @@ def invert(
         {"step_size": (step_size, 255), "spectrum": (spectrum, 4), "total_variation": (total_variation, 100), "noise": (noise, 255)}
     )
     layers = _before_pooling(model.network) if layer is None else [layer]
-    size = image.shape[1:3]
+    size = image.input.shape[1:3]
     settings = settings_in_levels(
         model,
         steps=steps,
@@ -98,17 +84,12 @@ def invert(
         colors="natural",
         total_variation=total_variation,
     )
-    wanted = model.network.trace(image).outputs
-    start = AscentState(with_noise(model, np.zeros_like(image), noise, seed), [])
+    start = AscentState(with_noise(model, np.zeros_like(image.input), noise, seed), [])
     states = []
     for i, name in enumerate(layers):
-        recorder = Recorder(
-            model, steps, size, progress and (lambda done, steps, i=i: progress(i * steps + done, len(layers) * steps)), take=False
-        )
-        objective = match(name, wanted[name])
-        states.append(
-            ascend(model.network.up_to([name]), lambda size, objective=objective: objective, start, settings, size, seed, recorder)
-        )
+        recorder = Recorder(model, steps, size, part_of(progress, i, len(layers)), take=False)
+        objective = match(name, image.outputs[name])
+        states.append(ascend(model.network.up_to([name]), at_any_size(objective), start, settings, size, seed, recorder))
     x = np.concatenate([state.x for state in states])
     values, shows = finished(model, x, np.concatenate([state.scores for state in states], axis=1), layers, with_photo=True)
     ends = ", ".join(f"{name} {1 + state.scores[-1][0]:.1%}" for name, state in zip(layers, states))

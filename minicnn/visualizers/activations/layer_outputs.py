@@ -7,7 +7,8 @@ from minicnn.models.model import Model
 from minicnn.pictures.render import Range
 from minicnn.pictures.results import Result
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import check_image_output
+from minicnn.visualizers.contract.kinds import LayerName, Traced
+from minicnn.visualizers.contract.layers import image_output
 
 
 @visualizer(
@@ -15,9 +16,8 @@ from minicnn.visualizers.contract.registry import check_image_output
     question="What do the layers see?",
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901 (looking at feature maps)",
     if_zero="every unit of every layer is off; the image may be constant, or the weights zero",
-    layer=lambda network: None,
 )
-def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
+def layer_outputs(model: Model, image: Traced, layer: LayerName | None = None) -> Result:
     """Show the output of every layer, averaged over its channels.
 
     Each picture is one layer's answer to the photo, the mean over all its channels. The first layers keep the photo's edges and
@@ -26,8 +26,6 @@ def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
 
     Parameters
     ----------
-    model : Model
-    image : photo
     layer : str
         Show this one only, large. Default: all.
 
@@ -42,12 +40,9 @@ def layer_outputs(model: Model, image, layer: str | None = None) -> Result:
     ShapeError
         If no layer's output is an image, or not that of the chosen one.
     """
-    if layer is not None:
-        check_image_output(model.network, layer, image.shape)
-    trunk = model.network if layer is None else model.network.split(layer)[0]
-    outputs = trunk.trace(image).outputs
-    wanted = outputs if layer is None else {layer: outputs[layer]}
-    means = {name: output[0].mean(axis=2) for name, output in wanted.items() if output.ndim == 4}
+    images = {name: output[0] for name, output in image.outputs.items() if output.ndim == 4}
+    shown = images if layer is None else {layer: image_output(image, layer)}
+    means = {name: output.mean(axis=2) for name, output in shown.items()}
     if not means:
         raise ShapeError(f"no layer of {model.name} has an image as its output, so there is nothing to show")
     which = "every layer" if layer is None else layer

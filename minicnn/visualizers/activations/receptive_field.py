@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from minicnn.errors import ShapeError
+from minicnn.geometry import ReceptiveField
 from minicnn.kernels import use_algorithm
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Trace
@@ -14,20 +15,20 @@ from minicnn.pictures.render import Marks
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.window import find_unit, unit_name
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Unit
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, Image, LayerName, Progress, Unit
 
 
 @visualizer(
     question="What do the layers see?",
     paper="A. Araujo et al., Distill 2019 (the box); W. Luo et al., arXiv:1701.04128 (the effective receptive field)",
-    if_zero="no gradient reaches the photo from this unit: the unit is off, or everything below it; choose another unit, or a layer before its ReLU",
-    quick=lambda height, width: {"channels": 4},
+    if_zero="no gradient reaches the photo from this unit: the unit is off, or everything below it; choose another unit, or a layer before "
+    "its ReLU",
+    quick={"channels": 4},
 )
 def receptive_field(
     model: Model,
-    image,
-    layer: str | None = None,
+    image: Image,
+    layer: LayerName = USUAL,
     *,
     unit: Unit | None = None,
     channels: int = 16,
@@ -42,16 +43,10 @@ def receptive_field(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    layer : str
-        A layer whose output is an image. Default: the last convolution, after its ReLU.
     unit : (row, column) or (row, column, channel)
         Counted from 0. With a channel, the gradient of that channel alone. Default: where the layer's largest value is.
     channels : int
         The number of channels, the strongest at the unit's place, over whose gradients the mean is taken if no channel is given.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -141,14 +136,13 @@ def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list
 
 def _in_pixels(trunk: Network, path: list[tuple[str, tuple[int, ...]]]) -> list[tuple[float, float]]:
     """Return the middle of what each unit of a path sees, (row, column) in pixels; it may lie beyond the photo's border."""
-    fields = trunk.receptive_fields()
+    known = {name: field for name, field in trunk.receptive_fields().items() if field is not None}
+    fields = {**known, "photo": ReceptiveField()}
     points = []
     for name, unit in path:
-        if name == "photo":
-            points.append((unit[0] + 0.5, unit[1] + 0.5))
-        else:
-            field = fields[name]
-            points.append(tuple(unit[a] * field.jump[a] - field.padding[a] + field.size[a] / 2 for a in range(2)))
+        field = fields[name]
+        row, column = (unit[a] * field.jump[a] - field.padding[a] + field.size[a] / 2 for a in range(2))
+        points.append((row, column))
     return points
 
 
@@ -165,8 +159,9 @@ def _text(layer, unit, field, box, gaussian, chosen, path, points) -> str:
     if gaussian is not None:
         long, short = gaussian.deviations
         lines.append(
-            f"Its effective receptive field, the mean over {len(chosen)} channel{'s' * (len(chosen) > 1)}: a Gaussian of {long:.1f} x {short:.1f} "
-            f"pixels (standard deviations) around row {gaussian.center[0]:.1f}, column {gaussian.center[1]:.1f}."
+            f"Its effective receptive field, the mean over {len(chosen)} channel{'s' * (len(chosen) > 1)}: "
+            f"a Gaussian of {long:.1f} x {short:.1f} pixels (standard deviations) "
+            f"around row {gaussian.center[0]:.1f}, column {gaussian.center[1]:.1f}."
         )
     lines.append("The path of the largest contributions (unit; the middle of what it sees, in pixels):")
     lines += [f"  {name.ljust(8)} {unit_name(place).ljust(12)} {y:6.1f}, {x:.1f}" for (name, place), (y, x) in zip(path, points)]

@@ -10,12 +10,12 @@ import numpy as np
 from minicnn.errors import MinicnnError
 from minicnn.layers.terms import Terms
 from minicnn.models.model import Model
-from minicnn.network.objectives import class_score
+from minicnn.network.objectives import class_gradients
 from minicnn.pictures.render import Display, Numbers, Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.activations.arithmetic import number, side_by_side
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Unit
+from minicnn.visualizers.contract.kinds import LIKELIEST, USUAL, FirstConvolution, Target, Traced, Unit
 
 #: Windows of more pixels are not written out number by number.
 MOST_WRITTEN = 49
@@ -32,14 +32,13 @@ BACKWARD = ("gradients above", "factors back", "products back")
     question="What is a filter?",
     paper="the definition of the layers, and the chain rule",
     if_zero="the unit is off, and no gradient reaches it; choose another unit",
-    layer=lambda network: network.first_convolution,
-    report=lambda height, width: {"channels": 2},
+    report={"channels": 2},
 )
 def window(
     model: Model,
-    image,
-    target: str | int | None = None,
-    layer: str | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
+    layer: FirstConvolution = USUAL,
     *,
     unit: Unit | None = None,
     channels: int = 4,
@@ -52,8 +51,6 @@ def window(
 
     Parameters
     ----------
-    model : Model
-    image : photo
     target : str or int
         The class whose score is differentiated, by name or index. Default: the likeliest.
     layer : str
@@ -78,16 +75,15 @@ def window(
     """
     if channels > MOST_CHANNELS:
         raise MinicnnError(f"channels is {channels}; expected at most {MOST_CHANNELS}. The result's values hold them all")
-    network = model.network
-    trace = network.trace(image)
-    names = list(network.layers)
+    layers = image.network.layers
+    names = list(layers)
     place = names.index(layer)
-    output = trace.outputs[layer][0]
+    output = image.outputs[layer][0]
     unit = find_unit(output, unit, layer)
-    below = (trace.input if place == 0 else trace.outputs[names[place - 1]])[0]
-    gradients = network.gradients(trace, class_score(target).evaluate(trace)[1])
+    below = (image.input if place == 0 else image.outputs[names[place - 1]])[0]
+    _, gradients = class_gradients(image, target)
     gradient = gradients[layer][0][unit]
-    forward = network.layers[layer].value_terms(below, unit)
+    forward = layers[layer].value_terms(below, unit)
     name_of = model.color_name if place == 0 else str
     values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
     tables = _tables(FORWARD, forward, channels, name_of)
@@ -98,7 +94,7 @@ def window(
     if place + 1 == len(names):
         text.append("The score is read off this layer.")
     for below_it, above in pairwise(names[place:]):
-        back = network.layers[above].gradient_terms(gradients[above][0], trace.outputs[below_it][0], unit)
+        back = layers[above].gradient_terms(gradients[above][0], image.outputs[below_it][0], unit)
         if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
             passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
             text.append(f"{above} passes {passed}; that comes")
@@ -170,13 +166,14 @@ def _as_sum(terms: Terms, value: float) -> str:
 def _tables(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[[int], str]) -> dict[str, tuple[np.ndarray, Display]]:
     """Choose what to show of a sum: the strongest channels' windows by caption, each kind of number on one scale."""
     chosen = _strongest(terms, count)
-    tables = {}
-    for i in chosen if terms.inputs.ndim == 3 else [chosen]:
-        for name, part in zip(names, (terms.inputs, terms.factors, terms.products)):
-            limit = float(np.abs(part[..., chosen]).max())
-            if terms.inputs.ndim == 1:
-                tables[f"{name}, numbers {', '.join(str(terms.first + j) for j in chosen)}"] = part[None, chosen], Numbers(limit=limit)
-            else:
-                few = part[..., i].size <= MOST_WRITTEN
-                tables[f"{name}, channel {name_of(terms.first + i)}"] = part[..., i], (Numbers if few else Signed)(limit=limit)
-    return tables
+    parts = dict(zip(names, (terms.inputs, terms.factors, terms.products)))
+    limits = {name: float(np.abs(part[..., chosen]).max()) for name, part in parts.items()}
+    if terms.inputs.ndim == 1:
+        numbers = ", ".join(str(terms.first + i) for i in chosen)
+        return {f"{name}, numbers {numbers}": (part[None, chosen], Numbers(limit=limits[name])) for name, part in parts.items()}
+    few = terms.inputs[..., 0].size <= MOST_WRITTEN
+    return {
+        f"{name}, channel {name_of(terms.first + i)}": (part[..., i], (Numbers if few else Signed)(limit=limits[name]))
+        for i in chosen
+        for name, part in parts.items()
+    }

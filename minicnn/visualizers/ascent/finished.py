@@ -59,7 +59,7 @@ def finished(
 
 
 def stuck(moved: np.ndarray | None, labels: Sequence[str], advice: str) -> tuple[str, ...]:
-    """Warn of the pictures that had no gradient to follow at any step; `moved` (N,) is that of a AscentState."""
+    """Warn of the pictures that had no gradient to follow at any step; `moved` (N,) is that of an AscentState."""
     names = [] if moved is None else [label for label, each in zip(labels, moved) if not each]
     return (f"the gradient for {', '.join(names)} was 0 at every step, so nothing was raised: {advice}",) if names else ()
 

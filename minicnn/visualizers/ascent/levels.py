@@ -44,7 +44,7 @@ def color_limits(model: Model) -> tuple[np.ndarray | float, np.ndarray | float]:
 
 
 def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free", **settings: Any) -> AscentSettings:
-    """Make a settings in the network's units.
+    """Make settings in the network's units.
 
     Parameters
     ----------
@@ -58,8 +58,7 @@ def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free
     strengths = {name: settings.pop(name, 0.0) for name in REGULARIZERS}
     strengths["total_variation"] *= level(model)
     low, high = color_limits(model)
-    known = colors == "natural" and model.preprocessing is not None
-    mixing = natural_colors(model.preprocessing.names) if known else None
+    mixing = natural_colors(model.preprocessing.names) if colors == "natural" and model.preprocessing is not None else None
     return AscentSettings(
         step_size=step_size * level(model),
         colors=mixing,
@@ -71,7 +70,10 @@ def settings_in_levels(model: Model, *, step_size: float, colors: Colors = "free
 
 
 def with_noise(model: Model, images: np.ndarray, noise: float, seed: int) -> np.ndarray:
-    """Add noise of the given deviation, in levels of 255, to images. Its random numbers are those of a step of their own, the largest number."""
+    """Add noise of the given standard deviation, in levels of 255, to images.
+
+    Its random numbers are those of a step of their own, the largest number.
+    """
     generator = np.random.default_rng([seed, 2**32 - 1])
     return images + (noise * level(model) * generator.standard_normal(images.shape)).astype(images.dtype)
 

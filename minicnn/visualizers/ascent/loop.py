@@ -1,4 +1,4 @@
-r"""Gradient ascent on images: the one loop behind every picture that is made rather than taken.
+r"""Gradient ascent on images: the one loop behind all feature visualization.
 
 One step looks at the image from a slightly different place, turns its gradient there into a direction, walks, and tidies up:
 
@@ -21,9 +21,9 @@ coefficients p of waves scaled by their usual amplitudes and of colors along the
 
 and A A^T is a filter: it multiplies each wave, and each axis of color, by the square of its scale. So nothing need be said in p, and
 the image is all that is carried from step to step. `spectrum` and `colors` are the filter A A^T itself. With spectrum 1 and
-`natural_colors`, waves are scaled by f^(-1/2) in A and colors by the fourth root of their covariance: milder than the amplitudes 1/f and the
-root of the covariance of Olah et al. With Adam, which divides each pixel's step by a size of its own, damping the gradient first is
-no longer the same as working on p; there it is a remedy that helps, no more.
+`natural_colors`, waves are scaled by f^(-1/2) in A and colors by the fourth root of their covariance: milder than the amplitudes 1/f
+and the root of the covariance of Olah et al. With Adam, which divides each pixel's step by a size of its own, damping the gradient
+first is no longer the same as working on p; there it is a remedy that helps, no more.
 
 Large forms come first if the first steps are made on a smaller image (scales).
 
@@ -32,9 +32,9 @@ if it had not been.
 
 References
 ----------
-C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (transformations, decorrelated colors and spectrum, and that both are
-preconditioning; the matrix `COLOR_ROOT` is a square root of ImageNet's color covariance as published with it). A. Mordvintsev et al., "Inceptionism",
-2015.
+C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017 (transformations, decorrelated colors and spectrum, and that
+both are preconditioning; the matrix `COLOR_ROOT` is a square root of ImageNet's color covariance as published with it). A. Mordvintsev
+et al., "Inceptionism", 2015.
 """
 
 from __future__ import annotations
@@ -66,7 +66,7 @@ LOWEST_FREQUENCY = 1 / 64
 
 @dataclass(frozen=True)
 class AscentSettings:
-    """How to state.
+    """How to climb.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def ascend(
     callback: Callable[[AscentState], None],
     until: int | None = None,
 ) -> AscentState:
-    """Climb from a start to the settings's last step.
+    """Climb from a start to the settings' last step.
 
     Parameters
     ----------
@@ -180,6 +180,11 @@ def ascend(
     return state
 
 
+def at_any_size(objective: Objective) -> Callable[[tuple[int, int]], Objective]:
+    """Return what gives `ascend` the same objective for images of any size."""
+    return lambda size: objective
+
+
 def _step(
     network: Network, objective: Objective, state: AscentState, settings: AscentSettings, step_size: float, generator: np.random.Generator
 ) -> AscentState:
@@ -195,8 +200,8 @@ def _step(
     x = x + x.dtype.type(step_size) * direction
     for regularize in settings.regularizers:
         x = regularize(x, gradient)
-    moved = gradient.any(axis=(1, 2, 3))
-    moved = moved if state.moved is None else moved | state.moved
+    moved = np.asarray(gradient.any(axis=(1, 2, 3)))
+    moved = moved if state.moved is None else np.logical_or(moved, state.moved)
     return AscentState(np.clip(x, settings.low, settings.high).astype(x.dtype), [*state.scores, values], memory, moved)
 
 
@@ -213,7 +218,7 @@ def _brought_to(size: tuple[int, int], state: AscentState, photo: np.ndarray | N
 
 
 def damped(gradient: np.ndarray, exponent: float) -> np.ndarray:
-    """Divide the amplitude of each frequency f of images (N, H, W, C) by f^exponent; those below `LOWEST_FREQUENCY` like it."""
+    """Divide the amplitude of each frequency f of images (N, H, W, C) by f^exponent; those below `LOWEST_FREQUENCY` as that one."""
     if exponent == 0:
         return gradient
     return filtered(gradient, lambda frequency: np.maximum(frequency, LOWEST_FREQUENCY) ** -exponent)
@@ -235,6 +240,6 @@ def scale_size(size: tuple[int, int], scales: int, progress: float, ratio: float
     """Choose the image's size when a share of the steps, 0 to 1, is done."""
     shares = ratio ** np.arange(scales)[::-1]
     ends = np.cumsum(shares) / np.sum(shares)
-    share = shares[min(np.searchsorted(ends, progress, side="right"), scales - 1)]
+    share = shares[min(int(np.searchsorted(ends, progress, side="right")), scales - 1)]
     factor = max(share, min(1.0, SMALLEST_SIDE / min(size)))
-    return tuple(round(side * factor) for side in size)
+    return round(size[0] * factor), round(size[1] * factor)

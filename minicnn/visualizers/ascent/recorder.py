@@ -14,6 +14,17 @@ from minicnn.visualizers.ascent.loop import AscentState
 FRAMES = 60
 
 
+def part_of(progress: Callable[[int, int], None] | None, part: int, parts: int) -> Callable[[int, int], None] | None:
+    """Return what reports the progress of one of several parts of equal length, counted from 0, as that of the whole."""
+    if progress is None:
+        return None
+
+    def report(done: int, total: int) -> None:
+        progress(part * total + done, parts * total)
+
+    return report
+
+
 class Recorder:
     """Takes pictures of an ascent as it goes on, and reports its progress; a callback for `ascend`.
 

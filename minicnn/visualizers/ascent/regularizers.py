@@ -26,9 +26,9 @@ def l2(share: float) -> Regularizer:
     return lambda x, gradient: x * x.dtype.type(1 - share)
 
 
-def blur(deviation: float) -> Regularizer:
+def blur(std: float) -> Regularizer:
     """Blur the image a little, which takes away what is fine and noisy first."""
-    return lambda x, gradient: gaussian_blur(x, deviation)
+    return lambda x, gradient: gaussian_blur(x, std)
 
 
 def total_variation(weight: float) -> Regularizer:

@@ -1,6 +1,6 @@
 r"""Looking at an image from a slightly different place: random shifts, scalings and rotations.
 
-A picture that a network is to like from wherever it looks must not hang on single pixels. So before each step of gradient ascent the
+What is generated should not depend on exact pixel positions. So before each step of gradient ascent the
 image is transformed at random, and its gradient is carried back. All transformations here are linear in the pixels, y = T x: each pixel
 of y is a weighted mean of pixels of x. The gradient with respect to x is then T^T times that with respect to y, the adjoint:
 

@@ -16,25 +16,24 @@ and differ only in the weights, with A the channel's map and g the gradient of t
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Annotated
 
 import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.layers import ReLU
 from minicnn.models.model import Model
-from minicnn.network.network import Network
-from minicnn.network.objectives import Output, class_score, class_values
+from minicnn.network.network import Network, Trace
+from minicnn.network.objectives import Output, class_gradients, class_values
 from minicnn.network.probability import softmax
 from minicnn.pictures.render import Overlay, stretch
 from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.gradients import warn_if_saturated
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Classes
-from minicnn.visualizers.contract.registry import Progress, check_image_output
+from minicnn.visualizers.contract.kinds import LIKELIEST, USUAL, BatchSize, Classes, LayerKind, LayerName, Progress, Target, Traced
+from minicnn.visualizers.contract.layers import image_output
 
 NOTHING_FOR_IT = "at this layer nothing speaks for the class anywhere; its channels are off, or all count against it"
-
-SAVES = (".png", ".npy", ".npz")
 
 
 def last_rectified(network: Network) -> str:
@@ -44,18 +43,20 @@ def last_rectified(network: Network) -> str:
     return rectified[-1] if rectified else network.last_convolution
 
 
+LastRectified = Annotated[str, LayerKind(last_rectified)]
+
+
 @visualizer(
     question="What mattered for this answer?",
     paper="R. R. Selvaraju et al., arXiv:1610.02391, equations 1 and 2",
     if_zero=NOTHING_FOR_IT,
-    saves=SAVES,
-    important="large",
+    attribution="large",
 )
 def grad_cam(
     model: Model,
-    image,
-    target: str | int | None = None,
-    layer: str | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
+    layer: LayerName = USUAL,
     *,
     also: Classes = (),
     output: Output = "logit",
@@ -67,19 +68,6 @@ def grad_cam(
     layer's units, and is stretched over the photo. At the last layer before global average pooling it is the map of the original CAM;
     further down the average gradient says less about a single place, and maps get vague. Cost: about 2 forward passes for all classes.
 
-    Parameters
-    ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
-    layer : str
-        A layer whose output is an image. Default: the last convolution, after its ReLU.
-    also : sequence of str or int
-        Further classes, to be shown beside the first, on the same scale.
-    output : {"logit", "probability", "log-probability"}
-        What is differentiated.
-
     Returns
     -------
     Result
@@ -90,7 +78,7 @@ def grad_cam(
     ShapeError
         If the layer's output is no image.
     """
-    maps, found = gradient_cam(model, image, (target, *also), layer, output, mean_gradient)
+    maps, found = gradient_cam(image, (target, *also), layer, output, mean_gradient)
     return _result(model, maps, "Grad-CAM", layer, f"contribution to the {output}", found)
 
 
@@ -99,11 +87,11 @@ def grad_cam(
     question="What mattered for this answer?",
     paper="A. Chattopadhay et al., arXiv:1710.11063, section 3",
     if_zero=NOTHING_FOR_IT,
-    layer=last_rectified,
-    saves=SAVES,
-    important="large",
+    attribution="large",
 )
-def grad_cam_plus_plus(model: Model, image, target: str | int | None = None, layer: str | None = None, *, also: Classes = ()) -> Result:
+def grad_cam_plus_plus(
+    model: Model, image: Traced, target: Target = LIKELIEST, layer: LastRectified = USUAL, *, also: Classes = ()
+) -> Result:
     """Show where a layer's channels speak for the class, small and repeated objects as well as large ones.
 
     As Grad-CAM, but a channel's weight is a sum over the places where the score grows with it, divided by how active the channel is in
@@ -114,14 +102,8 @@ def grad_cam_plus_plus(model: Model, image, target: str | int | None = None, lay
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     layer : str
         A layer whose output is an image with no number below 0. Default: the last ReLU's.
-    also : sequence of str or int
-        Further classes, to be shown beside the first, on the same scale.
 
     Returns
     -------
@@ -142,7 +124,7 @@ def grad_cam_plus_plus(model: Model, image, target: str | int | None = None, lay
         positive = np.maximum(gradient, 0)
         return (positive / (2 + positive * activations.sum(axis=(0, 1)))).sum(axis=(0, 1))
 
-    maps, _ = gradient_cam(model, image, (target, *also), layer, "logit", weights)
+    maps, _ = gradient_cam(image, (target, *also), layer, "logit", weights)
     return _result(model, maps, "Grad-CAM++", layer, "weighted activation")
 
 
@@ -150,14 +132,13 @@ def grad_cam_plus_plus(model: Model, image, target: str | int | None = None, lay
     question="What mattered for this answer?",
     paper="P.-T. Jiang et al., LayerCAM, IEEE Transactions on Image Processing 30, 2021",
     if_zero=NOTHING_FOR_IT,
-    saves=SAVES,
-    important="large",
+    attribution="large",
 )
 def layer_cam(
     model: Model,
-    image,
-    target: str | int | None = None,
-    layer: str | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
+    layer: LayerName = USUAL,
     *,
     also: Classes = (),
     output: Output = "logit",
@@ -168,19 +149,6 @@ def layer_cam(
     deep layer the two look alike. In a shallow one, such as relu3_3, Grad-CAM's mean over all places says little, and this still
     finds the class, in finer detail and with more noise. What counts against the class is left out before it could cancel what speaks for
     it, so the map does not add up to anything. Cost: about 2 forward passes for all classes, at shallow layers up to 2 for each.
-
-    Parameters
-    ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
-    layer : str
-        A layer whose output is an image. Default: the last convolution, after its ReLU.
-    also : sequence of str or int
-        Further classes, to be shown beside the first, on the same scale.
-    output : {"logit", "probability", "log-probability"}
-        What is differentiated.
 
     Returns
     -------
@@ -193,7 +161,7 @@ def layer_cam(
     ShapeError
         If the layer's output is no image.
     """
-    maps, found = gradient_cam(model, image, (target, *also), layer, output, lambda activations, gradient: np.maximum(gradient, 0))
+    maps, found = gradient_cam(image, (target, *also), layer, output, lambda activations, gradient: np.maximum(gradient, 0))
     return _result(model, maps, "Layer-CAM", layer, f"contribution to the {output}", found)
 
 
@@ -201,20 +169,19 @@ def layer_cam(
     question="What mattered for this answer?",
     paper="H. Wang et al., arXiv:1910.01279, section 3",
     if_zero="every channel of this layer is off, or the same everywhere",
-    report=lambda height, width: {"channels": 32},
-    quick=lambda height, width: {"channels": 8},
-    saves=SAVES,
-    important="large",
+    report={"channels": 32},
+    quick={"channels": 8},
+    attribution="large",
 )
 def score_cam(
     model: Model,
-    image,
-    target: str | int | None = None,
-    layer: str | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
+    layer: LayerName = USUAL,
     *,
     also: Classes = (),
     channels: int = 256,
-    batch_size: int = 8,
+    batch_size: BatchSize = 8,
     progress: Progress | None = None,
 ) -> Result:
     """Show where a layer's channels speak for the class, by trying them out instead of asking the gradient.
@@ -227,20 +194,10 @@ def score_cam(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
-    layer : str
-        A layer whose output is an image. Default: the last convolution, after its ReLU.
     also : sequence of str or int
         Further classes, to be shown beside the first, on the same scale; they cost nothing, as every stencil is tried for all at once.
     channels : int
         Try only so many channels, those whose maps vary most (standard deviation), and leave the others out.
-    batch_size : int
-        Stencils that are tried at once; it bounds the memory and does not change the result but for rounding.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -253,16 +210,14 @@ def score_cam(
     ShapeError
         If the layer's output is no image.
     """
-    check_image_output(model.network, layer, image.shape)
-    trunk, _ = model.network.split(layer)
-    activations = trunk(image)[0]
+    activations = image_output(image, layer)
     chosen = activations[..., np.argsort(-activations.std(axis=(0, 1)), kind="stable")[:channels]]
     spread = np.ptp(chosen, axis=(0, 1))
     live = spread > 0
     # A channel that is the same everywhere has an empty stencil, so its worth is known: 0. The first stencil gives the empty picture's.
     stencils = np.zeros((*chosen.shape[:2], 1 + live.sum()), chosen.dtype)
     stencils[..., 1:] = (chosen[..., live] - chosen[..., live].min(axis=(0, 1))) / spread[live]
-    logits = _through_stencils(model, image, stencils, batch_size, progress)
+    logits = _through_stencils(model, image.input, stencils, batch_size, progress)
     maps = {}
     for index in dict.fromkeys((target, *also)):
         scores, _ = class_values(logits, index)
@@ -300,8 +255,7 @@ def _concentration(weights: np.ndarray, worth: np.ndarray, live: np.ndarray, cou
 
 
 def gradient_cam(
-    model: Model,
-    image: np.ndarray,
+    trace: Trace,
     classes: Sequence[int],
     layer: str,
     output: Output,
@@ -311,8 +265,8 @@ def gradient_cam(
 
     Parameters
     ----------
-    model : Model
-    image : array (1, H, W, 3)
+    trace : Trace
+        Of one image.
     classes : sequence of int
     layer : str
     output : {"logit", "probability", "log-probability"}
@@ -330,15 +284,12 @@ def gradient_cam(
     ShapeError
         If the layer's output is no image.
     """
-    check_image_output(model.network, layer, image.shape)
-    trunk, head = model.network.split(layer)
-    trace = head.trace(trunk(image))
-    activations = trace.input[0]
-    maps, found = {}, []
+    activations = image_output(trace, layer)
+    maps: dict[int, np.ndarray] = {}
+    found: list[str] = []
     for index in dict.fromkeys(classes):
-        score, seeds = class_score(index, output).evaluate(trace)
-        gradient = head.backward(trace, seeds)[0]
-        maps[index] = np.maximum((weights(activations, gradient) * activations).sum(axis=2), 0)
+        score, gradients = class_gradients(trace, index, output)
+        maps[index] = np.maximum((weights(activations, gradients[layer][0]) * activations).sum(axis=2), 0)
         found += warn_if_saturated(score, output)
     return maps, found
 

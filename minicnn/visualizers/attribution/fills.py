@@ -1,4 +1,4 @@
-"""Pictures that show nothing of the photo, to hide its parts behind or to compare it with."""
+"""Baseline images: what stands in for a photo, to hide its parts behind or to compare it with."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from minicnn.pictures.frequency import gaussian_blur
 Fill = Literal["gray", "mean", "blur", "noise"]
 
 
-def filled(image: np.ndarray, fill: Fill, deviation: float, seed: int) -> np.ndarray:
-    """Make a picture to stand in for a photo.
+def filled(image: np.ndarray, fill: Fill, std: float, seed: int) -> np.ndarray:
+    """Make a baseline image for a photo.
 
     Parameters
     ----------
@@ -20,8 +20,8 @@ def filled(image: np.ndarray, fill: Fill, deviation: float, seed: int) -> np.nda
         The photo, prepared.
     fill : {"gray", "mean", "blur", "noise"}
         The mean color of the training photos, which is 0 in the network's units; the mean color of this photo; this photo blurred;
-        random colors with the mean and deviation of this photo's.
-    deviation : float
+        random colors with the mean and standard deviation of this photo's.
+    std : float
         Of the Gaussian that blurs, in pixels.
     seed : int
         For the noise.
@@ -33,7 +33,7 @@ def filled(image: np.ndarray, fill: Fill, deviation: float, seed: int) -> np.nda
     if fill == "gray":
         return np.zeros_like(image)
     if fill == "blur":
-        return gaussian_blur(image, deviation)
+        return gaussian_blur(image, std)
     mean = image.mean(axis=(1, 2), keepdims=True)
     if fill == "mean":
         return np.broadcast_to(mean, image.shape)

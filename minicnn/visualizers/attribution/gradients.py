@@ -1,4 +1,4 @@
-"""The gradients that maps are made of, each for a batch of images at once."""
+"""The gradients that attribution maps are made of, each for a batch of images at once."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 
 from minicnn.layers import ReLU
 from minicnn.models.model import Model
-from minicnn.network.network import Network
-from minicnn.network.objectives import Objective
+from minicnn.network.network import Network, Rule, Trace
+from minicnn.network.objectives import Objective, Output, class_score
 from minicnn.network.rules import guided
 from minicnn.pictures.render import Map, Signed
 from minicnn.pictures.results import Result
@@ -90,6 +90,19 @@ GRADIENTS: dict[str, Callable[[Network, np.ndarray, Objective], np.ndarray]] = {
     "guided": guided_gradient,
     "integrated": integrated_gradient,
 }
+
+
+def gradient_by_rule(trace: Trace, target: int, output: Output, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
+    """Go back from a class with another rule for ReLUs; returns the score (1,) and what reaches the pixels (H, W, C)."""
+    score, seeds = class_score(target, output).evaluate(trace)
+    return score, trace.network.backward(trace, seeds, {ReLU: rule})[0]
+
+
+def warn_if_no_relu(network: Network) -> tuple[str, ...]:
+    """Say so if another rule for ReLUs has none to work on; returns at most one warning."""
+    if any(isinstance(layer, ReLU) for layer in network.layers.values()):
+        return ()
+    return ("the network has no ReLU, so this is the plain gradient",)
 
 
 def strongest_color(gradient: np.ndarray) -> np.ndarray:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from minicnn.layers import ReLU
 from minicnn.models.model import Model
-from minicnn.network.objectives import Output, class_score
+from minicnn.network.objectives import Output
 from minicnn.network.rules import deconvnet as deconvnet_rule
 from minicnn.network.rules import guided
 from minicnn.pictures.results import Result
-from minicnn.visualizers.attribution.gradients import Form, gradient_result, warn_if_saturated
+from minicnn.visualizers.attribution.gradients import Form, gradient_by_rule, gradient_result, warn_if_no_relu, warn_if_saturated
 from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.kinds import LIKELIEST, Target, Traced
 
 
 @visualizer(
     question="What mattered for this answer?",
     paper="J. T. Springenberg et al., arXiv:1412.6806, section 3.4; what it does not show: J. Adebayo et al., arXiv:1810.03292",
     if_zero="nothing positive reaches the pixels; every path to the image is blocked by ReLUs that are off",
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    attribution="large",
 )
-def guided_backprop(model: Model, image, target: str | int | None = None, *, form: Form = "raw", output: Output = "logit") -> Result:
+def guided_backprop(model: Model, image: Traced, target: Target = LIKELIEST, *, form: Form = "raw", output: Output = "logit") -> Result:
     """Draw the structures that excite the network, by going back through its ReLUs only where that raises the score.
 
     As saliency, but at each ReLU on the way back what is negative is dropped, so that what speaks against a unit cannot blur what
@@ -30,13 +29,6 @@ def guided_backprop(model: Model, image, target: str | int | None = None, *, for
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
-    form : {"absolute", "signed", "raw"}
-        What is made of the three colors: the largest absolute value, the same with its sign, or all three as they are, around a gray
-        that is 0, as in the paper.
     output : {"logit", "probability", "log-probability"}
         What is followed back.
 
@@ -46,19 +38,19 @@ def guided_backprop(model: Model, image, target: str | int | None = None, *, for
         Values: array (H, W, 3) in RGB order, or (H, W) for the other forms. Above 0 brighter pixels excite the network more. The unit is
         that of the gradient, score per unit of the network's input, but no derivative of the score.
     """
-    score, gradient = class_score(target, output).value_and_gradient(model.network, image, {ReLU: guided})
+    score, gradient = gradient_by_rule(image, target, output, guided)
     title = f"Guided backpropagation for {model.class_name(target)}"
-    return gradient_result(model, gradient[0], form, title, "guided gradient", warn_if_saturated(score, output))
+    found = warn_if_saturated(score, output) + warn_if_no_relu(image.network)
+    return gradient_result(model, gradient, form, title, "guided gradient", found)
 
 
 @visualizer(
     question="What mattered for this answer?",
     paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 2.1; what it does not show: W. Nie et al., arXiv:1805.07039",
     if_zero="nothing positive comes back; the class has no positive weight",
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    attribution="large",
 )
-def deconvnet(model: Model, image, target: str | int | None = None, *, form: Form = "raw", output: Output = "logit") -> Result:
+def deconvnet(model: Model, image: Traced, target: Target = LIKELIEST, *, form: Form = "raw", output: Output = "logit") -> Result:
     """Project the class back onto the pixels through the network turned upside down.
 
     As saliency, but each ReLU on the way back looks at what comes back, and drops what is negative of that, whether it was on for this
@@ -69,13 +61,6 @@ def deconvnet(model: Model, image, target: str | int | None = None, *, form: For
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
-    form : {"absolute", "signed", "raw"}
-        What is made of the three colors: the largest absolute value, the same with its sign, or all three as they are, around a gray
-        that is 0, as in the paper.
     output : {"logit", "probability", "log-probability"}
         What is followed back.
 
@@ -85,6 +70,7 @@ def deconvnet(model: Model, image, target: str | int | None = None, *, form: For
         Values: array (H, W, 3) in RGB order, or (H, W) for the other forms. The unit is that of the gradient, but no derivative of the
         score.
     """
-    score, gradient = class_score(target, output).value_and_gradient(model.network, image, {ReLU: deconvnet_rule})
+    score, gradient = gradient_by_rule(image, target, output, deconvnet_rule)
     title = f"Deconvnet for {model.class_name(target)}"
-    return gradient_result(model, gradient[0], form, title, "deconvnet's gradient", warn_if_saturated(score, output))
+    found = warn_if_saturated(score, output) + warn_if_no_relu(image.network)
+    return gradient_result(model, gradient, form, title, "deconvnet's gradient", found)

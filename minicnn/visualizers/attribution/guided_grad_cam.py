@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from minicnn.layers import ReLU
 from minicnn.models.model import Model
-from minicnn.network.objectives import Output, class_score
+from minicnn.network.objectives import Output
 from minicnn.network.rules import guided
 from minicnn.pictures.render import stretch
 from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.cam import gradient_cam, mean_gradient
-from minicnn.visualizers.attribution.gradients import Form, gradient_result
+from minicnn.visualizers.attribution.gradients import Form, gradient_by_rule, gradient_result, warn_if_no_relu
 from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.kinds import LIKELIEST, USUAL, LayerName, Target, Traced
 
 
 @visualizer(
     question="What mattered for this answer?",
     paper="R. R. Selvaraju et al., arXiv:1610.02391, section 3.2; what it does not show: J. Adebayo et al., arXiv:1810.03292",
     if_zero="Grad-CAM finds nothing for the class at this layer, or nothing positive reaches the pixels",
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    attribution="large",
 )
 def guided_grad_cam(
     model: Model,
-    image,
-    target: str | int | None = None,
-    layer: str | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
+    layer: LayerName = USUAL,
     *,
     form: Form = "raw",
     output: Output = "logit",
@@ -37,15 +36,8 @@ def guided_grad_cam(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     layer : str
         Grad-CAM's: a layer whose output is an image. Default: the last convolution, after its ReLU.
-    form : {"absolute", "signed", "raw"}
-        What is made of the three colors: the largest absolute value, the same with its sign, or all three as they are, around a gray
-        that is 0.
     output : {"logit", "probability", "log-probability"}
         What is differentiated and followed back.
 
@@ -59,8 +51,8 @@ def guided_grad_cam(
     ShapeError
         If the layer's output is no image.
     """
-    maps, found = gradient_cam(model, image, (target,), layer, output, mean_gradient)
-    _, gradient = class_score(target, output).value_and_gradient(model.network, image, {ReLU: guided})
-    place = stretch(maps[target], *image.shape[1:3]).astype(image.dtype)
+    maps, found = gradient_cam(image, (target,), layer, output, mean_gradient)
+    _, gradient = gradient_by_rule(image, target, output, guided)
+    place = stretch(maps[target], *image.input.shape[1:3]).astype(image.input.dtype)
     title = f"Guided Grad-CAM for {model.class_name(target)} at {layer}"
-    return gradient_result(model, gradient[0] * place[..., None], form, title, "gradient x CAM", tuple(found))
+    return gradient_result(model, gradient * place[..., None], form, title, "gradient x CAM", (*found, *warn_if_no_relu(image.network)))

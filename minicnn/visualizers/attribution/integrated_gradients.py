@@ -1,4 +1,4 @@
-"""The gradient, added up on the way from a picture of nothing to the photo."""
+"""The gradient, added up on the way from a baseline image to the photo."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.fills import filled
 from minicnn.visualizers.attribution.gradients import path_gradient
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import LIKELIEST, BatchSize, Image, Progress, Seed, Target
 
 Baseline = Literal["gray", "black", "mean", "blur", "noise"]
 
@@ -26,26 +26,25 @@ TOLERATED = 0.05
     question="What mattered for this answer?",
     paper="M. Sundararajan, A. Taly, Q. Yan, arXiv:1703.01365, equation 1",
     if_zero="nothing changes the score on the way from the baseline to the photo; the two may be equal",
-    report=lambda height, width: {"steps": 16},
-    quick=lambda height, width: {"steps": 6},
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    report={"steps": 16},
+    quick={"steps": 6},
+    attribution="large",
 )
 def integrated_gradients(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Image,
+    target: Target = LIKELIEST,
     *,
     baseline: Baseline = "gray",
     steps: int = 32,
     output: Output = "logit",
-    batch_size: int = 4,
-    seed: int = 0,
+    batch_size: BatchSize = 4,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Share the score out among the pixels, by adding up the gradient on the way from an empty picture to the photo.
+    """Share the score out among the pixels, by adding up the gradient on the way from a baseline image to the photo.
 
-    The photo is blended in from a baseline, a picture that shows nothing, and at each step on the way the gradient tells how much each
+    The photo is blended in from a baseline, an image that shows nothing, and at each step on the way the gradient tells how much each
     pixel adds. All together add up to the difference between the scores of photo and baseline, so every pixel has its share of it, for
     or against the class; the text says how well that holds, and so whether there were enough steps. A pixel that looks as in the baseline
     gets 0, however much it matters: with black, a panda's black patches. So try more than one baseline. Cost: about 2.5 forward passes
@@ -53,23 +52,15 @@ def integrated_gradients(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     baseline : {"gray", "black", "mean", "blur", "noise"}
         Where the way begins: the mean color of the training photos, which is 0 in the network's units; black; the mean color of this
-        photo; this photo blurred by a tenth of its shorter side; random colors with the mean and deviation of this photo's.
+        photo; this photo blurred by a tenth of its shorter side; random colors with the mean and standard deviation of this photo's.
     steps : int
-        How many pictures on the way.
+        How many images on the way.
     output : {"logit", "probability", "log-probability"}
         What is shared out.
-    batch_size : int
-        Pictures that are worked on at once; it bounds the memory and does not change the result but for rounding.
     seed : int
         For random colors.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -88,8 +79,8 @@ def integrated_gradients(
     (empty, whole), _ = class_values(model.network(np.concatenate([begin, image])), target, output)
     total, wanted = float(values.sum(dtype=np.float64)), float(whole - empty)
     text = (
-        f"From the baseline to the photo the {output} goes from {empty:.4g} to {whole:.4g}, by {wanted:.4g}. The map adds up to {total:.4g}, "
-        f"with {steps} steps."
+        f"From the baseline to the photo the {output} goes from {empty:.4g} to {whole:.4g}, by {wanted:.4g}. "
+        f"The map adds up to {total:.4g}, with {steps} steps."
     )
     off = abs(total - wanted) > TOLERATED * abs(wanted)
     found = (

@@ -13,6 +13,7 @@ from minicnn.network.relevance import RuleName, rule_book
 from minicnn.pictures.render import Signed
 from minicnn.pictures.results import Result
 from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.kinds import LIKELIEST, Target, Traced
 
 #: A score below this share of the largest one is warned of.
 WEAK = 0.1
@@ -25,13 +26,12 @@ LARGEST = 100
     question="What mattered for this answer?",
     paper="S. Bach et al., PLOS ONE 10(7), 2015; the composite: G. Montavon et al., Layer-Wise Relevance Propagation: An Overview, 2019",
     if_zero="the score is 0, or nothing on the way contributed to it",
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    attribution="large",
 )
 def lrp(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
     *,
     rule: RuleName = "composite",
     epsilon: float = 0.25,
@@ -47,14 +47,10 @@ def lrp(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     rule : {"composite", "epsilon", "alpha-beta", "z-plus"}
-        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for a
-        bare network, which knows no colors, the range in this image); or one rule for all: epsilon counts all of them and absorbs weak ones; alpha-beta weighs those for and those against a unit;
-        z-plus counts only those for it.
+        Which contributions count: the epsilon rule in dense layers, z-plus in convolutions and the pixels' range in the first one (for
+        a bare network, which knows no colors, the range in this image); or one rule for all: epsilon counts all of them and absorbs
+        weak ones; alpha-beta weighs those for and those against a unit; z-plus counts only those for it.
     epsilon : float
         For the epsilon rule: what is added to a unit's value before sharing out, as a share of the layer's root mean square; 0 gives
         gradient x input.
@@ -75,13 +71,13 @@ def lrp(
     for name, value, low in (("epsilon", epsilon, 0), ("alpha", alpha, 1)):
         if not low <= value <= LARGEST:
             raise MinicnnError(f"{name} is {value}; expected {low} to {LARGEST}")
-    network, received = model.network, {}
-    trace = network.trace(image)
-    (score,), one_hot = class_values(trace.result, target)
-    rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image))
-    noted = {name: _noted(name, rules.get(name) or rules.get(type(layer)), received) for name, layer in network.layers.items()}
-    relevance = network.backward(trace, {trace.last: score * one_hot}, noted)
-    largest = np.abs(trace.result).max()
+    network = image.network
+    received: dict[str, float] = {}
+    (score,), one_hot = class_values(image.result, target)
+    rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image.input))
+    noted: dict[type | str, Rule] = {name: _noted(name, rules.get(name), received) for name in network.layers}
+    relevance = network.backward(image, {image.last: score * one_hot}, noted)
+    largest = np.abs(image.result).max()
     canceled = (
         f"the score, {score:.4g}, is small beside the largest, {largest:.4g}: what speaks for the class and what against it nearly cancel"
     )

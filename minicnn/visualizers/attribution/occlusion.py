@@ -16,7 +16,7 @@ from minicnn.pictures.render import Overlay
 from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.fills import Fill, filled
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import LIKELIEST, BatchSize, Progress, Seed, Target, Traced
 
 #: If hiding parts changes the answer by less than this share of it, the answer is saturated.
 HARDLY = 1e-3
@@ -34,21 +34,20 @@ def _share_of_side(height: int, width: int, patch: float, stride: float) -> dict
     if_zero="the class has no probability wherever the patch lies; it may be the wrong class for this photo",
     report=lambda height, width: _share_of_side(height, width, 1 / 4, 1 / 14),
     quick=lambda height, width: _share_of_side(height, width, 1 / 3, 1 / 8),
-    saves=(".png", ".npy", ".npz"),
-    important="low",
+    attribution="low",
 )
 def occlusion(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
     *,
     patch: int | None = None,
     stride: int | None = None,
     fill: Fill = "gray",
     output: Output = "probability",
     full: bool = False,
-    batch_size: int = 8,
-    seed: int = 0,
+    batch_size: BatchSize = 8,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Hide a part of the photo behind a patch, everywhere in turn, and see what becomes of the answer.
@@ -60,8 +59,6 @@ def occlusion(
 
     Parameters
     ----------
-    model : Model
-    image : photo
     target : str or int
         The class, by name or index. Default: the likeliest on the whole photo.
     patch : int
@@ -71,17 +68,13 @@ def occlusion(
         The step from one position to the next, in pixels. The cost grows with 1 / stride^2. Default: half the patch.
     fill : {"gray", "mean", "blur", "noise"}
         What is in the patch: the mean color of the training photos, which is 0 in the network's units; the mean color of this photo;
-        this photo blurred by a quarter of the patch; random colors with the mean and deviation of this photo's.
+        this photo blurred by a quarter of the patch; random colors with the mean and standard deviation of this photo's.
     output : {"logit", "probability", "log-probability"}
         What is measured.
     full : bool
         Compute everything again for each position: slower, and the same up to rounding.
-    batch_size : int
-        Positions that are worked on at once; it bounds the memory.
     seed : int
         For the noise in the patch.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -94,16 +87,17 @@ def occlusion(
     MinicnnError
         If the patch is larger than the photo.
     """
-    _, height, width, _ = image.shape
+    x = image.input
+    _, height, width, _ = x.shape
     shorter = min(height, width)
     patch = _share_of_side(height, width, 1 / 7, 1 / 14)["patch"] if patch is None else patch
     stride = max(1, patch // 2) if stride is None else stride
     if patch > shorter:
         raise MinicnnError(f"patch is {patch}; expected at most {shorter}, as the network's input has {height} x {width} pixels")
     rows, columns = Window.of(patch, stride).output_size(height, width)
-    hiding = filled(image, fill, patch / 4, seed)[0]
-    answer = _whole_images(model, image) if full else Incremental(model.network, image)
-    grid = np.empty(rows * columns, image.dtype)
+    hiding = filled(x, fill, patch / 4, seed)[0]
+    answer = _whole_images(model, x) if full else Incremental(image)
+    grid = np.empty(rows * columns, x.dtype)
     for start in range(0, len(grid), batch_size):
         positions = np.arange(start, min(start + batch_size, len(grid)))
         corners = np.stack([positions // columns, positions % columns], axis=1) * stride

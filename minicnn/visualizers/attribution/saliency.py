@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 from minicnn.models.model import Model
-from minicnn.network.objectives import Output, class_score
+from minicnn.network.objectives import Output, class_gradients
 from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.gradients import Form, gradient_result, warn_if_saturated
 from minicnn.visualizers.contract.decorator import visualizer
+from minicnn.visualizers.contract.kinds import LIKELIEST, Target, Traced
 
 
 @visualizer(
     question="What mattered for this answer?",
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 3.1",
     if_zero="no pixel changes the score; every path to the image is blocked by ReLUs that are off, or a probability is saturated",
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    attribution="large",
 )
 def saliency(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
     *,
     form: Form = "absolute",
     output: Output = "logit",
@@ -32,10 +32,6 @@ def saliency(
 
     Parameters
     ----------
-    model : Model
-    image : photo
-    target : str or int
-        The class, by name or index. Default: the likeliest.
     form : {"absolute", "signed", "raw"}
         What is made of the gradient's three colors: the largest absolute value, as in the paper; the same with its sign, above 0
         where a brighter pixel would raise the score; or all three as they are.
@@ -47,6 +43,6 @@ def saliency(
     Result
         Values: array (H, W), or for "raw" (H, W, 3) in RGB order, in score per unit of the network's input.
     """
-    score, gradient = class_score(target, output).value_and_gradient(model.network, image)
+    score, gradients = class_gradients(image, target, output)
     title = f"Saliency for {model.class_name(target)}"
-    return gradient_result(model, gradient[0], form, title, f"d {output} / d pixel", warn_if_saturated(score, output))
+    return gradient_result(model, gradients.input[0], form, title, f"d {output} / d pixel", warn_if_saturated(score, output))

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+from typing import Annotated
 
 import numpy as np
 
 from minicnn.errors import MinicnnError, ShapeError
 from minicnn.models.model import Model
+from minicnn.network.network import Trace
 from minicnn.pictures.frequency import gaussian_blur
 from minicnn.pictures.render import Overlay, Photo
 from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.maps import importance, run_map
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Method
+from minicnn.visualizers.contract.kinds import LIKELIEST, Seed, Target, TracedKind
+from minicnn.visualizers.contract.methods import Method
 
 #: What is undecided is first taken for foreground from this quantile of the map on.
 LIKELY = 0.75
@@ -29,38 +32,34 @@ OUTLINE = (255, 220, 0)
     question="What mattered for this answer?",
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 3.2; GrabCut: C. Rother, V. Kolmogorov, A. Blake, SIGGRAPH 2004",
     if_zero="nothing was found that differs from the background",
-    quick=lambda height, width: {"method": "saliency"},
-    saves=(".png", ".npz"),
+    quick={"method": "saliency"},
     extra="segment",
     image="cut-out",
-    whole=300,
 )
 def segment(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Annotated[Trace, TracedKind(whole=300)],
+    target: Target = LIKELIEST,
     *,
     method: Method = "smoothgrad",
     foreground: float = 0.95,
     background: float = 0.3,
     blur: float = 0.045,
     iterations: int = 5,
-    seed: int = 0,
+    seed: Seed = 0,
 ) -> Result:
     """Cut the thing that the answer is about out of the photo.
 
-    A map of what is important says where the thing surely is, and where it surely is not; GrabCut finds the rest by color, looking for
+    An attribution map says where the thing surely is, and where it surely is not; GrabCut finds the rest by color, looking for
     a border along edges of the photo. The network was never shown the outline of anything. What it rests its answer on need not be all of
     the thing, and has to fit in the photo with room around it: of a panda that fills the picture, only the head may stay. Things that have
     the background's colors are cut wrongly, too. Cost: about 80 forward passes.
 
     Parameters
     ----------
-    model : Model
     image : photo
-        All of it is used, its longer side scaled to 300 pixels or to --size; a network that takes one size only gets the center of that size.
-    target : str or int
-        The class, by name or index. Default: the likeliest.
+        All of it is used, its longer side scaled to 300 pixels or to --size; a network that takes one size only gets the center of that
+        size.
     method : str
         The method that draws the map, with the settings that it has in the report.
     foreground : float
@@ -77,8 +76,9 @@ def segment(
     Returns
     -------
     Result
-        Values: "map" (H, W), the blurred importance, at least 0. "seeds" (H, W) uint8: 0 background, 1 undecided, 2 foreground. "mask" (H, W)
-        bool. "outline" (H, W, 3) uint8 RGB, the photo with the mask's border. "cut-out" (H, W, 4) uint8 RGBA, transparent outside the mask.
+        Values: "map" (H, W), the blurred importance, at least 0. "seeds" (H, W) uint8: 0 background, 1 undecided, 2 foreground. "mask"
+        (H, W) bool. "outline" (H, W, 3) uint8 RGB, the photo with the mask's border. "cut-out" (H, W, 4) uint8 RGBA, transparent
+        outside the mask.
 
     Raises
     ------
@@ -91,7 +91,7 @@ def segment(
         )
     if not 0 <= blur <= 1:
         raise MinicnnError(f"blur is {blur}; expected a share of the photo's side, from 0 to 1")
-    pixels = _pixels(model, image)
+    pixels = _pixels(model, image.input)
     drawn = run_map(method, model, image, target, seed, quick=False)
     side = math.sqrt(pixels.shape[0] * pixels.shape[1])
     smooth = gaussian_blur(importance(drawn)[None, ..., None], blur * side)[0, ..., 0]
@@ -106,7 +106,7 @@ def segment(
             "map": smooth,
             "seeds": seeds,
             "mask": mask,
-            "outline": np.where(_border(mask)[..., None], np.uint8(OUTLINE), pixels),
+            "outline": np.where(_border(mask)[..., None], np.array(OUTLINE, np.uint8), pixels),
             "cut-out": np.dstack([pixels, np.uint8(255) * mask]),
         },
         {"seeds": Overlay("0 background, 1 undecided, 2 foreground"), "outline": Photo(), "cut-out": Photo()},
@@ -146,8 +146,9 @@ def _grab_cut(pixels: np.ndarray, smooth: np.ndarray, seeds: np.ndarray, iterati
     if not (seeds == FOREGROUND).any() or min(inside.sum(), (~inside).sum()) < COLORS:
         return np.zeros(seeds.shape, bool)
     cv2.setRNGSeed(seed)
-    models = np.zeros((1, 65)), np.zeros((1, 65))  # where OpenCV keeps the colors
-    cv2.grabCut(np.ascontiguousarray(pixels[..., ::-1]), labels, None, *models, iterations, cv2.GC_INIT_WITH_MASK)
+    background, foreground = np.zeros((1, 65)), np.zeros((1, 65))  # where OpenCV keeps the colors
+    anywhere = (0, 0, 0, 0)  # the labels say it, not a rectangle
+    cv2.grabCut(np.ascontiguousarray(pixels[..., ::-1]), labels, anywhere, background, foreground, iterations, cv2.GC_INIT_WITH_MASK)
     return np.isin(labels, (cv2.GC_FGD, cv2.GC_PR_FGD))
 
 

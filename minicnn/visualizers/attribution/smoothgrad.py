@@ -17,27 +17,28 @@ from minicnn.visualizers.attribution.gradients import (
     PATH_STEPS,
     Base,
     strongest_color,
+    warn_if_no_relu,
     warn_if_saturated,
 )
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import LIKELIEST, BatchSize, Progress, Seed, Target, Traced
 
 Variant = Literal["mean", "squared", "vargrad"]
 
 
 @visualizer(
     question="What mattered for this answer?",
-    paper="D. Smilkov et al., arXiv:1706.03825, section 3; squared: S. Hooker et al., arXiv:1806.10758; VarGrad: J. Adebayo et al., arXiv:1810.03307",
+    paper="D. Smilkov et al., arXiv:1706.03825, section 3; squared: S. Hooker et al., arXiv:1806.10758; "
+    "VarGrad: J. Adebayo et al., arXiv:1810.03307",
     if_zero="no pixel changes the score in any of the noisy copies; every path to the image is blocked, or a probability is saturated",
-    report=lambda height, width: {"samples": 20},
-    quick=lambda height, width: {"samples": 6},
-    saves=(".png", ".npy", ".npz"),
-    important="large",
+    report={"samples": 20},
+    quick={"samples": 6},
+    attribution="large",
 )
 def smoothgrad(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
     *,
     samples: int = 50,
     noise: float = 0.15,
@@ -45,8 +46,8 @@ def smoothgrad(
     base: Base = "saliency",
     standard_error: bool = False,
     output: Output = "logit",
-    batch_size: int = 4,
-    seed: int = 0,
+    batch_size: BatchSize = 4,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Average the saliency gradient over noisy copies of the photo.
@@ -57,8 +58,6 @@ def smoothgrad(
 
     Parameters
     ----------
-    model : Model
-    image : photo
     target : str or int
         The class, by name or index. Default: the likeliest on the photo without noise.
     samples : int
@@ -71,14 +70,6 @@ def smoothgrad(
         What is averaged: the gradient, guided backpropagation, or integrated gradients from an image of zeros, in 8 steps.
     standard_error : bool
         Also compute how far the map may be off by chance, pixel by pixel; it falls with the square root of the number of samples.
-    output : {"logit", "probability", "log-probability"}
-        What is differentiated.
-    batch_size : int
-        Copies that are worked on at once; it bounds the memory and does not change the result but for rounding.
-    seed : int
-        For the noise: same seed, same map.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -97,13 +88,14 @@ def smoothgrad(
     if samples < 2 and (standard_error or variant == "vargrad"):
         raise MinicnnError(f"samples is {samples}; expected at least 2, to tell how much they vary")
     generator = np.random.default_rng(seed)
-    deviation = noise * float(image.max() - image.min())
+    x = image.input
+    std = noise * float(x.max() - x.min())
     objective, gradient_of = class_score(target, output), GRADIENTS[base]
     powers = (1 if variant == "mean" else 2) * (2 if standard_error else 1)
-    sums = np.zeros((powers, *image.shape[1:]), np.float64)
+    sums = np.zeros((powers, *x.shape[1:]), np.float64)
     for start in range(0, samples, batch_size):
         count = min(batch_size, samples - start)
-        copies = image + deviation * generator.standard_normal((count, *image.shape[1:])).astype(image.dtype)
+        copies = x + std * generator.standard_normal((count, *x.shape[1:])).astype(x.dtype)
         gradient = gradient_of(model.network, copies, objective).astype(np.float64)
         for power in range(powers):
             sums[power] += (gradient ** (power + 1)).sum(axis=0)
@@ -111,17 +103,17 @@ def smoothgrad(
             progress(start + count, samples)
     moments = sums / samples
     estimate = _estimate(moments, samples, variant)
-    values = np.abs(strongest_color(estimate)).astype(image.dtype)
+    values = np.abs(strongest_color(estimate)).astype(x.dtype)
     details = ", ".join(word for word, usual in ((variant, "mean"), (base, "saliency")) if word != usual)
     title = f"SmoothGrad for {model.class_name(target)}" + f" ({details})" * bool(details)
     quantity = f"d {output} / d pixel" if base != "integrated" else f"pixel x d {output} / d pixel, integrated in {PATH_STEPS} steps"
     unit = {"mean": "|mean of g|", "squared": "mean of g^2", "vargrad": "variance of g"}[variant] + f", g = {quantity}"
-    score, _ = class_values(model.network(image), target, output)
-    found = warn_if_saturated(score, output)
+    score, _ = class_values(image.result, target, output)
+    found = warn_if_saturated(score, output) + (warn_if_no_relu(image.network) if base == "guided" else ())
     if not standard_error:
         return Result(values, Map(unit), title, warnings=found)
     strongest = np.abs(estimate).argmax(axis=2)[..., None]
-    error = np.take_along_axis(_standard_error(moments, samples, variant), strongest, axis=2)[..., 0].astype(image.dtype)
+    error = np.take_along_axis(_standard_error(moments, samples, variant), strongest, axis=2)[..., 0].astype(x.dtype)
     together = Map(unit, largest_shown(values))  # on one scale, so that they can be compared
     return Result({"map": values, "standard error": error}, together, title, text=_enough(values, error, samples), warnings=found)
 

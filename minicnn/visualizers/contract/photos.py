@@ -5,12 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from minicnn.errors import ImageError
 from minicnn.files.writing import file_sha256, readable_name
 from minicnn.models.model import Model
+from minicnn.network.network import Network, Trace
 from minicnn.pictures.photos import Photo
 
 
@@ -22,15 +24,15 @@ class Photos:
     Parameters
     ----------
     model : Model
-    given : path, PIL image, array, or a sequence of those
-        A path may be that of a folder: then its files in the order of their names, except hidden ones; or if it has none, those of the folders in
-        it, as of class folders.
+    given : path, PIL image, array, trace of the model's network, or a sequence of those
+        A path may be that of a folder: then its files in the order of their names, except hidden ones; or if it has none, those of the
+        folders in it, as of class folders.
     size, prepared
         As for `Model.prepare`.
 
     Attributes
     ----------
-    sources : list of path, PIL image or array
+    sources : list of path, PIL image, array or Trace
     single : bool
         Whether it is one photo that was given as such.
     skipped : dict of int to str
@@ -42,14 +44,20 @@ class Photos:
         If there is nothing to look at. Photos are read when their turn comes; one that was named and cannot be read is an error then.
     """
 
-    def __init__(self, model: Model, given: Photo | Sequence[Photo], size=None, prepared: bool = False):
+    def __init__(self, model: Model, given: Photo | Trace | Sequence[Photo | Trace], size=None, prepared: bool = False):
         self.model, self.size, self.prepared = model, size, prepared
         self.folder = Path(given) if isinstance(given, (str, os.PathLike)) and os.path.isdir(given) else None
         self.single = self.folder is None and not isinstance(given, (list, tuple))
-        self.sources = [given] if self.single else list(given) if self.folder is None else _files(self.folder)
+        self.sources: list[Any]
+        if self.folder is not None:
+            self.sources = list(_files(self.folder))
+        else:
+            self.sources = list(given) if isinstance(given, (list, tuple)) else [given]
         self.skipped: dict[int, str] = {}
         if not self.sources:
             raise ImageError(f"there is no photo in {'the list' if self.folder is None else self.folder}; expected at least one")
+        if any(isinstance(source, Trace) and source.network is not model.network for source in self.sources):
+            raise ImageError("got a trace of another network; expected one of this model's, as model.network.trace(x) gives")
 
     def __len__(self) -> int:
         """Count what there is to read, including what may turn out to be no photo."""
@@ -57,7 +65,20 @@ class Photos:
 
     def __getitem__(self, position: int) -> np.ndarray:
         """Prepare one photo; see `Model.prepare`."""
-        return self.model.prepare(self.sources[position], self.size, self.prepared)
+        source = self.sources[position]
+        if isinstance(source, Trace):
+            return self.model.prepare(source.input, prepared=True)
+        return self.model.prepare(source, self.size, self.prepared)
+
+    def trace(self, position: int, x: np.ndarray) -> Trace:
+        """Return the forward pass of one prepared photo, x; one that was given as a trace is not run again."""
+        source = self.sources[position]
+        return source if isinstance(source, Trace) else self.model.network.trace(x)
+
+    def output(self, position: int, x: np.ndarray, trunk: Network) -> np.ndarray:
+        """Return what a trunk of the model's network puts out for one prepared photo, x; of a trace it is read off."""
+        source = self.sources[position]
+        return source.outputs[list(trunk.layers)[-1]] if isinstance(source, Trace) else trunk(x)
 
     def __iter__(self) -> Iterator[tuple[int, np.ndarray]]:
         self.skipped = {}
@@ -81,7 +102,7 @@ class Photos:
     @property
     def shape(self) -> tuple[int, ...]:
         """The shape of a prepared photo, (height, width, channels); of several prepared arrays the first one's."""
-        if self.prepared:
+        if self.prepared or isinstance(self.sources[0], Trace):
             return self[0].shape[1:]
         return self.model.input_shape(self.size)
 

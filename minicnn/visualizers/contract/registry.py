@@ -1,20 +1,23 @@
-"""The registry: every method by its name on the command line, with what the fronts must know of it."""
+"""The registry: every method by its name on the command line, with what the fronts must know of it.
+
+The package's own methods are in it once `minicnn.visualizers` is imported. Other packages bring theirs by an entry point of the group
+"minicnn.visualizers" that names a module; the command line imports these modules when a command is looked up or listed, by `load_plugins`,
+so that `import minicnn` stays fast. In Python one imports the other package.
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import importlib.util
-import inspect
+import warnings
 from collections.abc import Callable, Mapping
+from importlib import metadata
 from typing import Any, Literal
 
-from minicnn.errors import ShapeError
-from minicnn.network import Network
 from minicnn.pictures.results import Result
-from minicnn.visualizers.contract.options import SecondPhoto, base_annotation
-
-#: Called as progress(done, total) while a long method runs.
-Progress = Callable[[int, int], None]
+from minicnn.visualizers.contract.kinds import ImageKind, Kind, PhotoKind, PhotosKind, SecondPhotoKind
+from minicnn.visualizers.contract.parameters import Parameter
 
 #: The questions that the visualizers answer, in the order in which they teach.
 Question = Literal[
@@ -25,10 +28,16 @@ Question = Literal[
     "What does the network dream of?",
 ]
 
-#: Which numbers of a map mark what is important for the answer: those large in size, whatever their sign, or those that are low.
-Important = Literal["large", "low"]
+#: Which numbers of an attribution map mark what the answer rests on: those large in size, whatever their sign, or those that are low.
+Attribution = Literal["large", "low"]
+
+#: Options of a method, by name; or a function that chooses them for the height and width of the network's input.
+Options = Mapping[str, Any] | Callable[[int, int], Mapping[str, Any]]
 
 REGISTRY: dict[str, Visualizer] = {}
+
+#: The group of entry points by which other packages bring methods.
+PLUGINS = "minicnn.visualizers"
 
 #: What methods need that is not installed with the rest: the module, by the extra of the distribution that installs it.
 EXTRAS = {"segment": "cv2"}
@@ -44,37 +53,34 @@ class Visualizer:
         The name on the command line.
     function : function
         The public function.
-    parameters : mapping of str to inspect.Parameter
+    parameters : mapping of str to Parameter
         The method's own parameters.
     question : str
         What it helps to answer: the report's chapter.
     paper : str
         Where the method comes from.
-    report_options, quick_options : function
-        From the height and width of the network's input to the options that the report uses, and the quick report.
+    report, quick : mapping, or function
+        The options that the report uses, and the quick report; see `Options`.
     saves : tuple of str
         How the names of files may end that its results can be saved as.
     image : str or None
         Which of its arrays is a picture in itself.
-    whole : int or None
-        For methods that work on the whole photo: the longer side by default, in pixels.
-    important : {"large", "low"} or None
-        If its values are a map of what is important, which of them mark it.
+    attribution : {"large", "low"} or None
+        If its values are an attribution map, which of them mark what the answer rests on.
     extra : str or None
         The extra that it needs, one of `EXTRAS`.
     """
 
     name: str
     function: Callable[..., Result]
-    parameters: Mapping[str, inspect.Parameter]
+    parameters: Mapping[str, Parameter]
     question: Question
     paper: str
-    report_options: Callable[[int, int], Mapping[str, Any]]
-    quick_options: Callable[[int, int], Mapping[str, Any]]
+    report: Options
+    quick: Options
     saves: tuple[str, ...]
     image: str | None
-    whole: int | None
-    important: Important | None
+    attribution: Attribution | None
     extra: str | None
 
     @property
@@ -84,22 +90,42 @@ class Visualizer:
             return None
         return f"{self.name} needs the module {EXTRAS[self.extra]}, which is not installed: pip install 'minicnn-numpy[{self.extra}]'"
 
+    def report_options(self, height: int, width: int) -> dict[str, Any]:
+        """Return the options that the report uses for an input of this size."""
+        return dict(self.report(height, width) if callable(self.report) else self.report)
+
+    def quick_options(self, height: int, width: int) -> dict[str, Any]:
+        """Return the options that the quick report uses."""
+        return dict(self.quick(height, width) if callable(self.quick) else self.quick)
+
     @property
-    def options(self) -> dict[str, inspect.Parameter]:
-        """The keyword-only parameters that a user sets; not `progress`."""
-        keyword_only = (p for p in self.parameters.values() if p.kind is inspect.Parameter.KEYWORD_ONLY)
-        return {p.name: p for p in keyword_only if p.name != "progress"}
+    def settings(self) -> dict[str, Parameter]:
+        """The parameters that a result records, and that can be set again."""
+        return {name: parameter for name, parameter in self.parameters.items() if parameter.kind.is_setting}
 
     @property
     def photo_parameters(self) -> list[str]:
         """The parameters that take photos."""
-        optional = [name for name, parameter in self.options.items() if base_annotation(parameter) is SecondPhoto]
-        return [name for name in ("image", "photos", "style") if name in self.parameters] + optional
+        return [name for name, parameter in self.parameters.items() if isinstance(parameter.kind, PhotoKind)]
+
+    def named(self, kind: type[Kind]) -> str | None:
+        """Return the name of the first parameter of a kind; None if there is none."""
+        return next((name for name, parameter in self.parameters.items() if isinstance(parameter.kind, kind)), None)
+
+    def arguments(self, offered: Mapping[type[Kind], Any]) -> dict[str, Any]:
+        """Return what is offered by kind as arguments, by name, leaving out what the method does not take."""
+        return {name: value for kind, value in offered.items() if (name := self.named(kind)) is not None}
+
+    @property
+    def second_photo(self) -> str | None:
+        """The name of the parameter for a second photo that it cannot do without; None if there is none."""
+        name = self.named(SecondPhotoKind)
+        return name if name is not None and self.parameters[name].required else None
 
     @property
     def photo_name(self) -> str | None:
-        """What its parameter for photos is called: "image", or "photos" if it takes several; None if it looks at none."""
-        return next((name for name in ("image", "photos") if name in self.parameters), None)
+        """What its parameter for the photo, or photos, that it is about is called; None if it looks at none."""
+        return self.named(ImageKind) or self.named(PhotosKind)
 
     @property
     def takes_photo(self) -> bool:
@@ -109,16 +135,27 @@ class Visualizer:
     @property
     def needs_photo(self) -> bool:
         """Whether it cannot do without a photo."""
-        return self.takes_photo and self.parameters[self.photo_name].default is inspect.Parameter.empty
+        return self.photo_name is not None and self.parameters[self.photo_name].required
+
+    @property
+    def whole(self) -> int | None:
+        """For methods that work on the whole photo: the longer side by default, in pixels."""
+        kinds = (parameter.kind for parameter in self.parameters.values())
+        return next((kind.whole for kind in kinds if isinstance(kind, ImageKind)), None)
 
 
-def map_methods() -> list[str]:
-    """List the methods whose values are a map of what is important, in the order of the registry."""
-    return [name for name, entry in REGISTRY.items() if entry.important]
+def attribution_methods() -> list[str]:
+    """List the methods whose values are an attribution map, in the order of the registry."""
+    return [name for name, entry in REGISTRY.items() if entry.attribution]
 
 
-def check_image_output(network: Network, layer: str, x_shape: tuple[int, ...]) -> None:
-    """Raise ShapeError unless a layer's output for an input (N, H, W, C) is an image."""
-    shape = network.shapes(x_shape[1:])[layer]
-    if len(shape) != 3:
-        raise ShapeError(f"the output of layer {layer} is no image but has shape {shape}; choose an earlier layer")
+@functools.cache
+def load_plugins() -> None:
+    """Import, once, the modules by which installed packages bring methods; one that cannot be imported is left out with a warning."""
+    for entry_point in metadata.entry_points(group=PLUGINS):
+        try:
+            entry_point.load()
+        except Exception as error:
+            warnings.warn(
+                f"the plug-in {entry_point.name} ({entry_point.value}) cannot be loaded: {type(error).__name__}: {error}", stacklevel=2
+            )

@@ -1,4 +1,4 @@
-"""Which map of importance tells best what the network's answer rests on."""
+"""Which attribution map tells best what the network's answer rests on."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
+from minicnn.network.network import Trace
 from minicnn.network.objectives import Output, class_values
 from minicnn.pictures.frequency import gaussian_blur
 from minicnn.pictures.render import Curve, Overlay
@@ -15,10 +16,9 @@ from minicnn.pictures.render.panel import largest_shown
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.attribution.maps import importance, run_map
-from minicnn.visualizers.contract.arguments import resolve_target
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Methods
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import BatchSize, Photos, Progress, Seed, Target
+from minicnn.visualizers.contract.methods import Methods
 
 #: What is compared if nothing else is asked for.
 USUAL = ("saliency", "smoothgrad", "integrated-gradients", "grad-cam", "occlusion")
@@ -39,36 +39,35 @@ LEAST_DIFFERENCE = 0.0005
     question="Can the maps be trusted?",
     paper="V. Petsiuk, A. Das, K. Saenko, arXiv:1806.07421, section 4.2",
     if_zero="the class has no probability whatever is shown; it may be the wrong class for this photo",
-    report=lambda height, width: {"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
-    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 3},
+    report={"methods": ("saliency", "smoothgrad", "grad-cam"), "steps": 6},
+    quick={"methods": ("saliency", "grad-cam"), "steps": 3},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def compare(
     model: Model,
-    photos,
-    target: str | int | None = None,
+    photos: Photos,
+    target: Target | None = None,
     *,
     methods: Methods | None = None,
     steps: int = 16,
     output: Output = "probability",
-    batch_size: int = 8,
-    seed: int = 0,
+    batch_size: BatchSize = 8,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Compare methods side by side, and measure how well their maps tell what the answer rests on.
 
-    Deletion takes the pixels away that a map calls important, the most important ones first, and puts the mean color in their place: after a
-    good map the probability falls at once, so a small area under the curve is better. Insertion begins with the blurred photo and makes
-    those pixels sharp first: after a good map the probability rises at once, so a large area is better. Two maps that know nothing of the
-    network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not told anything about
-    the network. Photos with holes are like nothing the network was trained on, so small differences mean little, and two methods can win
-    one test each; one photo proves nothing, a folder of them says more. Over several photos, a method is called better than a baseline if it is
-    so on average by more than the standard error of the difference. Cost: about 270 forward passes for each photo.
+    Deletion takes the pixels away that a map calls important, the most important ones first, and puts the mean color in their place:
+    after a good map the probability falls at once, so a small area under the curve is better. Insertion begins with the blurred photo
+    and makes those pixels sharp first: after a good map the probability rises at once, so a large area is better. Two maps that know
+    nothing of the network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not
+    told anything about the network. Photos with holes are like nothing the network was trained on, so small differences mean little,
+    and two methods can win one test each; one photo proves nothing, a folder of them says more. Over several photos, a method is called
+    better than a baseline if it is so on average by more than the standard error of the difference. Cost: about 270 forward passes for
+    each photo.
 
     Parameters
     ----------
-    model : Model
-    photos : photo, list of photos, or folder
     target : str or int
         The class, by name or index. Default: each photo's likeliest.
     methods : list of str
@@ -78,20 +77,17 @@ def compare(
         In how many equal parts the pixels are taken away, or made sharp.
     output : {"logit", "probability", "log-probability"}
         What is measured.
-    batch_size : int
-        Photos with holes that are worked on at once; it bounds the memory.
     seed : int
         For the random map, and the methods that are random.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
     Result
-        Values: "curves" (2, methods, steps + 1), the probability (or score) in deletion and in insertion, mean over the photos; the methods are
-        followed by "random" and "edges". "scores" (photos, 2, methods, steps + 1), the same for each photo. Of a single photo also each
-        method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the trapezoidal rule over steps
-        from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and standard deviation.
+        Values: "curves" (2, methods, steps + 1), the probability (or score) in deletion and in insertion, mean over the photos; the
+        methods are followed by "random" and "edges". "scores" (photos, 2, methods, steps + 1), the same for each photo. Of a single
+        photo also each method's importance (H, W), at least 0. Table: the areas under the curves by photo and method, by the
+        trapezoidal rule over steps from 0 to 1, so that a constant probability p has the area p; of several photos also their mean and
+        standard deviation.
 
     Raises
     ------
@@ -103,12 +99,14 @@ def compare(
         raise MinicnnError(f"steps is {steps}; expected at most {pixels}, the number of pixels")
     chosen = list(methods or USUAL)
     lines, work = [*chosen, *BASELINES], len(photos) * (len(chosen) + len(BASELINES))
-    names, targets, scores, found, maps = [], [], [], [], {}
+    names, targets, measured, found = [], [], [], []
+    maps: dict[str, np.ndarray] = {}
     generator = np.random.default_rng(seed)
     for position, x in photos:
         name = photos.name(position)
-        index = resolve_target(model, x, target)
-        maps, odd = _maps(model, x, index, chosen, seed, generator)
+        trace = photos.trace(position, x)
+        index = int(trace.result[0].argmax()) if target is None else target
+        maps, odd = _maps(model, trace, index, chosen, seed, generator)
         names.append(name)
         targets.append(index)
         found += [text if photos.single else f"{name}: {text}" for text in odd]
@@ -118,12 +116,12 @@ def compare(
             each[:, i] = _deletion_and_insertion(model, x, map_, index, steps, output, batch_size)
             if progress:
                 progress(done + i + 1, work)
-        scores.append(each)
-    scores = np.stack(scores)
+        measured.append(each)
+    scores = np.stack(measured)
     areas = area_under(scores)
     classes = [model.class_name(index) for index in targets]
     shown = {line: Overlay("importance", low=0.0, high=largest_shown(map_)) for line, map_ in maps.items()} if photos.single else {}
-    rows = [
+    rows: list[Row] = [
         {"photo": name, "class": class_name, "method": line, DELETION: float(area[0, i]), INSERTION: float(area[1, i])}
         for name, class_name, area in zip(names, classes, areas)
         for i, line in enumerate(lines)
@@ -148,12 +146,13 @@ def area_under(scores: np.ndarray) -> np.ndarray:
 
 
 def _maps(
-    model: Model, x: np.ndarray, target: int, methods: Sequence[str], seed: int, generator: np.random.Generator
+    model: Model, trace: Trace, target: int, methods: Sequence[str], seed: int, generator: np.random.Generator
 ) -> tuple[dict[str, np.ndarray], list[str]]:
     """Make the maps of all methods and baselines for one photo, (H, W) each, and say what is odd about them."""
-    results = {name: run_map(name, model, x, target, seed) for name in methods}
+    results = {name: run_map(name, model, trace, target, seed) for name in methods}
     maps = {name: importance(result) for name, result in results.items()}
     odd = [f"{name}: {text}" for name, result in results.items() for text in result.warnings]
+    x = trace.input
     return {**maps, "random": generator.random(x.shape[1:3]).astype(x.dtype), "edges": edges(x)}, odd
 
 
@@ -199,7 +198,7 @@ def _diagrams(lines: Sequence[str], steps: int, output: Output) -> Curve:
         "share of the pixels replaced, most important first",
         lines,
         (f"{DELETION}: lower is better", f"{INSERTION}: higher is better"),
-        np.linspace(0, 1, steps + 1),
+        np.linspace(0, 1, steps + 1).tolist(),
         *((0, 1.02) if output == "probability" else ()),
     )
 
@@ -231,7 +230,7 @@ def _in_words(lines: Sequence[str], areas: np.ndarray) -> str:
 
 
 def is_better(one: np.ndarray, other: np.ndarray) -> bool:
-    """Tell whether the first did better on these photos (photos,): on average by more than the standard error of the difference, and visibly."""
+    """Tell whether the first did better on these photos (photos,): on average by more than the difference's standard error, and visibly."""
     difference = one - other
     error = difference.std(ddof=1) / np.sqrt(len(difference)) if len(difference) > 1 else 0.0
     return bool(difference.mean() > max(error, LEAST_DIFFERENCE))

@@ -16,8 +16,9 @@ from minicnn.pictures.results import Result
 from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.attribution.maps import importance, run_map, values_of
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Methods
-from minicnn.visualizers.contract.registry import REGISTRY, Progress
+from minicnn.visualizers.contract.kinds import LIKELIEST, Progress, Seed, Target, Traced
+from minicnn.visualizers.contract.methods import Methods
+from minicnn.visualizers.contract.registry import REGISTRY
 from minicnn.visualizers.evaluation.similarity import MEASURES, check_size, rank_correlation
 
 Parameters = dict[str, np.ndarray]
@@ -38,34 +39,32 @@ VERDICTS = {
     question="Can the maps be trusted?",
     paper="J. Adebayo et al., arXiv:1810.03292, sections 2 and 3.1",
     if_zero="no method found anything, with the trained weights or with random ones",
-    report=lambda height, width: {"steps": 5},
-    quick=lambda height, width: {"methods": ("saliency", "grad-cam"), "steps": 3},
+    report={"steps": 5},
+    quick={"methods": ("saliency", "grad-cam"), "steps": 3},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def sanity(
     model: Model,
-    image,
-    target: str | int | None = None,
+    image: Traced,
+    target: Target = LIKELIEST,
     *,
     methods: Methods | None = None,
     steps: int | None = None,
     randomize: Randomize = "initialization",
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Replace the weights by random ones, layer by layer from the top, and see whether the maps change.
 
-    A map that explains what a network has learned must change when that is destroyed. In each column of the picture more layers have random
-    weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however convincing
-    it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes by these
-    measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare sizes, whatever
-    their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost: about 3 forward
-    passes for each method and layer with weights.
+    A map that explains what a network has learned must change when that is destroyed. In each column of the picture more layers have
+    random weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however
+    convincing it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes
+    by these measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare
+    sizes, whatever their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost:
+    about 3 forward passes for each method and layer with weights.
 
     Parameters
     ----------
-    model : Model
-    image : photo
     target : str or int
         The class, by name or index, the same at every step. Default: the likeliest with the trained weights.
     methods : list of str
@@ -77,37 +76,39 @@ def sanity(
         What weights and biases become: new ones, as before a training (He et al. 2015); or the trained ones of the same layer, shuffled.
     seed : int
         For the weights, and the methods that are random.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
     Result
-        Values: "maps" (methods, steps + 1, H, W), the importance, at least 0, first with the trained weights. "similarity" (3, methods, steps + 1),
-        -1 to 1, of each map to the trained one: Spearman's rank correlation, SSIM, and correlation of HOG features; 0 for a map that is the
-        same everywhere. Table: the same by method and step, and for methods with a sign also the rank correlation of the signed numbers.
+        Values: "maps" (methods, steps + 1, H, W), the importance, at least 0, first with the trained weights. "similarity" (3, methods,
+        steps + 1), -1 to 1, of each map to the trained one: Spearman's rank correlation, SSIM, and correlation of HOG features; 0 for a
+        map that is the same everywhere. Table: the same by method and step, and for methods with a sign also the rank correlation of
+        the signed numbers.
 
     Raises
     ------
     MinicnnError
         If the network has no parameters, or the photo is too small to compare structures.
     """
-    check_size(*image.shape[1:3])
+    x = image.input
+    check_size(*x.shape[1:3])
     names = list(methods or USUAL)
     networks = list(_cascade(model.network, steps, randomize, seed))
-    layers, maps, similarity, rows = [layer for layer, _ in networks], [], [], []
-    warnings = []
-    for i, name in enumerate(names):
-        results = []
-        for step, (_, network) in enumerate(networks):
-            results.append(run_map(name, model.with_network(network), image, target, seed))
+    layers = [layer for layer, _ in networks]
+    results: dict[str, list[Result]] = {name: [] for name in names}
+    for step, (_, network) in enumerate(networks):
+        trace = image if step == 0 else network.trace(x)
+        for i, name in enumerate(names):
+            results[name].append(run_map(name, model.with_network(network), trace, target, seed))
             if progress:
-                progress(i * len(networks) + step + 1, len(names) * len(networks))
-        maps.append(np.stack([importance(result) for result in results]))
-        similarity.append([[measure(maps[-1][0], each) for each in maps[-1]] for measure in MEASURES.values()])
-        rows += _rows(name, layers, similarity[-1], [values_of(result) for result in results])
-        warnings += [f"{name}: {text}" for text in results[0].warnings] + _if_empty(name, layers, maps[-1])
-    similarity = np.array(similarity, image.dtype).transpose(1, 0, 2)
+                progress(step * len(names) + i + 1, len(names) * len(networks))
+    maps, measured, rows, warnings = [], [], [], []
+    for name, each in results.items():
+        maps.append(np.stack([importance(result) for result in each]))
+        measured.append([[measure(maps[-1][0], map_) for map_ in maps[-1]] for measure in MEASURES.values()])
+        rows += _rows(name, layers, measured[-1], [values_of(result) for result in each])
+        warnings += [f"{name}: {text}" for text in each[0].warnings] + _if_empty(name, layers, maps[-1])
+    similarity = np.array(measured, x.dtype).transpose(1, 0, 2)
     curves = Curve("similarity to the trained map", "random from the top down to", names, list(MEASURES), layers, high=1.05)
     return Result(
         {"maps": np.stack(maps), "similarity": similarity},
@@ -155,11 +156,11 @@ def _cascade(network: Network, steps: int | None, randomize: Randomize, seed: in
 
 def _rows(method: str, layers: Sequence[str], similarity: Sequence[Sequence[float]], values: Sequence[np.ndarray]) -> list[Row]:
     """Make the table's rows of one method."""
-    rows = [
+    rows: list[Row] = [
         {"method": method, "step": step, "random down to": layer, **dict(zip(MEASURES, each))}
         for step, (layer, each) in enumerate(zip(layers, zip(*similarity)))
     ]
-    if REGISTRY[method].important == "large" and values[0].min() < 0:
+    if REGISTRY[method].attribution == "large" and values[0].min() < 0:
         rows = [{**row, "signed rank correlation": rank_correlation(values[0], each)} for row, each in zip(rows, values)]
     return rows
 

@@ -1,8 +1,8 @@
 """How alike two maps are, by the three measures that sanity checks use.
 
-Each compares two maps (H, W) of numbers of at least 0, and is 1 for equal ones. Two maps that have nothing to do with each other are near
-0 in the rank correlation; the other two can be well above 0 where both maps are mostly dark. A map that is the same everywhere, all zero for
-one, has no ranks and no gradients: then the measure is 0.
+Each compares two maps (H, W) of numbers of at least 0, and is 1 for equal ones. Two maps that have nothing to do with each other are
+near 0 in the rank correlation; the other two can be well above 0 where both maps are mostly dark. A map that is the same everywhere,
+all zero for one, has no ranks and no gradients: then the measure is 0.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def structural_similarity(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def gradient_histogram_similarity(first: np.ndarray, second: np.ndarray) -> float:
-    """Compare the directions of edges: correlation of the histograms of oriented gradients (HOG), N. Dalal, B. Triggs, CVPR 2005; -1 to 1."""
+    """Compare the directions of edges: correlation of histograms of oriented gradients (HOG; N. Dalal, B. Triggs, CVPR 2005), -1 to 1."""
     from skimage.feature import hog
 
     cell = min(CELL, min(first.shape) // BLOCK)

@@ -1,4 +1,4 @@
-"""The picture that a class wants."""
+"""Feature visualization of a class: an image with a high score for it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,9 @@ from minicnn.visualizers.ascent.finished import finished_image, stuck
 from minicnn.visualizers.ascent.levels import Colors, check_limits, settings_in_levels, with_noise
 from minicnn.visualizers.ascent.loop import AscentState, ascend, scale_size
 from minicnn.visualizers.ascent.recorder import Recorder
-from minicnn.visualizers.contract.arguments import takes
+from minicnn.visualizers.contract.call import accepts_shape
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import FilePath, Index
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import BLANK, LIKELIEST, FilePath, Image, Index, Progress, Seed, Target
 
 #: Settings that work together; every one can be set by itself, too. Lengths in pixels; step size and noise in levels of 255.
 PRESETS: dict[str, dict[str, Any]] = {
@@ -43,7 +42,7 @@ PRESETS: dict[str, dict[str, Any]] = {
 }
 
 #: The value of a setting that a preset does not name: it does nothing.
-OFF = {
+OFF: dict[str, Any] = {
     "scales": 1,
     "jitter": 0,
     "spectrum": 0.0,
@@ -76,15 +75,15 @@ Preset = Literal["natural", "yosinski", "simonyan"]
     question="What does the network dream of?",
     paper="K. Simonyan, A. Vedaldi, A. Zisserman, arXiv:1312.6034, section 2; regularizers: J. Yosinski et al., arXiv:1506.06579; jitter, "
     "colors and spectrum: C. Olah et al., Distill 2017",
-    report=lambda height, width: {"steps": 50, "step_size": 6.0},
-    quick=lambda height, width: {"steps": 20, "step_size": 8.0},
+    report={"steps": 50, "step_size": 6.0},
+    quick={"steps": 20, "step_size": 8.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="image",
 )
 def class_model(
     model: Model,
-    image=None,
-    target: str | int | None = None,
+    image: Image = BLANK,
+    target: Target = LIKELIEST,
     *,
     preset: Preset = "natural",
     steps: int | None = None,
@@ -101,19 +100,18 @@ def class_model(
     noise: float | None = None,
     until: int | None = None,
     resume: FilePath | None = None,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Draw the picture that a class wants, by gradient ascent on its score.
+    """Generate an image with a high score for a class, by gradient ascent (feature visualization).
 
-    The network stays as it is; the picture is changed, step by step, in the direction that raises the class score. What comes out shows
+    The network stays as it is; the image is changed, step by step, in the direction that raises the class score. What comes out shows
     what the network goes by. What is raised is the score itself and not the probability: a probability also rises when all other
     classes fall, and then the picture would show what they are not. Left alone the picture fills with noise that no photo has, so every
     step is followed by a little tidying up. Cost: about 260 forward passes.
 
     Parameters
     ----------
-    model : Model
     image : photo, optional
         To start from. Default: zeros, which in the network's units is the mean image of the training photos; and noise.
     target : str or int
@@ -121,39 +119,23 @@ def class_model(
     preset : {"natural", "yosinski", "simonyan"}
         Where the settings below come from when they are not given: our choice for clear pictures; the regularizers of Yosinski et al.;
         L2 alone, as in the first paper. The result's settings say which values that were.
-    steps : int
-        How often the picture is changed.
-    step_size : float
-        How far in one step, as root mean square over the pixels, in levels of 255.
     scales : int
         On how many sizes to work, from small to large. A network for one size of image works on that one.
-    jitter : int
-        The largest random shift before each step, in pixels; 0 for none.
-    spectrum : float
-        How much fine structure is damped: its amplitude is divided by frequency to this power; 0 for not at all.
     colors : {"natural", "free"}
         Whether a step's colors are mixed as in photos.
     l2 : float
         The share of itself that the picture loses in each step; 0 for none.
     blur : float
-        The deviation of a Gaussian blur, in pixels; 0 for none.
-    total_variation : float
-        The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
+        The standard deviation of a Gaussian blur, in pixels; 0 for none.
     clip_norm : float
         The share of the pixels, those nearest to the mean color, that are set to it after each step; 0 for none.
     clip_contribution : float
         The same for those that contribute least to the score; 0 for none.
-    noise : float
-        The deviation of the noise at the start, in levels of 255.
     until : int
         End after this many of the steps, as if interrupted there.
     resume : path
         A .npz file that a run of the same settings wrote when it was stopped; goes on from there, and ends as if it had not been
         stopped. Only the animation has the later part alone.
-    seed : int
-        For the noise and the jitter: same seed, same picture.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -183,7 +165,7 @@ def class_model(
     }
     chosen = OFF | PRESETS[preset] | {name: value for name, value in given.items() if value is not None}
     check_limits({name: (chosen[name], limit) for name, limit in LIMITS.items()})
-    if scales is None and not takes(model.network, (*scale_size(image.shape[1:3], chosen["scales"], 0.0), image.shape[3])):
+    if scales is None and not accepts_shape(model.network, (*scale_size(image.shape[1:3], chosen["scales"], 0.0), image.shape[3])):
         chosen["scales"] = 1  # a network for one size of image
     settings = settings_in_levels(model, **{name: value for name, value in chosen.items() if name != "noise"})
     size = image.shape[1:3]
@@ -205,7 +187,10 @@ def class_model(
 def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> AscentState:
     """Read where an earlier run of the same settings stopped."""
     try:
-        with npy.opened(path) as file:
+        file = npy.opened(path)
+        if isinstance(file, np.ndarray):
+            raise ValueError("it holds a single array")
+        with file:
             x, scores, source = file["input"], file["scores"], json.loads(str(file["source"]))
         recorded = {**source["settings"], "size": (source["input"]["height"], source["input"]["width"])}
         state = AscentState(x[None], list(scores[:, None]))
@@ -235,7 +220,7 @@ def _result(model: Model, target: int, state: AscentState, steps: int) -> Result
     probability, top = float(softmax(logits)[0, target]), int(logits[0].argmax())
     text = f"After {done} steps the score of {name} is {logits[0, target]:.1f}, its probability {probability:.4f}"
     text += "; it is the likeliest class." if top == target else f"; the likeliest class is {model.class_name(top)}."
-    warnings = (f"stopped after {done} of {steps} steps",) if done < steps else ()
+    warnings: tuple[str, ...] = (f"stopped after {done} of {steps} steps",) if done < steps else ()
     warnings += stuck(state.moved, [name], "the score does not depend on the picture at the start; begin with noise, or with a photo")
-    title = f"{model.name}: the picture that {name} wants"
+    title = f"{model.name}: feature visualization of {name}"
     return Result(values, shows, title, text=text, beside_photo=False, warnings=warnings)

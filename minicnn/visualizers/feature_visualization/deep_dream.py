@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import functools
+import operator
+from typing import Annotated
+
 import numpy as np
 
 from minicnn.errors import MinicnnError
@@ -15,24 +19,22 @@ from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels
 from minicnn.visualizers.ascent.loop import AscentState, ascend
 from minicnn.visualizers.ascent.recorder import Recorder
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Index, Layers, SecondPhoto, layer_weights
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, ImageKind, Index, Layers, Progress, SecondPhoto, Seed
 
 
 @visualizer(
     question="What does the network dream of?",
     paper='A. Mordvintsev, C. Olah, M. Tyka, "Inceptionism" and the notebook "DeepDream", 2015',
-    report=lambda height, width: {"steps": 20, "step_size": 3.0},
-    quick=lambda height, width: {"steps": 12, "octaves": 3, "step_size": 4.0},
+    report={"steps": 20, "step_size": 3.0},
+    quick={"steps": 12, "octaves": 3, "step_size": 4.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="image",
-    whole=384,
 )
 def deep_dream(
     model: Model,
-    image,
+    image: Annotated[np.ndarray, ImageKind(whole=384)],
     *,
-    layers: Layers | None = None,
+    layers: Layers = USUAL,
     guide: SecondPhoto | None = None,
     steps: int = 40,
     step_size: float = 2.0,
@@ -40,7 +42,7 @@ def deep_dream(
     octave_ratio: float = 1.4,
     jitter: Index = 16,
     spectrum: float = 0.5,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Let the network paint into the photo whatever it believes to see there.
@@ -53,7 +55,6 @@ def deep_dream(
 
     Parameters
     ----------
-    model : Model
     image : photo
         All of it is used, its longer side scaled to 384 pixels, or to --size.
     layers : layers with weights
@@ -63,20 +64,10 @@ def deep_dream(
         A second photo.
     steps : int
         How often the photo is changed, on all octaves together.
-    step_size : float
-        How far in one step, as root mean square over the pixels, in levels of 255.
     octaves : int
         On how many sizes to work, from small to large.
     octave_ratio : float
         How much larger each size is than the one before it.
-    jitter : int
-        The largest random shift before each step, in pixels.
-    spectrum : float
-        How much fine structure is damped: its amplitude is divided by frequency to this power; 0 for not at all.
-    seed : int
-        For the shifts: same seed, same picture.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -93,9 +84,11 @@ def deep_dream(
     check_limits({"step_size": (step_size, 255), "octaves": (octaves, 12), "spectrum": (spectrum, 4), "jitter": (jitter, 10_000)})
     if not 1.05 <= octave_ratio <= 4:
         raise MinicnnError(f"octave_ratio is {octave_ratio}; expected 1.05 to 4")
-    weights = layer_weights(model.network.last_convolution if layers is None else layers, model.network)
-    network = model.network.up_to(weights)
-    guides = {} if guide is None else {name: network.trace(guide).outputs[name] for name in weights}
+    network = model.network
+    guides = {}
+    if guide is not None:
+        outputs = network.trace(guide).outputs
+        guides = {name: outputs[name] for name in layers}
     size = image.shape[1:3]
     settings = settings_in_levels(
         model,
@@ -110,7 +103,7 @@ def deep_dream(
     recorder = Recorder(model, steps, size, progress)
     state = ascend(
         network,
-        lambda size: _objective(network, resized(image, size), weights, guides),
+        lambda size: _objective(network, resized(image, size), layers, guides),
         AscentState(image, []),
         settings,
         size,
@@ -119,21 +112,18 @@ def deep_dream(
     )
     values, shows = finished_image(model, state.x)
     values["scores"] = np.reshape(state.scores, -1)
-    about = ", ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in weights.items())
+    about = ", ".join(name if weight == 1 else f"{weight:g} {name}" for name, weight in layers.items())
     title = f"Deep dream of {about}" + (", guided" if guides else "")
     warnings = stuck(state.moved, [about], "the outputs may be 0 everywhere; try other layers")
-    return Result(
-        values, shows, title, frames=[pictures[0] for pictures in recorder.pictures], source={"layers": weights}, warnings=warnings
-    )
+    return Result(values, shows, title, frames=[pictures[0] for pictures in recorder.pictures], warnings=warnings)
 
 
 def _objective(network: Network, photo: np.ndarray, weights: dict[str, float], guides: dict[str, np.ndarray]) -> Objective:
-    """Say what to raise on one octave: each layer as a multiple of what it is for the photo, so that the weights mean the same everywhere."""
+    """Say what to raise on one octave: each layer as a multiple of what it is for the photo, so that weights mean the same everywhere."""
     trace = network.trace(photo)
-    total = None
+    parts = []
     for name, weight in weights.items():
         raised = likeness(name, guides[name].reshape(-1, guides[name].shape[-1])) if guides else energy(name)
         before = float(raised.evaluate(trace)[0][0])
-        part = weight / (before if before > 0 else 1.0) * raised
-        total = part if total is None else total + part
-    return total
+        parts.append(weight / (before if before > 0 else 1.0) * raised)
+    return functools.reduce(operator.add, parts)

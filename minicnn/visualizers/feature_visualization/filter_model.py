@@ -1,9 +1,9 @@
-"""The pictures that channels, units and directions of a layer want."""
+"""Feature visualization of a layer: images that activate its channels, units and directions."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -17,12 +17,11 @@ from minicnn.network.objectives import Objective
 from minicnn.pictures.results import Result
 from minicnn.visualizers.ascent.finished import finished, mosaic, stuck
 from minicnn.visualizers.ascent.levels import check_limits, settings_in_levels, with_noise
-from minicnn.visualizers.ascent.loop import AscentState, ascend, scale_size
-from minicnn.visualizers.ascent.recorder import Recorder
-from minicnn.visualizers.contract.arguments import takes
+from minicnn.visualizers.ascent.loop import AscentState, ascend, at_any_size, scale_size
+from minicnn.visualizers.ascent.recorder import Recorder, part_of
+from minicnn.visualizers.contract.call import accepts_shape
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import FilePath, Index, Indices, Unit, several
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import BLANK, USUAL, BatchSize, FilePath, Image, Index, Indices, LayerKind, Progress, Seed, Unit
 
 #: Sides of the pictures, in pixels: at least so many, and by default at most so many.
 SMALLEST_SIDE, LARGEST_SIDE = 64, 128
@@ -33,20 +32,22 @@ def last_convolution_itself(network: Network) -> str:
     return [name for name, layer in network.layers.items() if isinstance(layer, Conv2D)][-1] if network.last_convolution else ""
 
 
+ConvolutionItself = Annotated[str, LayerKind(last_convolution_itself)]
+
+
 @visualizer(
     question="What does the network dream of?",
-    paper='D. Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Fourier space, colors, transformations, diversity: '
-    'C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017',
-    layer=last_convolution_itself,
-    report=lambda height, width: {"channels": 6, "steps": 40, "side": 96},
-    quick=lambda height, width: {"channels": 3, "steps": 20, "side": 64},
+    paper='D. Erhan et al., "Visualizing Higher-Layer Features of a Deep Network", 2009; Fourier space, colors, transformations, '
+    'diversity: C. Olah, A. Mordvintsev, L. Schubert, "Feature Visualization", Distill 2017',
+    report={"channels": 6, "steps": 40, "side": 96},
+    quick={"channels": 3, "steps": 20, "side": 64},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="picture",
 )
 def filter_model(
     model: Model,
-    image=None,
-    layer: str | None = None,
+    image: Image = BLANK,
+    layer: ConvolutionItself = USUAL,
     *,
     channel: Indices | None = None,
     unit: Unit | None = None,
@@ -63,11 +64,11 @@ def filter_model(
     scale: float = 0.1,
     rotate: float = 5.0,
     noise: float = 10.0,
-    batch_size: int = 5,
-    seed: int = 0,
+    batch_size: BatchSize = 5,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Draw the pictures that the channels of a layer want, by gradient ascent.
+    """Generate images that activate the channels of a layer, by gradient ascent (feature visualization).
 
     What a filter deep in the network looks for cannot be read off its weights, but the network can be asked: starting from faint noise,
     the picture is changed step by step so that the channel's output rises. A channel is raised everywhere in the picture, so it comes
@@ -77,7 +78,6 @@ def filter_model(
 
     Parameters
     ----------
-    model : Model
     image : photo, optional
         Chooses the channels: those whose outputs are largest on it, on average. --size is its size; that of the pictures is `side`.
     layer : str
@@ -101,24 +101,14 @@ def filter_model(
         each pixel and color by itself, which makes noise.
     steps : int
         How often the pictures are changed.
-    step_size : float
-        How far in one step, as root mean square over the pixels, in levels of 255.
     scales : int
         On how many sizes to work, from small to large. Default: 2, or 1 if the network takes one size only or one unit is drawn.
-    jitter : int
-        The largest random shift before each step, in pixels.
     scale : float
         The largest random enlargement or reduction, as a share.
     rotate : float
         The largest random turn either way, in degrees.
-    noise : float
-        The deviation of the noise at the start, in levels of 255.
     batch_size : int
         Pictures that are worked on at once; it bounds the memory. Variants are always worked on together.
-    seed : int
-        For the noise and the transformations: same seed, same pictures.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -143,7 +133,7 @@ def filter_model(
     size = _size(model, network, layer, colors) if side is None else (side, side)
     shape = network.shapes((*size, colors))[layer]
     if scales is None:
-        scales = 2 if unit is None and takes(network, (*scale_size(size, 2, 0.0), colors)) else 1
+        scales = 2 if unit is None and accepts_shape(network, (*scale_size(size, 2, 0.0), colors)) else 1
     part.check_memory(*size, colors, batch_size if variants == 1 else variants)
     labels, wanted = _wanted(given, shape, layer, model, image, channels, variants)
     settings = settings_in_levels(
@@ -164,10 +154,10 @@ def filter_model(
     groups = [np.array(wanted[first : first + at_once]) for first in range(0, len(wanted), at_once)]
     films, states = [], []
     for i, vectors in enumerate(groups):
-        films.append(Recorder(model, steps, size, progress and (lambda done, _, i=i: progress(i * steps + done, len(groups) * steps))))
+        films.append(Recorder(model, steps, size, part_of(progress, i, len(groups))))
         begin = np.repeat(start, len(vectors), axis=0)
         objective = _objective(layer, unit, vectors, network, begin, variants, diversity)
-        states.append(ascend(network, lambda size, objective=objective: objective, AscentState(begin, []), settings, size, seed, films[-1]))
+        states.append(ascend(network, at_any_size(objective), AscentState(begin, []), settings, size, seed, films[-1]))
     return _result(model, layer, labels, states, films, {"side": size[0] if size[0] == size[1] else None, "scales": scales})
 
 
@@ -177,7 +167,7 @@ def _check(given: dict, variants: int, scales: int | None) -> None:
         raise MinicnnError(f"got {' and '.join(given)}; expected one of channel, unit and direction")
     if len(given.get("unit", ())) > 1 and (scales or 1) > 1:
         raise MinicnnError(f"scales is {scales}; expected 1 for one unit, whose place is that in the finished picture")
-    if variants > 1 and (not given or len(several(given.get("channel", 0))) > 1):
+    if variants > 1 and (not given or len(given.get("channel", ())) > 1):
         raise MinicnnError("variants are different pictures of one thing; say which: one channel, unit or direction")
 
 
@@ -186,7 +176,7 @@ def _size(model: Model, network: Network, layer: str, colors: int) -> tuple[int,
     field = network.receptive_fields()[layer]
     seen = LARGEST_SIDE if field is None else max(field.size)
     side = min(max(seen, SMALLEST_SIDE), LARGEST_SIDE)
-    return (side, side) if takes(network, (side, side, colors)) else model.input_shape()[:2]
+    return (side, side) if accepts_shape(network, (side, side, colors)) else model.input_shape()[:2]
 
 
 def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image: np.ndarray, channels: int, variants: int):
@@ -199,11 +189,12 @@ def _wanted(given: dict, shape: tuple[int, ...], layer: str, model: Model, image
         index = tuple(given["unit"])
         if len(index) != len(shape) or any(i >= size for i, size in zip(index, shape)):
             raise ShapeError(
-                f"there is no unit {index} at {layer}, whose output for pictures of this side has shape {shape}; its units are counted from 0"
+                f"there is no unit {index} at {layer}, whose output for pictures of this side has shape {shape}; "
+                "its units are counted from 0"
             )
         return [f"variant {i}" for i in range(variants)] if variants > 1 else [f"unit {index}"], [one_hot[index[-1]]]
     if "channel" in given:
-        chosen = several(given["channel"])
+        chosen = given["channel"]
         check_channels(chosen, count, layer)
     elif image.any():
         output = model.network.up_to([layer])(image)[0]
@@ -226,14 +217,13 @@ def _loaded(path: str, count: int, layer: str) -> np.ndarray:
     """Read a direction."""
     try:
         vector = npy.opened(path)
-        right = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu" and np.isfinite(vector).all()
-        found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
     except npy.DAMAGED as error:
         raise MinicnnError(f"cannot read a direction from {path} ({error}); expected a .npy file") from None
-    right = right and vector.any()
-    if not right:
-        raise ShapeError(f"{path} holds {found}; expected ({count},) finite numbers, one for each channel of {layer}, not all 0")
-    return vector.astype(np.float64)
+    numbers = isinstance(vector, np.ndarray) and vector.shape == (count,) and vector.dtype.kind in "fiu"
+    if isinstance(vector, np.ndarray) and numbers and np.isfinite(vector).all() and vector.any():
+        return vector.astype(np.float64)
+    found = f"shape {vector.shape} and type {vector.dtype}" if isinstance(vector, np.ndarray) else "several arrays"
+    raise ShapeError(f"{path} holds {found}; expected ({count},) finite numbers, one for each channel of {layer}, not all 0")
 
 
 def _objective(
@@ -250,7 +240,7 @@ def _objective(
 
 
 def _result(
-    model: Model, layer: str, labels: list[str], states: list[AscentState], films: list[Recorder], chosen: dict[str, int]
+    model: Model, layer: str, labels: list[str], states: list[AscentState], films: list[Recorder], chosen: dict[str, int | None]
 ) -> Result:
     x = np.concatenate([state.x for state in states])
     scores = np.concatenate([np.array(state.scores) for state in states], axis=1)

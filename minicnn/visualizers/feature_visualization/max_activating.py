@@ -1,24 +1,23 @@
-"""The parts of photos that a channel likes best, beside the picture that it wants."""
+"""The parts of photos that activate a channel most, beside its feature visualization."""
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from minicnn.geometry import ReceptiveField
 from minicnn.models.model import Model
-from minicnn.pictures.render import Pictures, Tiles
+from minicnn.pictures.render import Display, Pictures, Tiles
 from minicnn.pictures.results import Result
-from minicnn.pictures.tables import aligned
+from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Indices, several
-from minicnn.visualizers.contract.photos import Photos
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, Indices, Photos, Progress, Seed
 from minicnn.visualizers.feature_visualization.filter_model import (
+    ConvolutionItself,
     check_channels,
     filter_model,
-    last_convolution_itself,
 )
 
 #: What patches show beyond a photo's border.
@@ -37,38 +36,35 @@ class _Found:
 
 @visualizer(
     question="What does the network dream of?",
-    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4 (patches); D. Erhan et al., 2009 (the picture that a channel wants)",
+    paper="M. D. Zeiler, R. Fergus, arXiv:1311.2901, section 4 (patches); D. Erhan et al., 2009 (feature visualization)",
     if_zero="every unit of these channels is exactly 0 on all photos; choose other channels, or the convolution before the ReLU",
-    layer=last_convolution_itself,
-    report=lambda height, width: {"channels": 2, "top": 4, "steps": 24},
-    quick=lambda height, width: {"channels": 2, "top": 3, "steps": 8},
+    report={"channels": 2, "top": 4, "steps": 24},
+    quick={"channels": 2, "top": 3, "steps": 8},
     saves=(".png", ".npz", ".csv", ".json"),
 )
 def max_activating(
     model: Model,
-    photos,
-    layer: str | None = None,
+    photos: Photos,
+    layer: ConvolutionItself = USUAL,
     *,
     channel: Indices | None = None,
     channels: int = 3,
     top: int = 6,
     per_photo: int | None = None,
     steps: int = 40,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
-    """Find the patches in a folder of photos that excite a channel most.
+    """Find the patches in a folder of photos that activate a channel most.
 
     Each photo goes through the network once, and the units with the largest outputs are remembered. Each is shown as exactly the part
     of its photo that it can see, its receptive field; what lies beyond the photo's border is gray. Beside the patches stands the
-    picture that the channel wants, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel answers
-    to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for each
-    picture.
+    feature visualization of the channel, made by gradient ascent: where the two agree, one may trust both. Patches say what a channel
+    answers to among these photos only, and not which of the things on a patch it was. Cost: 1 forward pass for each photo, about 25 for
+    each picture.
 
     Parameters
     ----------
-    model : Model
-    photos : folder, photo, or several photos
     layer : str
         Default: the last convolution, before its ReLU.
     channel : int, or several
@@ -81,19 +77,15 @@ def max_activating(
         At most so many patches for each channel from one photo; none lies within half a receptive field of a stronger one. Default: 1,
         of a single photo as many as are shown.
     steps : int
-        How long to work on the pictures that the channels want; see filter-model.
-    seed : int
-        For those pictures: same seed, same pictures.
-    progress : function, optional
-        Called as progress(done, total).
+        How long to work on the feature visualizations; see filter-model.
 
     Returns
     -------
     Result
         Values: "patches", uint8 RGB (channels, top, H, W, 3), as large as the receptive field, or where units see all of the photo as
-        that (without preprocessing float, in the network's units); "scores", (channels, top), the units' outputs, the largest first; "units",
-        (channels, top, 3), each one's photo, row and column, counted from 0; "wanted", uint8 (channels, side, side, 3), or float.
-        If there are fewer patches than asked for, all have fewer. Its table has a row for each patch.
+        that (without preprocessing float, in the network's units); "scores", (channels, top), the units' outputs, the largest first;
+        "units", (channels, top, 3), each one's photo, row and column, counted from 0; "wanted", the feature visualizations, uint8
+        (channels, side, side, 3), or float. If there are fewer patches than asked for, all have fewer. Its table has a row for each.
 
     Raises
     ------
@@ -104,20 +96,19 @@ def max_activating(
     shape = network.shapes(photos.shape)[layer]
     field = model.network.receptive_fields()[layer] if len(shape) == 3 else None
     per_photo = (top if photos.single else 1) if per_photo is None else per_photo
-    named = None if channel is None else several(channel)
-    check_channels(named or [], shape[-1], layer)
+    check_channels(channel or [], shape[-1], layer)
     total = len(photos) + 1
     found, mean = [], np.zeros(shape[-1])
     for position, x in photos:
-        output = network(x).reshape(*(shape[:-1] or (1, 1)), shape[-1])
+        output = photos.output(position, x, network).reshape(*(shape[:-1] or (1, 1)), shape[-1])
         mean += np.maximum(output, 0).mean(axis=(0, 1))
         found.append(_strongest(output, position, per_photo, field))
         if progress:
             progress(position + 1, total)
-    chosen = np.argsort(-mean, kind="stable")[:channels].tolist() if named is None else named
+    chosen = np.argsort(-mean, kind="stable")[:channels].tolist() if channel is None else channel
     scores, units = _best(found, chosen, top)
     patches = _patches(model, photos, units, field)
-    wanted = filter_model(model, layer=layer, channel=tuple(chosen), steps=steps, seed=seed).values
+    wanted = filter_model(model, layer=layer, channel=chosen, steps=steps, seed=seed).arrays
     if progress:
         progress(total, total)
     return _result(model, photos, layer, chosen, {"patches": patches, "scores": scores, "units": units}, wanted)
@@ -174,14 +165,15 @@ def _patches(model: Model, photos: Photos, units: np.ndarray, field: ReceptiveFi
 
 def _result(model: Model, photos: Photos, layer: str, chosen: list[int], values: dict[str, np.ndarray], wanted: dict) -> Result:
     drawn = wanted["input" if model.preprocessing is None else "images"]
-    table, labels = [], []
+    table: list[Row] = []
+    labels: list[list[str]] = []
     for channel, scores, units in zip(chosen, values["scores"], values["units"]):
-        labels += [f"{channel} wants", *(f"{score:.4g}" for score in scores)]
+        labels.append([f"channel {channel}", *(f"{score:.4g}" for score in scores)])
         for rank, (score, (photo, row, column)) in enumerate(zip(scores.tolist(), units.tolist()), 1):
             table.append({"channel": channel, "rank": rank, "output": score, "photo": photos.name(photo), "row": row, "column": column})
-    show = Pictures(labels, leading=drawn)
+    show: Display = Pictures(list(itertools.chain(*labels)), leading=drawn)
     if model.preprocessing is None:
-        show = Tiles([label for label in labels if "wants" not in label], signed=True)
+        show = Tiles(list(itertools.chain(*(of_channel[1:] for of_channel in labels))), signed=True)
     text = aligned(list(table[0]), [[f"{cell:.4g}" if isinstance(cell, float) else str(cell) for cell in row.values()] for row in table])
-    title = f"{model.name}: the patches that excite {layer} most"
+    title = f"{model.name}: the patches that activate {layer} most"
     return Result({**values, "wanted": drawn}, {"patches": show}, title, text=text, beside_photo=False, table=table)

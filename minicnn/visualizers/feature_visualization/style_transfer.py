@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import numpy as np
 
@@ -18,30 +18,35 @@ from minicnn.visualizers.ascent.loop import AscentState, ascend
 from minicnn.visualizers.ascent.painting import blocks, first_of_each_block, painting_settings, same_texture
 from minicnn.visualizers.ascent.recorder import Recorder
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Layers, layer_weights
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, ImageKind, LayersKind, Progress, SecondPhoto, Seed
 
 #: How bright red, green and blue look (ITU-R BT.601).
 BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 
 
+def default_content(network: Network) -> str:
+    """Choose the second ReLU of the last block but one, or what there is."""
+    found = blocks(network)
+    block = found[-2] if len(found) > 1 else found[-1]
+    return block[min(1, len(block) - 1)]
+
+
 @visualizer(
     question="What does the network dream of?",
-    paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1508.06576; colors kept as by L. A. Gatys et al., arXiv:1606.05897, section 3; with Adam on "
-    "several sizes",
-    report=lambda height, width: {"steps": 40, "step_size": 20.0},
-    quick=lambda height, width: {"steps": 12, "step_size": 30.0},
+    paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1508.06576; colors kept as by L. A. Gatys et al., arXiv:1606.05897, section 3; "
+    "with Adam on several sizes",
+    report={"steps": 40, "step_size": 20.0},
+    quick={"steps": 12, "step_size": 30.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="image",
-    whole=256,
 )
 def style_transfer(
     model: Model,
-    image,
-    style,
+    image: Annotated[np.ndarray, ImageKind(whole=256)],
+    style: SecondPhoto,
     *,
-    content_layers: Layers | None = None,
-    style_layers: Layers | None = None,
+    content_layers: Annotated[dict[str, float], LayersKind(default_content)] = USUAL,
+    style_layers: Annotated[dict[str, float], LayersKind(first_of_each_block)] = USUAL,
     content_weight: float = 1.0,
     style_weight: float = 3.0,
     start: Literal["content", "noise"] = "content",
@@ -52,7 +57,7 @@ def style_transfer(
     spectrum: float = 0.5,
     total_variation: float = 0.1,
     noise: float = 0.0,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Paint one photo in the style of another.
@@ -64,7 +69,6 @@ def style_transfer(
 
     Parameters
     ----------
-    model : Model
     image : photo
         The content. All of it is used, its longer side scaled to 256 pixels, or to --size; the new picture gets its size.
     style : photo
@@ -87,16 +91,8 @@ def style_transfer(
         How far a pixel moves in one step at most, about, in levels of 255; it shrinks to a twentieth.
     scales : int
         On how many sizes to work, from small to large: large strokes come out of the small ones.
-    spectrum : float
-        How much fine structure of a step is damped: its amplitude is divided by frequency to this power; 0 for not at all.
-    total_variation : float
-        The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
     noise : float
-        The deviation of noise added to the content at the start, in levels of 255; a start from noise has at least 30.
-    seed : int
-        For the noise: same seed, same picture.
-    progress : function, optional
-        Called as progress(done, total).
+        The standard deviation of noise added to the content at the start, in levels of 255; a start from noise has at least 30.
 
     Returns
     -------
@@ -112,30 +108,21 @@ def style_transfer(
         If a layer does not exist, or a setting is out of range.
     """
     check_limits({"content_weight": (content_weight, 1e6), "style_weight": (style_weight, 1e6), "noise": (noise, 255)})
-    of_content = layer_weights(default_content(model.network) if content_layers is None else content_layers, model.network)
-    of_style = layer_weights(first_of_each_block(model.network) if style_layers is None else style_layers, model.network)
-    network = model.network.up_to([*of_content, *of_style])
+    network = model.network
     size = image.shape[1:3]
     settings = painting_settings(model, steps, step_size, scales, spectrum, total_variation)
     losses: dict[str, list[np.ndarray]] = {"content loss": [], "style loss": []}
 
     def objective_at(now: tuple[int, int]) -> Objective:
-        content = same_content(network, resized(image, now), of_content)
-        painted = same_texture(network, resized(style, _scaled(style.shape[1:3], now[0] / size[0])), of_style)
+        content = same_content(network, resized(image, now), content_layers)
+        painted = same_texture(network, resized(style, _scaled(style.shape[1:3], now[0] / size[0])), style_layers)
         return content_weight * recorded(content, losses["content loss"]) + style_weight * recorded(painted, losses["style loss"])
 
     recorder = Recorder(model, steps, size, progress)
     begin = image if start == "content" else np.zeros_like(image)
     begin = with_noise(model, begin, noise if start == "content" else max(noise, 30.0), seed)
     state = ascend(network, objective_at, AscentState(begin, []), settings, size, seed, recorder)
-    return _result(model, image, style, state, recorder, losses, preserve_color, {"content_layers": of_content, "style_layers": of_style})
-
-
-def default_content(network: Network) -> str:
-    """Choose the second ReLU of the last block but one, or what there is."""
-    found = blocks(network)
-    block = found[-2] if len(found) > 1 else found[-1]
-    return block[min(1, len(block) - 1)]
+    return _result(model, image, style, state, recorder, losses, preserve_color)
 
 
 def same_content(network: Network, photo: np.ndarray, weights: dict[str, float]) -> Objective:
@@ -151,18 +138,17 @@ def in_the_colors_of(pixels: np.ndarray, photo: np.ndarray) -> np.ndarray:
 
 
 def _scaled(size: tuple[int, int], factor: float) -> tuple[int, int]:
-    return tuple(max(1, round(side * factor)) for side in size)
+    return max(1, round(size[0] * factor)), max(1, round(size[1] * factor))
 
 
 def _result(
     model: Model,
-    image,
+    image: Annotated[np.ndarray, ImageKind(whole=256)],
     style,
     state: AscentState,
     recorder: Recorder,
     losses: dict[str, list[np.ndarray]],
     preserve_color: bool,
-    chosen: dict,
 ) -> Result:
     curves = {name: -np.reshape(values, -1) for name, values in losses.items()}
     values, shows = finished_image(model, state.x)
@@ -177,4 +163,4 @@ def _result(
     shows |= {name: Curve(name) for name in curves}
     text = f"Before the last step the content differed by {curves['content loss'][-1]:.1%}, the style by {curves['style loss'][-1]:.1%}."
     warnings = stuck(state.moved, ["content and style"], "their weights may be 0, or the layers' outputs 0 everywhere")
-    return Result(values, shows, "Style transfer", text=text, frames=frames, columns=3, source=chosen, warnings=warnings)
+    return Result(values, shows, "Style transfer", text=text, frames=frames, columns=3, warnings=warnings)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import numpy as np
 
 from minicnn.models.model import Model
@@ -14,31 +16,29 @@ from minicnn.visualizers.ascent.loop import AscentState, ascend
 from minicnn.visualizers.ascent.painting import first_of_each_block, painting_settings, same_texture
 from minicnn.visualizers.ascent.recorder import Recorder
 from minicnn.visualizers.contract.decorator import visualizer
-from minicnn.visualizers.contract.options import Layers, layer_weights
-from minicnn.visualizers.contract.registry import Progress
+from minicnn.visualizers.contract.kinds import USUAL, ImageKind, LayersKind, Progress, Seed
 
 
 @visualizer(
     question="What does the network dream of?",
     paper="L. A. Gatys, A. S. Ecker, M. Bethge, arXiv:1505.07376; with Adam on several sizes",
-    report=lambda height, width: {"steps": 40, "step_size": 20.0},
-    quick=lambda height, width: {"steps": 12, "step_size": 30.0},
+    report={"steps": 40, "step_size": 20.0},
+    quick={"steps": 12, "step_size": 30.0},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="image",
-    whole=256,
 )
 def texture(
     model: Model,
-    image,
+    image: Annotated[np.ndarray, ImageKind(whole=256)],
     *,
-    layers: Layers | None = None,
+    layers: Annotated[dict[str, float], LayersKind(first_of_each_block)] = USUAL,
     steps: int = 200,
     step_size: float = 12.0,
     scales: int = 3,
     spectrum: float = 0.5,
     total_variation: float = 0.1,
     noise: float = 30.0,
-    seed: int = 0,
+    seed: Seed = 0,
     progress: Progress | None = None,
 ) -> Result:
     """Make a new picture with the texture of the photo, from noise.
@@ -51,7 +51,6 @@ def texture(
 
     Parameters
     ----------
-    model : Model
     image : photo
         All of it is used, its longer side scaled to 256 pixels, or to --size; the new picture gets its size.
     layers : layers with weights
@@ -62,16 +61,6 @@ def texture(
         How far a pixel moves in one step at most, about, in levels of 255; it shrinks to a twentieth.
     scales : int
         On how many sizes to work, from small to large: textures larger than a layer can see come out of the small ones.
-    spectrum : float
-        How much fine structure of a step is damped: its amplitude is divided by frequency to this power; 0 for not at all.
-    total_variation : float
-        The weight of the total variation, whose gradient is taken off in each step, in levels of 255; 0 for none.
-    noise : float
-        The deviation of the noise at the start, in levels of 255.
-    seed : int
-        For the noise: same seed, same picture.
-    progress : function, optional
-        Called as progress(done, total).
 
     Returns
     -------
@@ -86,18 +75,17 @@ def texture(
         If a layer does not exist, or a setting is out of range.
     """
     check_limits({"noise": (noise, 255)})
-    weights = layer_weights(first_of_each_block(model.network) if layers is None else layers, model.network)
-    network = model.network.up_to(weights)
+    network = model.network
     size = image.shape[1:3]
     settings = painting_settings(model, steps, step_size, scales, spectrum, total_variation)
     recorder = Recorder(model, steps, size, progress)
     start = AscentState(with_noise(model, np.zeros_like(image), noise, seed), [])
-    state = ascend(network, lambda size: same_texture(network, resized(image, size), weights), start, settings, size, seed, recorder)
+    state = ascend(network, lambda size: same_texture(network, resized(image, size), layers), start, settings, size, seed, recorder)
     values, shows = finished_image(model, state.x)
     loss = values["loss"] = -np.reshape(state.scores, -1)
     shows["loss"] = Curve("loss")
     text = f"The Gram matrices differ from the photo's by {loss[-1]:.2%} of their square."
-    title = f"A new picture of this texture, from {', '.join(weights)}"
+    title = f"A new picture of this texture, from {', '.join(layers)}"
     frames = [pictures[0] for pictures in recorder.pictures]
-    warnings = stuck(state.moved, [", ".join(weights)], "the outputs may be 0 everywhere; try other layers")
-    return Result(values, shows, title, text=text, frames=frames, source={"layers": weights}, warnings=warnings)
+    warnings = stuck(state.moved, [", ".join(layers)], "the outputs may be 0 everywhere; try other layers")
+    return Result(values, shows, title, text=text, frames=frames, warnings=warnings)

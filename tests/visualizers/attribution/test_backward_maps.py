@@ -58,6 +58,17 @@ def test_backward_rules_and_their_forms(small_model, x, rule, method):
 
 
 @pytest.mark.parametrize("method", [minicnn.guided_backprop, minicnn.deconvnet, minicnn.guided_grad_cam])
+def test_without_a_relu_they_are_the_plain_gradient(method, network, x):
+    linear = minicnn.Network({name: layer for name, layer in network.layers.items() if not isinstance(layer, ReLU)})
+    with pytest.warns(UserWarning, match="the network has no ReLU, so this is the plain gradient"):
+        result = method(linear, x, 1, prepared=True)
+    assert result.warnings
+    if method is not minicnn.guided_grad_cam:
+        assert np.array_equal(result.values, minicnn.saliency(linear, x, 1, form="raw", prepared=True).values)
+    assert not method(network, x, 1, prepared=True).warnings
+
+
+@pytest.mark.parametrize("method", [minicnn.guided_backprop, minicnn.deconvnet, minicnn.guided_grad_cam])
 def test_raw_forms_are_in_rgb_order(method, model, panda):
     """The network's own order is blue, green, red."""
     x = model.prepare(panda, 64)

@@ -7,17 +7,18 @@ import minicnn
 from minicnn.pictures.render import stretch
 from minicnn.visualizers import REGISTRY
 from minicnn.visualizers.attribution.maps import importance, run_map
-from minicnn.visualizers.contract.registry import map_methods
+from minicnn.visualizers.contract.registry import attribution_methods
 
 
 def test_who_draws_maps():
-    assert set(map_methods()) >= {"saliency", "smoothgrad", "grad-cam", "occlusion"}
-    assert not {"compare", "sanity", "segment", "filters", "class-model"} & set(map_methods())
+    assert set(attribution_methods()) >= {"saliency", "smoothgrad", "grad-cam", "occlusion"}
+    assert not {"compare", "sanity", "segment", "filters", "class-model"} & set(attribution_methods())
 
 
-@pytest.mark.parametrize("name", map_methods())
+@pytest.mark.parametrize("name", attribution_methods())
 def test_every_map_is_as_large_as_the_photo(name, small_model, x):
-    result = run_map(name, minicnn.Model(small_model.network), x, 2, seed=3)
+    model = minicnn.Model(small_model.network.astype(np.float64))
+    result = run_map(name, model, model.network.trace(x), 2, seed=3)
     map_ = importance(result)
     assert map_.shape == (30, 46) and map_.dtype == np.float64 and map_.min() >= 0 and map_.any()
     expected = {key: value for key, value in REGISTRY[name].quick_options(30, 46).items() if value is not None}

@@ -9,7 +9,7 @@ from minicnn.errors import MinicnnError, OutputError
 from minicnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 from minicnn.visualizers.ascent.finished import mosaic
 from minicnn.visualizers.ascent.painting import first_of_each_block
-from minicnn.visualizers.contract.options import layer_weights
+from minicnn.visualizers.contract.layers import layer_weights
 from minicnn.visualizers.feature_visualization.style_transfer import (
     BRIGHTNESS,
     default_content,

@@ -1,0 +1,494 @@
+"""The kinds of values that a visualizer's parameters take: the one table of them.
+
+A kind knows what a user may pass and how that is checked, how it is read from the command line, what the method gets in its place, how it
+is recorded and shown. It is attached to the type that the *method* gets, so a method's body declares what it really works with:
+
+    =============  ========================  =============================================  =====================================
+    annotation     what the method gets      what a user may pass                           on the command line
+    =============  ========================  =============================================  =====================================
+    Model          Model                     a model, or a bare network                     --model, --weights
+    Image          array (1, H, W, C)        a photo, a prepared array with                 PHOTO
+                                             ``prepared=True``, or a trace
+    Traced         Trace of the image        the same                                       PHOTO
+    Photos         Photos, one at a time     one photo, several, or a folder                PHOTO or FOLDER
+    SecondPhoto    array (1, H', W', C)      a photo                                        PHOTO, or --guide flowers.jpg
+    Target         int                       a class by name or index                       --target "giant panda"
+    Classes        tuple of int              several of them                                --also tabby --also 282
+    LayerName      str                       a layer's name                                 --layer relu4_3
+    Layers         dict of str to float      layers with weights                            --layers relu4_3,relu5_1=0.5
+    int            int                       integers of at least 1                         --samples 50
+    Index          int                       integers of at least 0                         --channel 0
+    Seed           int                       the same; for everything random                --seed 7
+    BatchSize      int                       integers of at least 1: images at once         --batch-size 8
+    Indices        list of int               one integer of at least 0, or several          --channel 3,7,40
+    float          float                     finite numbers                                 --noise 0.15
+    bool           bool                      True or False                                  --preserve-color
+    str            str                       text                                           --title "A panda"
+    Literal        str                       one of the words                               --fill gray
+    Position       (row, column)             two integers of at least 0                     --step 10,12
+    Unit           tuple of int              (row, column, channel), (row, column), or      --unit 10,12,57
+                                             (channel,) of a layer without rows
+    FilePath       str                       the path of a file                             --resume state.npz
+    Method         str                       a method that draws an attribution map         --method grad-cam
+    Methods        tuple of str              several of them                                --methods saliency,grad-cam
+    Progress       function                  called as progress(done, total)                a bar
+    =============  ========================  =============================================  =====================================
+
+(`Method` and `Methods` are in `minicnn.visualizers.contract.methods`.) Joined with None, as in ``Position | None``, a parameter may be
+left out, and the method sees None. Where minicnn chooses what is left out, the default is one of the constants `LIKELIEST` (a class),
+`USUAL` (layers) and `BLANK` (an image of zeros), and the method sees what was chosen.
+
+A kind of one's own is a subclass of `Kind`: every front knows it at once.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+from collections.abc import Callable, Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path
+from typing import Annotated, Any
+
+import numpy as np
+
+from minicnn.errors import MinicnnError
+from minicnn.files.resources import shipped_photo
+from minicnn.network.network import Network, Trace
+from minicnn.visualizers.contract.call import Call
+from minicnn.visualizers.contract.layers import layer_weights
+from minicnn.visualizers.contract.photos import Photos as SeveralPhotos
+
+#: No count, distance or seed is larger.
+LARGEST = 10**9
+
+#: What the name of a shipped photo begins with on the command line.
+SHIPPED = "shipped:"
+
+#: When a value is resolved: before the photo, which may depend on it; with the photo; after it, from what the network says to it; last.
+BEFORE_PHOTO, PHOTO, AFTER_PHOTO, LAST = range(4)
+
+
+class Kind:
+    """A kind of value. This one takes anything, as it is; the others say in what they differ.
+
+    Attributes
+    ----------
+    what : str
+        What it is, in an error.
+    expected : str
+        What its values are, in an error.
+    outside : str
+        The type that a user may pass, as source text for the stubs.
+    metavar : str
+        What stands for a value in the help.
+    choices : sequence of str or None
+        The words, if only some are taken.
+    is_flag : bool
+        Whether naming it on the command line is all.
+    multiple : bool
+        Whether it may be given several times there, once for each of several values.
+    is_setting : bool
+        Whether it is a setting of the method, to be recorded and set again; not what it works on, or who watches.
+    """
+
+    what = "value"
+    expected = "a value"
+    outside = "object"
+    metavar = "VALUE"
+    choices: Sequence[str] | None = None
+    is_flag = False
+    multiple = False
+    is_setting = True
+
+    def accepts(self, value: Any) -> bool:
+        """Tell whether a user may pass a value (other than None)."""
+        return True
+
+    def check(self, name: str, value: Any) -> None:
+        """Raise MinicnnError unless a user may pass this value for the parameter of that name."""
+        if not self.accepts(value):
+            raise MinicnnError(f"{name} is {value!r}; expected {self.expected}")
+
+    def parse(self, text: str) -> Any:
+        """Read a value from the command line; raises ValueError with what is wrong."""
+        return text
+
+    def stage(self, value: Any) -> int:
+        """Say when a value, or what stands for None, is resolved; see `BEFORE_PHOTO`."""
+        return BEFORE_PHOTO
+
+    def inside(self, name: str, value: Any, call: Call) -> Any:
+        """Return what the method gets for a value that was passed."""
+        return value
+
+    def choose(self, name: str, call: Call) -> Any:
+        """Return what the method gets if nothing was passed."""
+        return None
+
+    def recorded(self, value: Any) -> Any:
+        """Return what a result records of the value that the method got, to be passed again: something that JSON can hold."""
+        return value
+
+    def file(self, value: Any) -> str | None:
+        """Return the path of the file that a value names, which is recorded with its checksum; None if it names none."""
+        return None
+
+    def shown(self, value: Any) -> str:
+        """Write a recorded value for people."""
+        return " and ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+class IntKind(Kind):
+    """Integers from `least` on."""
+
+    outside = "int"
+    metavar = "INTEGER"
+
+    def __init__(self, least: int = 1):
+        self.least = least
+        self.expected = f"an integer of at least {least}, and at most a billion"
+
+    def accepts(self, value: Any) -> bool:
+        return is_integer(value, self.least)
+
+    def parse(self, text: str) -> int:
+        if not re.fullmatch(r"\s*[+-]?[0-9]{1,100}\s*", text):
+            raise ValueError(f"{text!r} is not a valid integer")
+        return int(text)
+
+
+class SeedKind(IntKind):
+    """Where everything random begins."""
+
+
+class BatchSizeKind(IntKind):
+    """How many images are worked on at once, for which there must be memory."""
+
+    def inside(self, name: str, value: int, call: Call) -> int:
+        call.batch_size = value
+        return value
+
+
+class FloatKind(Kind):
+    """Finite numbers."""
+
+    expected = "a finite number"
+    outside = "float"
+    metavar = "FLOAT"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, Real) and math.isfinite(value)
+
+    def parse(self, text: str) -> float:
+        try:
+            return float(text)
+        except ValueError:
+            raise ValueError(f"{text!r} is not a valid float") from None
+
+
+class BoolKind(Kind):
+    """True or False."""
+
+    expected = "True or False"
+    outside = "bool"
+    is_flag = True
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, bool)
+
+
+class TextKind(Kind):
+    """Text."""
+
+    expected = "text"
+    outside = "str"
+    metavar = "TEXT"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+
+class ChoiceKind(Kind):
+    """One of some words."""
+
+    def __init__(self, choices: Sequence[str]):
+        self.choices = choices
+        self.expected = f"one of {', '.join(choices)}"
+        self.outside = f"Literal[{', '.join(repr(choice) for choice in choices)}]".replace("'", '"')
+
+    def accepts(self, value: Any) -> bool:
+        return value in (self.choices or ())
+
+
+class IndicesKind(Kind):
+    """One index, or several."""
+
+    expected = "an integer of at least 0, or several, each once"
+    outside = "int | Sequence[int]"
+    metavar = "N,N"
+
+    def accepts(self, value: Any) -> bool:
+        items = value if isinstance(value, (tuple, list)) else [value]
+        return all(is_integer(item, 0) for item in items) and 0 < len(items) == len(set(items))
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        return parse_integers(text, self.metavar)
+
+    def inside(self, name: str, value: Any, call: Call) -> list[int]:
+        return list(value) if isinstance(value, (tuple, list)) else [value]
+
+
+class UnitKind(Kind):
+    """A unit of a layer's output, or a place on an image: so many integers."""
+
+    outside = "Sequence[int]"
+
+    def __init__(self, lengths: Sequence[int], metavar: str, expected: str):
+        self.lengths, self.metavar, self.expected = lengths, metavar, expected
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and len(value) in self.lengths and all(is_integer(item, 0) for item in value)
+
+    def parse(self, text: str) -> tuple[int, ...]:
+        return parse_integers(text, self.metavar)
+
+    def inside(self, name: str, value: Sequence[int], call: Call) -> tuple[int, ...]:
+        return tuple(int(item) for item in value)
+
+    def shown(self, value: Any) -> str:
+        return f"({', '.join(map(str, value))})"
+
+
+class FilePathKind(Kind):
+    """The path of a file that the method reads itself."""
+
+    expected = "the path of a file"
+    outside = "str | os.PathLike"
+    metavar = "PATH"
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, (str, os.PathLike))
+
+    def inside(self, name: str, value: str | os.PathLike, call: Call) -> str:
+        return os.fspath(value)
+
+    def recorded(self, value: str | None) -> str | None:
+        return None if value is None else os.path.abspath(value)
+
+    def file(self, value: str | None) -> str | None:
+        return value
+
+
+class LayerKind(Kind):
+    """A layer, by its name; the usual one is what a function chooses for the network."""
+
+    expected = "the name of a layer"
+    outside = "str"
+    metavar = "TEXT"
+
+    def __init__(self, usual: Callable[[Network], str] = lambda network: network.last_convolution):
+        self.usual = usual
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, str)
+
+    def inside(self, name: str, value: str, call: Call) -> str:
+        call.model.network.check_name(value)
+        call.layer = value
+        return value
+
+    def choose(self, name: str, call: Call) -> str:
+        return self.inside(name, self.usual(call.model.network), call)
+
+
+class LayersKind(Kind):
+    """Several layers with weights; the usual ones are what a function chooses among the layers whose outputs are images."""
+
+    expected = "names of layers, such as relu4_3,relu5_1=0.5"
+    outside = "str | Sequence[str] | Mapping[str, float]"
+    metavar = "TEXT"
+
+    def __init__(self, usual: Callable[[Network], str | Sequence[str]] = lambda network: network.last_convolution):
+        self.usual = usual
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, (str, list, tuple, Mapping))
+
+    def inside(self, name: str, value: str | Sequence[str] | Mapping[str, float], call: Call) -> dict[str, float]:
+        weights = layer_weights(value, call.model.network)
+        call.layers += weights
+        return weights
+
+    def choose(self, name: str, call: Call) -> dict[str, float]:
+        return self.inside(name, self.usual(call.model.trunk.network), call)
+
+    def shown(self, value: Any) -> str:
+        return ", ".join(name if weight == 1 else f"{name}={weight:g}" for name, weight in value.items())
+
+
+class TargetKind(Kind):
+    """A class, by name or index, by default the likeliest; the method gets its index."""
+
+    outside = "str | int"
+    metavar = "TEXT"
+
+    def stage(self, value: Any) -> int:
+        return AFTER_PHOTO if value is None else BEFORE_PHOTO
+
+    def inside(self, name: str, value: str | int, call: Call) -> int:
+        return call.model.class_index(value)
+
+    def choose(self, name: str, call: Call) -> int:
+        return call.likeliest_class(name)
+
+
+class ClassesKind(Kind):
+    """Several classes, each by name or index; the method gets their indices."""
+
+    expected = "a list of classes, each by name or index"
+    outside = "Sequence[str | int]"
+    metavar = "TEXT"
+    multiple = True
+
+    def accepts(self, value: Any) -> bool:
+        return isinstance(value, (tuple, list)) and all(isinstance(item, str) or is_integer(item, 0) for item in value)
+
+    def inside(self, name: str, value: Sequence[str | int], call: Call) -> tuple[int, ...]:
+        return tuple(call.model.class_index(item) for item in value)
+
+
+class ModelKind(Kind):
+    """The model, or the part of it that the method needs."""
+
+    what = "model"
+    expected = "what minicnn.load(name) returns, or a Network"
+    outside = "Model | Network"
+    is_setting = False
+
+    def stage(self, value: Any) -> int:
+        return LAST
+
+    def inside(self, name: str, value: Any, call: Call) -> Any:
+        return call.model
+
+
+class PhotoKind(Kind):
+    """What methods look at: the common part of images, photos and second photos."""
+
+    what = "photo"
+    expected = "the path of a file, a PIL image, or an array"
+    outside = "Photo"
+    metavar = "PHOTO"
+    is_setting = False
+
+    def stage(self, value: Any) -> int:
+        return PHOTO
+
+    def parse(self, text: str) -> Path:
+        return shipped_photo(text.removeprefix(SHIPPED)) if text.startswith(SHIPPED) else Path(text)
+
+
+class ImageKind(PhotoKind):
+    """The photo that the method is about; the method gets the prepared array.
+
+    Parameters
+    ----------
+    whole : int, optional
+        For methods that work on the whole photo and not on its center: the longer side in pixels if no size is given. Those that take
+        `Layers` do without the layers above these, and so mostly on any size.
+    """
+
+    outside = "Photo | Trace"
+
+    def __init__(self, whole: int | None = None):
+        self.whole = whole
+
+    def inside(self, name: str, value: Any, call: Call) -> Any:
+        return call.take_image(name, value, self.whole)
+
+    def choose(self, name: str, call: Call) -> Any:
+        return call.take_image(name, None, self.whole)
+
+
+class TracedKind(ImageKind):
+    """The same photo; the method gets the trace of its forward pass, up to the layer that it looks at."""
+
+    def inside(self, name: str, value: Any, call: Call) -> Trace:
+        super().inside(name, value, call)
+        return call.trace
+
+
+class SecondPhotoKind(PhotoKind):
+    """A further photo, prepared as the image is."""
+
+    def inside(self, name: str, value: Any, call: Call) -> np.ndarray:
+        return call.take_second_photo(name, value)
+
+
+class PhotosKind(PhotoKind):
+    """One photo, several, or a folder of them; the method gets `minicnn.visualizers.contract.photos.Photos`."""
+
+    outside = "Photo | Trace | Sequence[Photo]"
+    metavar = "PHOTO|FOLDER"
+
+    def inside(self, name: str, value: Any, call: Call) -> SeveralPhotos:
+        return call.take_photos(name, value)
+
+
+class ProgressKind(Kind):
+    """Who is told how far a long method is."""
+
+    outside = "Callable[[int, int], None]"
+    expected = "a function that is called as progress(done, total)"
+    is_setting = False
+
+    def accepts(self, value: Any) -> bool:
+        return callable(value)
+
+
+Image = Annotated[np.ndarray, ImageKind()]
+Traced = Annotated[Trace, TracedKind()]
+Photos = Annotated[SeveralPhotos, PhotosKind()]
+SecondPhoto = Annotated[np.ndarray, SecondPhotoKind()]
+Target = Annotated[int, TargetKind()]
+Classes = Annotated[tuple[int, ...], ClassesKind()]
+LayerName = Annotated[str, LayerKind()]
+FirstConvolution = Annotated[str, LayerKind(lambda network: network.first_convolution)]
+Layers = Annotated[dict[str, float], LayersKind()]
+Index = Annotated[int, IntKind(0)]
+Seed = Annotated[int, SeedKind(0)]
+BatchSize = Annotated[int, BatchSizeKind()]
+Indices = Annotated[list[int], IndicesKind()]
+Position = Annotated[tuple[int, int], UnitKind([2], "ROW,COL", "(row, column), counted from 0")]
+Unit = Annotated[
+    tuple[int, ...],
+    UnitKind(
+        [1, 2, 3],
+        "ROW,COL,CHANNEL",
+        "(row, column), counted from 0, or (row, column, channel), or of a layer without rows (channel,)",
+    ),
+]
+FilePath = Annotated[str, FilePathKind()]
+Progress = Annotated[Callable[[int, int], None], ProgressKind()]
+
+#: Defaults that leave the choice to minicnn: a class, layers, the image. On every front they are the None that they are.
+LIKELIEST: Any = None
+USUAL: Any = None
+BLANK: Any = None
+
+
+def is_integer(value: Any, least: int) -> bool:
+    """Tell whether a value is an integer of at least `least`, and at most `LARGEST`."""
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        return False
+    return least <= int(value) <= LARGEST
+
+
+def parse_integers(text: str, metavar: str) -> tuple[int, ...]:
+    """Read integers of at least 0 with commas between them, such as 10,12."""
+    parts = text.strip("()").split(",")
+    if not all(re.fullmatch(r"\s*[0-9]{1,9}\s*", part) for part in parts):
+        raise ValueError(f"{text!r} is no {metavar}; expected integers counted from 0 with commas between them, such as 10,12")
+    return tuple(int(part) for part in parts)
