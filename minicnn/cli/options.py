@@ -17,7 +17,8 @@ from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
-from minicnn.visualizers.contract.kinds import SHIPPED, Kind, PhotoKind
+from minicnn.visualizers.contract.kinds import SHIPPED, PhotoKind
+from minicnn.visualizers.contract.values import Kind
 
 
 class SizeType(click.ParamType):

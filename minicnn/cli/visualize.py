@@ -69,7 +69,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
         if parameter.kind.is_setting or parameter.name in visualizer.photo_parameters
     ]
     parameters += _files(visualizer)
-    text = f"{docstring.short_description}\n\n{docstring.long_description}\n\nSource: {visualizer.paper}."
+    text = "\n\n".join(filter(None, [docstring.short_description, docstring.long_description, f"Source: {visualizer.paper}."]))
     command = click.Command(visualizer.name, params=parameters, callback=run, help=text, short_help=docstring.short_description)
     shared = (overwrite_option, algorithm_option, weights_option, model_option)
     for decorate in (*shared, size_option) if visualizer.takes_photo else shared:

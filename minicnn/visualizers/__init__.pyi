@@ -21,7 +21,6 @@ from minicnn.visualizers.contract.kinds import (
     Image,
     Index,
     Indices,
-    Kind,
     LayerName,
     Layers,
     Photos,
@@ -35,6 +34,7 @@ from minicnn.visualizers.contract.kinds import (
 )
 from minicnn.visualizers.contract.methods import Method, Methods
 from minicnn.visualizers.contract.registry import REGISTRY, Visualizer
+from minicnn.visualizers.contract.values import Kind
 
 __all__ = [
     "BLANK",

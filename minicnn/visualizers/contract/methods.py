@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from typing import Annotated, Any
 
 from minicnn.visualizers.contract.call import Call
-from minicnn.visualizers.contract.kinds import Kind
 from minicnn.visualizers.contract.registry import attribution_methods
+from minicnn.visualizers.contract.values import Kind
 
 
 class MethodKind(Kind):

@@ -11,7 +11,8 @@ from typing import Any
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
-from minicnn.visualizers.contract.kinds import BoolKind, ChoiceKind, FloatKind, IntKind, Kind, ModelKind, TextKind
+from minicnn.visualizers.contract.kinds import ModelKind
+from minicnn.visualizers.contract.values import BoolKind, ChoiceKind, FloatKind, IntKind, Kind, TextKind
 
 #: The kinds of plain types; see `minicnn.visualizers.contract.kinds`.
 PLAIN: dict[Any, Kind] = {Model: ModelKind(), int: IntKind(), float: FloatKind(), bool: BoolKind(), str: TextKind()}

@@ -16,8 +16,9 @@ from importlib import metadata
 from typing import Any, Literal
 
 from minicnn.pictures.results import Result
-from minicnn.visualizers.contract.kinds import ImageKind, Kind, PhotoKind, PhotosKind, SecondPhotoKind
+from minicnn.visualizers.contract.kinds import ImageKind, PhotoKind, PhotosKind, SecondPhotoKind
 from minicnn.visualizers.contract.parameters import Parameter
+from minicnn.visualizers.contract.values import Kind
 
 #: The questions that the visualizers answer, in the order in which they teach.
 Question = Literal[

@@ -15,23 +15,21 @@ from minicnn.cli.visualize import make_command
 from minicnn.errors import MinicnnError
 from minicnn.visualizers import LIKELIEST, REGISTRY, Image, Index, Kind, Target, visualizer
 from minicnn.visualizers.contract.docstrings import SHARED, completed
-from minicnn.visualizers.contract.kinds import (
+from minicnn.visualizers.contract.kinds import ClassesKind, LayerKind, LayersKind
+from minicnn.visualizers.contract.methods import MethodKind, MethodsKind
+from minicnn.visualizers.contract.parameters import read_parameters
+from minicnn.visualizers.contract.values import (
     BatchSizeKind,
     BoolKind,
     ChoiceKind,
-    ClassesKind,
     FilePathKind,
     FloatKind,
     IndicesKind,
     IntKind,
-    LayerKind,
-    LayersKind,
     SeedKind,
     TextKind,
     UnitKind,
 )
-from minicnn.visualizers.contract.methods import MethodKind, MethodsKind
-from minicnn.visualizers.contract.parameters import read_parameters
 
 ROOT = Path(__file__).parents[3]
 

@@ -8,7 +8,7 @@ from minicnn.errors import MinicnnError, ShapeError
 from minicnn.layers import GlobalAveragePool2D
 from minicnn.network.objectives import class_score
 from minicnn.pictures.render import Signed
-from minicnn.visualizers import REGISTRY
+from minicnn.visualizers import LIKELIEST, REGISTRY, Image, Target
 from minicnn.visualizers.attribution.gradients import guided_gradient
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.evaluation.sanity import _cascade, verdict
@@ -69,8 +69,8 @@ def guided(monkeypatch):
     """A signed method that is known to fail."""
     monkeypatch.setitem(REGISTRY, "test-guided", None)  # so that it is taken out again
 
-    @visualizer(question="What mattered for this answer?", paper="", if_zero="", important="large", name="test-guided")
-    def method(model: minicnn.Model, image, target=None):
+    @visualizer(question="What mattered for this answer?", paper="", if_zero="", attribution="large", name="test-guided")
+    def method(model: minicnn.Model, image: Image, target: Target = LIKELIEST):
         """Go back through ReLUs where both the input and the gradient are positive."""
         return minicnn.Result(guided_gradient(model.network, image, class_score(target))[0], Signed(), "guided")
 
