@@ -1,4 +1,4 @@
-"""Run the command line: nearly always in this process, and in one of its own for what only a process shows (signals, closed pipes, limits)."""
+"""Run the command line: nearly always in this process; in one of its own for what only a process shows, such as closed pipes and limits."""
 
 import contextlib
 import io
