@@ -18,7 +18,7 @@ def random_parameters(name, input_size=None, seed=0, without_top=False):
 
 
 def narrow_parameters(name, seed=0):
-    """The same for an architecture of this name with a sixteenth of the channels and 32 x 32 pixels: the same layout, and small."""
+    """The same for an architecture with a sixteenth of the channels, for 32 x 32 pixels: a file of the same layout, but small."""
     generator = np.random.default_rng(seed)
     network = find_architecture(name).network(32)
     return {

@@ -1,8 +1,7 @@
-"""Run the command line: nearly always in this process, in one of its own for what only that shows (signals, closed pipes, limits)."""
+"""Run the command line: nearly always in this process; in one of its own for what only a process shows, such as closed pipes and limits."""
 
 import contextlib
 import io
-import os
 import signal
 import subprocess
 import sys
@@ -40,7 +39,7 @@ def minicnn(*arguments, folder=None):
         patch.setattr("minicnn.cli.main.announce_compilation", lambda callback: None)  # would stay in force for good
         if folder is not None:
             patch.chdir(folder)
-        main([os.fspath(argument) if isinstance(argument, os.PathLike) else str(argument) for argument in arguments])
+        main([str(argument) for argument in arguments])
     return Finished(ended.value.code or 0, *(output.buffer.getvalue().decode() for output in outputs))
 
 

@@ -105,17 +105,18 @@ def test_arguments(tmp_path, arguments, message):
     assert os.listdir(tmp_path) == []
 
 
-@pytest.fixture
-def weights(tmp_path):
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory):
     """Copies of the shipped weights, each with one thing wrong."""
+    folder = tmp_path_factory.mktemp("weights")
     good = shipped_file("vgg16-gap.h5")
     content = good.read_bytes()
-    (tmp_path / "text.h5").write_text("no HDF5")
-    (tmp_path / "half.h5").write_bytes(content[: len(content) // 2])
+    (folder / "text.h5").write_text("no HDF5")
+    (folder / "half.h5").write_bytes(content[: len(content) // 2])
 
     def changed(name, change):
-        shutil.copy(good, tmp_path / name)
-        with h5py.File(tmp_path / name, "r+") as file:
+        shutil.copy(good, folder / name)
+        with h5py.File(folder / name, "r+") as file:
             change(file)
 
     def replace_kernel(make):
@@ -129,9 +130,9 @@ def weights(tmp_path):
     changed("shape.h5", replace_kernel(lambda old: old.transpose(1, 0, 3, 2)))
     changed("nan.h5", replace_kernel(lambda old: old * np.float16(np.nan)))
     changed("other.h5", lambda file: file.attrs.create("layer_names", ["conv1_1", "conv1_2", "fc"]))
-    with h5py.File(tmp_path / "foreign.h5", "w") as file:
+    with h5py.File(folder / "foreign.h5", "w") as file:
         file["numbers"] = np.zeros(3)
-    return tmp_path
+    return folder
 
 
 @pytest.mark.parametrize(

@@ -236,6 +236,16 @@ def test_a_class_model_is_stopped_and_goes_on(tmp_path):
     assert np.array_equal(np.load(tmp_path / "rest.npz")["input"], np.load(tmp_path / "whole.npz")["input"])
 
 
+def test_a_class_model_is_stopped_before_its_first_step(tmp_path, monkeypatch):
+    def stopped(*arguments):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("minicnn.visualizers.feature_visualization.class_model.ascend", stopped)
+    command = ["class-model", "--model", "minivgg-cifar10", "--target", "bird", "--out", "bird.png"]
+    assert minicnn(*command, folder=tmp_path).returncode == 130
+    assert (tmp_path / "bird.png").exists() and not len(np.load(tmp_path / "bird.npz")["scores"])
+
+
 def test_positions_on_the_command_line(tmp_path):
     text = succeed("intuition", "--filter", "vertical", "--step", "10,12", "--size", "64", folder=tmp_path)
     assert "output at row 10, column 12" in text and "sum of the products =" in text
