@@ -22,7 +22,7 @@ from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.network.objectives import class_score
 from minicnn.training import Settings, State
-from minicnn.training.loop import advanced
+from minicnn.training.loop import train_step
 
 #: Name of each workload, batch size, and whether it goes back to the input.
 WORKLOADS = (
@@ -116,7 +116,7 @@ def our_training_step() -> Callable[[], object]:
 
     def step() -> float:
         nonlocal state
-        state = advanced(task, dataclasses.replace(state, history=()), settings)  # one batch is all, so each step ends an epoch
+        state = train_step(task, dataclasses.replace(state, history=()), settings)  # one batch is all, so each step ends an epoch
         return state.history[-1]["loss"]
 
     return step

@@ -36,6 +36,7 @@ from minicnn.models.files import check_model_place, load, save
 from minicnn.models.model import Model
 from minicnn.pictures.tables import as_csv
 from minicnn.training import (
+    Dataset,
     Evaluation,
     PhotoTask,
     Settings,
@@ -105,54 +106,74 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     """
     settings = Settings(**settings)
     check_model_place(out, overwrite)
-    names = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
-    if names["checkpoint.npz"].exists() and not (resume or overwrite):
-        raise OutputError(
-            f"{names['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite"
-        )
-    for path in names.values():
-        check_place(path, overwrite or resume)
+    files = _files_beside(out, overwrite, resume)
     dataset = read_dataset(data)
     start = start_training(model, dataset.classes, weights, settings.seed, size)
-    trained, dataset = start.model, dataset.in_order(start.model.classes)
-    height, width, channels = trained.input_shape()
-    trained.check_memory(height, width, channels, min(settings.batch_size, len(dataset)))
-    parts = dataset.split(validation, settings.seed)
-    task = PhotoTask(
-        dataset, *parts, trained.preprocessing, (height, width), flip, min(height, width) // 8 if crop is None else crop, cutout
-    )
-    if settings.patience and len(parts[1]) == 0:
-        raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
+    task = _task(dataset.in_order(start.model.classes), start.model, settings, validation, flip, crop, cutout)
     identity = _identity(settings, task, start, validation)
-    state = read_checkpoint(names["checkpoint.npz"], trained.network, identity) if resume else State(trained.network)
+    state = read_checkpoint(files["checkpoint.npz"], start.model.network, identity) if resume else State(start.model.network)
     beginning = f"going on after step {state.step:,}" if state.step else f"starting from {start}"
-    click.echo(f"{len(parts[0]):,} photos to train on, {len(parts[1]):,} to validate with, {len(dataset.classes)} classes; {beginning}")
-    if validation and len(parts[1]) == 0:
+    click.echo(f"{_counts(task)}; {beginning}")
+    if validation and len(task.validation) == 0:
         click.echo(f"(no class has enough photos for a share of {validation:g} to validate with; choose a larger --validation)")
-    if empty := len(dataset.classes) - len(np.unique(dataset.labels)):
+    if empty := len(task.dataset.classes) - len(np.unique(task.dataset.labels)):
         click.echo(f"({empty} of the classes {'have' if empty > 1 else 'has'} no photos)")
     if start.source is None and model in ARCHITECTURES and ARCHITECTURES[model].shipped_weights:
         click.echo(f"(to start from the weights of {model}: --weights {model})")
-    state = _train(task, state, settings, names["checkpoint.npz"], identity)
+    state = _train(task, state, settings, files["checkpoint.npz"], identity)
     finish_undisturbed()
-    write_file(names["log.csv"], as_csv(state.history).encode(), overwrite or resume)
-    write_file(names["curves.png"], curves_png(state.history, f"{trained.name}: training"), overwrite or resume)
-    credit = "" if start.source is None or start.source.credit is None else f"; before that: {start.source.credit}"
-    texts = {"source": f"trained by minicnn on {readable_name(data.resolve())}{credit}", "training": json.dumps(identity)}
-    save(trained.with_network(state.result), out, overwrite, texts=texts)
-    names["checkpoint.npz"].unlink(missing_ok=True)
-    best = (
-        f", of epoch {state.best_epoch}, with {state.history[state.best_epoch - 1]['validation accuracy']:.2%} on the validation photos"
-        if state.best_epoch
-        else ""
-    )
-    click.echo(f"The network{best}: {out}")
-    if state.history[-1]["loss"] > (guessing := math.log(len(dataset.classes))):
-        click.echo(
-            f"Warning: its loss, {state.history[-1]['loss']:.4g}, is larger than that of guessing, {guessing:.4g}; "
-            "try a smaller --rate, or more epochs",
-            err=True,
+    write_file(files["log.csv"], as_csv(state.history).encode(), overwrite or resume)
+    write_file(files["curves.png"], curves_png(state.history, f"{start.model.name}: training"), overwrite or resume)
+    save(start.model.with_network(state.result), out, overwrite, metadata=_metadata(data, start, identity))
+    files["checkpoint.npz"].unlink(missing_ok=True)
+    _say_what_came_of_it(state, out, len(task.dataset.classes))
+
+
+def _files_beside(out: Path, overwrite: bool, resume: bool) -> dict[str, Path]:
+    """Name the files that a training writes beside the model's, by what they end with; raises OutputError if one may not be written."""
+    files = {name: out.with_name(f"{out.stem}-{name}") for name in ("log.csv", "curves.png", "checkpoint.npz")}
+    if files["checkpoint.npz"].exists() and not (resume or overwrite):
+        raise OutputError(
+            f"{files['checkpoint.npz']} exists, so this training was stopped; go on with --resume, or begin anew with --overwrite"
         )
+    for path in files.values():
+        check_place(path, overwrite or resume)
+    return files
+
+
+def _task(dataset: Dataset, model: Model, settings: Settings, validation: float, flip: bool, crop: int | None, cutout: int) -> PhotoTask:
+    """Divide the photos, and say how they are changed at random; raises what keeps the training from beginning."""
+    height, width, channels = model.input_shape()
+    model.check_memory(height, width, channels, min(settings.batch_size, len(dataset)))
+    parts = dataset.split(validation, settings.seed)
+    if settings.patience and len(parts[1]) == 0:
+        raise click.UsageError("--patience needs photos to validate with, and none are set apart; choose a larger --validation")
+    shift = min(height, width) // 8 if crop is None else crop
+    assert model.preprocessing is not None  # training starts from no model without
+    return PhotoTask(dataset, *parts, model.preprocessing, (height, width), flip, shift, cutout)
+
+
+def _counts(task: PhotoTask) -> str:
+    photos = f"{len(task.training):,} photos to train on, {len(task.validation):,} to validate with"
+    return f"{photos}, {len(task.dataset.classes)} classes"
+
+
+def _metadata(data: Path, start: Start, identity: dict) -> dict[str, str]:
+    """Say what the model file tells about its training."""
+    before = "" if start.source is None or start.source.credit is None else f"; before that: {start.source.credit}"
+    return {"source": f"trained by minicnn on {readable_name(data.resolve())}{before}", "training": json.dumps(identity)}
+
+
+def _say_what_came_of_it(state: State, out: Path, classes: int) -> None:
+    best = ""
+    if state.best_epoch:
+        accuracy = state.history[state.best_epoch - 1]["validation accuracy"]
+        best = f", of epoch {state.best_epoch}, with {accuracy:.2%} on the validation photos"
+    click.echo(f"The network{best}: {out}")
+    loss, guessing = state.history[-1]["loss"], math.log(classes)
+    if loss > guessing:
+        text = f"its loss, {loss:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs"
+        click.echo(f"Warning: {text}", err=True)
 
 
 def _identity(settings: Settings, task: PhotoTask, start: Start, validation: float) -> dict:

@@ -201,7 +201,7 @@ def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
 
 
 def save(
-    model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, texts: Mapping[str, str] | None = None
+    model: Model, path: str | os.PathLike, overwrite: bool = False, half: bool = False, metadata: Mapping[str, str] | None = None
 ) -> None:
     """Write a model file, which `load` reads with nothing else.
 
@@ -213,7 +213,7 @@ def save(
         Whether a file that is there may be replaced.
     half : bool
         Whether to store weights (not biases and statistics) with 16 bits, about three digits, in half the space.
-    texts : dict of str to str, optional
+    metadata : dict of str to str, optional
         What the file shall say about itself beside the description: "source" (whom to name), how it was trained, and so on. It also keeps
         what the model's own weight file said.
 
@@ -230,7 +230,7 @@ def save(
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
     kept = {} if model.origin is None else model.origin.metadata
-    write_keras(path, _stored(network, half), {**kept, **(texts or {}), DESCRIPTION: description}, overwrite)
+    write_keras(path, _stored(network, half), {**kept, **(metadata or {}), DESCRIPTION: description}, overwrite)
 
 
 def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:

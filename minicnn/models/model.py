@@ -244,7 +244,17 @@ class Model:
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Compute the probability of every class for one prepared image (1, H, W, C); returns an array (classes,)."""
         self.check_classifier(x.shape)
-        probabilities = softmax(self.network(x))[0]
+        return self.read_probabilities(self.network(x))
+
+    def read_probabilities(self, logits: np.ndarray) -> np.ndarray:
+        """Turn the network's answer to one image, (1, classes), into the probability of every class, (classes,).
+
+        Raises
+        ------
+        MinicnnError
+            If there are no numbers, or not as many as class names.
+        """
+        probabilities = softmax(logits)[0]
         if not np.isfinite(probabilities).all():
             raise MinicnnError(
                 f"{self.name} answers with NaN; expected numbers. Its weights, or the image, hold some that are far too large, or damaged"

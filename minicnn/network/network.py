@@ -278,15 +278,22 @@ class Network:
         return [name for name, layer in self.layers.items() if isinstance(layer, types)]
 
     @property
-    def first_convolution(self) -> str:
-        """The first convolution.
+    def convolutions(self) -> list[str]:
+        """The convolutions, at least one.
 
         Raises
         ------
         UnknownNameError
-            If the network has no convolution.
+            If the network has none.
         """
-        return self._convolutions()[0]
+        if not (names := self.of_type(Conv2D)):
+            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
+        return names
+
+    @property
+    def first_convolution(self) -> str:
+        """The first convolution; raises UnknownNameError if there is none."""
+        return self.convolutions[0]
 
     @property
     def last_convolution(self) -> str:
@@ -297,15 +304,9 @@ class Network:
         UnknownNameError
             If the network has no convolution.
         """
-        last = self._convolutions()[-1]
-        names = list(self.layers)
+        last, names = self.convolutions[-1], list(self.layers)
         above = [name for name in names[names.index(last) + 1 :] if not isinstance(self.layers[name], BatchNorm)]
         return above[0] if above and isinstance(self.layers[above[0]], ReLU) else last
-
-    def _convolutions(self) -> list[str]:
-        if not (names := self.of_type(Conv2D)):
-            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
-        return names
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:

@@ -23,7 +23,7 @@ from minicnn.network.network import Trace
 from minicnn.pictures import render
 from minicnn.pictures.photos import Photo, load_photo, whole_size
 from minicnn.visualizers import REGISTRY, Visualizer
-from minicnn.visualizers.contract.call import accepts_shape, trace_probabilities
+from minicnn.visualizers.contract.call import accepts_shape
 from minicnn.visualizers.contract.kinds import ProgressKind, SeedKind, TargetKind
 
 #: Called as progress(part, done, total): when a part begins (done = 0), along the way, and when it ends (done = total).
@@ -222,7 +222,8 @@ def _look_at(
 
 def _answer(model: Model, trace: Trace, target: str | int | None) -> Answer:
     """Ask the model about the photo; raises UnknownNameError if it has no classes, or not that one."""
-    probabilities = trace_probabilities(model, trace)
+    model.check_classifier(trace.input.shape)
+    probabilities = model.read_probabilities(trace.result)
     index = int(probabilities.argmax()) if target is None else model.class_index(target)
     return Answer(model.ranked(probabilities, 5), len(probabilities), index)
 

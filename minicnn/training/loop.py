@@ -159,12 +159,12 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
     """
     steps = steps_per_epoch(task, settings) * settings.epochs
     while state.step < steps and not _out_of_patience(state, settings):
-        state = advanced(task, state, settings)
+        state = train_step(task, state, settings)
         callback(state)
     return state
 
 
-def advanced(task: Task, state: State, settings: Settings) -> State:
+def train_step(task: Task, state: State, settings: Settings) -> State:
     """Make the next step, and if it is the last of an epoch look at the validation photos; arguments and errors as for `train`."""
     batches = steps_per_epoch(task, settings)
     epoch, i = divmod(state.step, batches)

@@ -44,7 +44,7 @@ def same_arrays(one, other):
 @pytest.mark.parametrize("text", TEXTS.values(), ids=TEXTS)
 def test_there_and_back_bit_for_bit(text, tmp_path, panda):
     model = random_model(text)
-    minicnn.save(model, tmp_path / "model.h5", texts={"source": "somebody", "trained": "not at all"})
+    minicnn.save(model, tmp_path / "model.h5", metadata={"source": "somebody", "trained": "not at all"})
     again = minicnn.load(tmp_path / "model.h5", fold=False)
     assert same_arrays(model.network, again.network)
     assert (again.name, again.preprocessing, again.classes.names) == (model.name, model.preprocessing, model.classes.names)

@@ -57,8 +57,7 @@ def filters(
     """
     found = model.network.layers[layer]
     if not isinstance(found, Conv2D):
-        names = ", ".join(name for name, other in model.network.layers.items() if isinstance(other, Conv2D))
-        raise UnknownNameError(f"{layer} has no filters; expected one of the convolutions {names}")
+        raise UnknownNameError(f"{layer} has no filters; expected one of the convolutions {', '.join(model.network.of_type(Conv2D))}")
     weight = np.moveaxis(found.weight, 3, 0)[:first]
     inputs, count = found.weight.shape[2:]
     of_input = layer == model.network.first_convolution

@@ -38,8 +38,7 @@ NOTHING_FOR_IT = "at this layer nothing speaks for the class anywhere; its chann
 
 def last_rectified(network: Network) -> str:
     """Return the last ReLU whose output is an image; without any, the last convolution."""
-    fields = network.receptive_fields()
-    rectified = [name for name, layer in network.layers.items() if isinstance(layer, ReLU) and fields[name] is not None]
+    rectified = [name for name in network.of_type(ReLU) if name in network.images]
     return rectified[-1] if rectified else network.last_convolution
 
 

@@ -10,7 +10,6 @@ from minicnn.errors import ImageError, MinicnnError, ShapeError
 from minicnn.geometry import as_pair
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Trace
-from minicnn.network.probability import softmax
 from minicnn.pictures.photos import Photo
 from minicnn.visualizers.contract.photos import Photos
 
@@ -125,7 +124,10 @@ class Call:
         """Ask the network for the likeliest class, which it may not be sure of; `name` is the parameter's."""
         if self.blank:
             raise MinicnnError(f"{self.method} needs a class to show ({name}) if there is no photo; give its name or index")
-        probabilities = self.model.probabilities(self._image()) if self._trace is None else trace_probabilities(self.model, self._trace)
+        if self._trace is None:
+            probabilities = self.model.probabilities(self._image())
+        else:
+            probabilities = self.model.read_probabilities(self._trace.result)
         self.remark = self.model.unsure(self.model.ranked(probabilities, 1))
         return int(probabilities.argmax())
 
@@ -162,17 +164,3 @@ def accepts_shape(network: Network, shape: tuple[int, int, int]) -> bool:
     except ShapeError:
         return False
     return True
-
-
-def trace_probabilities(model: Model, trace: Trace) -> np.ndarray:
-    """Read the probability of every class, (classes,), off a forward pass of one image; as `Model.probabilities`, which runs one."""
-    if trace.result.ndim != 2:
-        model.check_classifier(trace.input.shape)
-    probabilities = softmax(trace.result)[0]
-    if not np.isfinite(probabilities).all():
-        raise MinicnnError(
-            f"{model.name} answers with NaN; expected numbers. Its weights, or the image, hold some that are far too large, or damaged"
-        )
-    if model.classes is not None and len(model.classes) != len(probabilities):
-        raise MinicnnError(f"{model.name} has {len(model.classes)} class names for {len(probabilities)} outputs; give one for each")
-    return probabilities

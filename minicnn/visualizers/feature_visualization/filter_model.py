@@ -9,7 +9,6 @@ import numpy as np
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
 from minicnn.files import npy
-from minicnn.layers import Conv2D
 from minicnn.models.model import Model
 from minicnn.network import objectives
 from minicnn.network.network import Network
@@ -29,7 +28,7 @@ SMALLEST_SIDE, LARGEST_SIDE = 64, 128
 
 def last_convolution_itself(network: Network) -> str:
     """Return the last convolution, not the ReLU after it, whose gradient is 0 wherever the channel is off."""
-    return [name for name, layer in network.layers.items() if isinstance(layer, Conv2D)][-1] if network.last_convolution else ""
+    return network.convolutions[-1]
 
 
 ConvolutionItself = Annotated[str, LayerKind(last_convolution_itself)]
