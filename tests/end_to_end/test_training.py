@@ -179,7 +179,7 @@ def test_what_a_training_starts_from(place):
     assert "starting from the weights of stripes.h5\n" in output
     (place / "wide.toml").write_text(NETWORK.replace('"conv2", filters = 8', '"conv2", filters = 9').replace("cifar10", "torch"))
     output = succeed(*go_on, "--model", "wide.toml", "--weights", "stripes.h5", "--out", "c.h5", folder=place)
-    assert "starting from the weights of stripes.h5, new ones in conv2, fc\n" in output
+    assert "weights of stripes.h5, new ones in conv2, fc\n" in output
     assert package.load(place / "c.h5").preprocessing == package.PREPROCESSING["torch"]
     hint = "--weights minivgg-cifar10"
     assert hint in succeed(*go_on, "--model", "minivgg-cifar10", "--out", "d.h5", folder=place)
@@ -224,10 +224,10 @@ def test_what_a_training_says_of_its_photos_and_its_end(place):
     )
     process = minicnn(*command, "--out", "gaps.h5", folder=place)
     assert process.returncode == 0
-    assert "(no class has enough photos for a share of 0.1 to validate with" in process.stdout and "1 of the classes" in process.stdout
+    assert "share of 0.1" in process.stdout and "1 of the classes" in process.stdout
     assert "guessing, 1.099" in process.stderr
     error = fail("evaluate", "photos", "--model", "gaps.h5", folder=place)
-    assert "the photos' classes, lying, standing, must be the model's" in error and "The model's classes are 0, 1, 2" in error
+    assert "lying, standing" in error and "0, 1, 2" in error
 
 
 def test_starting_from_weights_for_other_channels(place):
