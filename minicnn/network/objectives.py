@@ -18,6 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from minicnn.errors import UnknownNameError
+from minicnn.kernels import current_algorithm
 from minicnn.layers.terms import Unit
 from minicnn.network.gradients import Gradients
 from minicnn.network.network import Network, Rules, Trace
@@ -146,7 +147,7 @@ def class_gradients(trace: Trace, target: int, output: Output = "logit") -> tupl
     gradients : Gradients
         With respect to every layer's output, and the input.
     """
-    asked = "class", target, output
+    asked = "class", target, output, current_algorithm()
     if asked not in trace.known:
         values, seeds = class_score(target, output).evaluate(trace)
         trace.known[asked] = values, trace.network.gradients(trace, seeds)
