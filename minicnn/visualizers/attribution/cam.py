@@ -186,7 +186,7 @@ def score_cam(
     """Show where a layer's channels speak for the class, by trying them out instead of asking the gradient.
 
     Each channel's map, scaled to 0 to 1 and stretched over the photo, is used as a stencil: only where the channel is on does the
-    photo stay, the rest fades to the mean color. How much the logit of the class then lies above that of an empty picture is the
+    photo stay, the rest fades to the mean color. How much the logit of the class then lies above that of a baseline image is the
     channel's worth, and a softmax over the channels makes weights of it. No channel counts against the class, and where the worths
     are alike the map is little more than the mean of all channels, whatever the class: the text says how many carry it. Cost: a bit
     more than 1 forward pass for each channel that is tried.
@@ -213,7 +213,7 @@ def score_cam(
     chosen = activations[..., np.argsort(-activations.std(axis=(0, 1)), kind="stable")[:channels]]
     spread = np.ptp(chosen, axis=(0, 1))
     live = spread > 0
-    # A channel that is the same everywhere has an empty stencil, so its worth is known: 0. The first stencil gives the empty picture's.
+    # A channel that is the same everywhere has an empty stencil, so its worth is known: 0. The first stencil gives the baseline's.
     stencils = np.zeros((*chosen.shape[:2], 1 + live.sum()), chosen.dtype)
     stencils[..., 1:] = (chosen[..., live] - chosen[..., live].min(axis=(0, 1))) / spread[live]
     logits = _through_stencils(model, image.input, stencils, batch_size, progress)
@@ -248,7 +248,7 @@ def _concentration(weights: np.ndarray, worth: np.ndarray, live: np.ndarray, cou
     needed = int(np.searchsorted(np.cumsum(np.sort(weights)[::-1]), 0.9)) + 1
     channels = "channel carries" if needed == 1 else "channels carry"
     return (
-        f"{int(live.sum())} of {count} channels were tried; the best raises the logit by {worth.max():.3g} over an empty picture's. "
+        f"{int(live.sum())} of {count} channels were tried; the best raises the logit by {worth.max():.3g} over a baseline image's. "
         f"{needed} {channels} 90 % of the weight."
     )
 

@@ -75,7 +75,7 @@ def test_score_cam_one_channel_at_a_time(network, x, dead, channels):
     for target, values in zip(CLASSES, result.values.values()):
         assert values == pytest.approx(score_cam_by_hand(network, x, "relu2", target, channels))
     tried = min(channels, 12 - dead)
-    assert calls[-1] == (1 + tried, 1 + tried)  # and the empty picture
+    assert calls[-1] == (1 + tried, 1 + tried)  # and the baseline image
     assert result.text.startswith(f"{tried} of 12 channels were tried")
 
 
