@@ -40,9 +40,9 @@ Shape = tuple[int, ...]
 Context = Any
 
 #: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by
-#: the rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a function (layer,
-#: relevance, context).
-Relevance = Literal["weighted", "shared", "unchanged", "backward"] | Callable[["Layer", np.ndarray, Context], np.ndarray]
+#: the rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a method
+#: relevance(self, relevance, context).
+Relevance = Literal["weighted", "shared", "unchanged", "backward"] | Callable[..., np.ndarray]
 
 
 class Layer:
@@ -94,6 +94,19 @@ class Layer:
         """All that the layer holds, by name: the parameters and the statistics."""
         return {name: getattr(self, name) for name in (*self.parameter_names, *self.statistic_names)}
 
+    def described(self, name: str) -> Any:
+        """Return what the layer says of its forward pass under a name, such as "window"; a method of that name is bound to the layer.
+
+        What a parent class says of a forward pass that this class has replaced does not count; then it is what `Layer` says: not known.
+        """
+        cls = type(self)
+        source = next(i for i, parent in enumerate(cls.__mro__) if name in vars(parent))
+        forward_passes = sum("forward" in vars(parent) for parent in cls.__mro__[: source + 1])
+        if forward_passes <= 1:
+            return getattr(self, name)
+        unknown = vars(Layer)[name]
+        return unknown.__get__(self, cls) if hasattr(unknown, "__get__") else unknown
+
     def replace(self, **values: Any) -> Self:
         """Return the same layer with other values of some attributes."""
         if not values:
@@ -134,8 +147,9 @@ class Layer:
     @property
     def local_window(self) -> Window | None:
         """The window, if the layer can run on a part of an image alone: one that pads needs a `forward_unpadded` of its own for that."""
-        pads = self.window is not None and self.window.padding != (0, 0)
-        return None if pads and type(self).forward_unpadded is Layer.forward_unpadded else self.window
+        window = self.described("window")
+        pads = window is not None and window.padding != (0, 0)
+        return None if pads and type(self).forward_unpadded is Layer.forward_unpadded else window
 
     def forward_unpadded(self, x: np.ndarray) -> np.ndarray:
         """Compute the output for a part of an image that has the padding, or the pixels around it, on it already."""

@@ -214,7 +214,7 @@ def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
     """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
     names = list(network.layers)
     i = names.index(name) - 1
-    while i >= 0 and network.layers[names[i]].elementwise:
+    while i >= 0 and network.layers[names[i]].described("elementwise"):
         i -= 1
     if i < 0 or network.layers[names[i]].word != "flatten":
         return None

@@ -109,7 +109,7 @@ def build_network(specs: Specs, input_shape: Shape) -> Network:
         try:
             with np.errstate(all="ignore"):  # a layer of one's own may run on arrays without values to tell its output's shape
                 layer = _class_of(word).from_options(shape, options)
-                after = layer.output_shape(shape)
+                after = layer.described("output_shape")(shape)
         except ShapeError as error:
             reaches = " x ".join(map(str, shape))
             message = f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}"

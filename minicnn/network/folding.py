@@ -28,7 +28,7 @@ def folded(network: Network) -> Network:
     layers: dict[str, Layer] = {}
     for name, layer in network.layers.items():
         below = next(reversed(layers), None)
-        merged = None if below is None else layers[below].absorb(layer)
+        merged = None if below is None else layers[below].described("absorb")(layer)
         if below is None or merged is None:
             layers[name] = layer
         else:

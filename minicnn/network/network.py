@@ -128,7 +128,7 @@ class Network:
         steps = []
         while layers:
             layer = layers.pop(0)
-            if layers and (fused := layer.fused(layers[0])) is not None:
+            if layers and (fused := layer.described("fused")(layers[0])) is not None:
                 layers.pop(0)
                 steps.append(fused)
             else:
@@ -253,7 +253,7 @@ class Network:
             shapes = {}
             for name, layer in self.layers.items():
                 try:
-                    shape = shapes[name] = layer.output_shape(shape)
+                    shape = shapes[name] = layer.described("output_shape")(shape)
                 except ShapeError as error:
                     raise ShapeError(f"{name}: {error}") from None
             self._known_shapes[tuple(input_shape)] = shapes
@@ -264,7 +264,8 @@ class Network:
         fields = {}
         field: ReceptiveField | None = ReceptiveField()
         for name, layer in self.layers.items():
-            field = None if field is None or layer.window is None else field.through(layer.window)
+            window = layer.described("window")
+            field = None if field is None or window is None else field.through(window)
             fields[name] = field
         return fields
 

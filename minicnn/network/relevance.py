@@ -44,6 +44,7 @@ from minicnn.layers import (
     Conv2D,
     Layer,
 )
+from minicnn.layers.base import Context
 from minicnn.layers.weighted import Weighted
 from minicnn.network.network import Network, Rule
 
@@ -88,16 +89,16 @@ def rule_book(network: Network, name: RuleName, share: float, alpha: float, low:
 
     rules: dict[str, Rule] = {}
     for layer_name, layer in network.layers.items():
-        relevance = type(layer).relevance  # a function in a class is bound where it is read off a layer
+        relevance = layer.described("relevance")
         if callable(relevance):
-            rules[layer_name] = relevance
+            rules[layer_name] = _rule_of_its_own
         elif relevance == "weighted":
             rules[layer_name] = weighted(layer_name, layer)
         elif relevance == "shared":
             rules[layer_name] = epsilon(0.0)
         elif relevance == "unchanged":
             rules[layer_name] = passed_on
-    _check_known({name: layer for name, layer in network.layers.items() if layer.relevance is None})
+    _check_known({name: layer for name, layer in network.layers.items() if layer.described("relevance") is None})
     return rules
 
 
@@ -110,8 +111,8 @@ def _check_known(unknown: Mapping[str, Layer]) -> None:
     for name, layer in unknown.items():
         raise MinicnnError(
             f"it is not known how relevance passes through {name}, a {type(layer).__name__}; let its class say so: "
-            'relevance = "unchanged" as for ReLU, "shared" as for average pooling, "backward" as for max pooling, or a function '
-            "(layer, relevance, context)"
+            'relevance = "unchanged" as for ReLU, "shared" as for average pooling, "backward" as for max pooling, or a method '
+            "(relevance, context)"
         )
 
 
@@ -150,6 +151,11 @@ def z_box(low: np.ndarray, high: np.ndarray) -> Rule:
         return _shared([(x, _with_weight(layer, layer.weight)), (-lowest, positive), (-highest, negative)], relevance)
 
     return rule
+
+
+def _rule_of_its_own(layer: Layer, relevance: np.ndarray, context: Context) -> np.ndarray:
+    """Let the layer pass relevance on by its own method."""
+    return layer.relevance(relevance, context)  # type: ignore[misc, operator]
 
 
 def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:

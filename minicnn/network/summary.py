@@ -46,10 +46,10 @@ def summarize(network: Network, input_shape: Shape) -> Iterator[LayerSummary]:
     shape = tuple(input_shape)
     for name, layer in network.layers.items():
         try:
-            output_shape = layer.output_shape(shape)
+            output_shape = layer.described("output_shape")(shape)
         except ShapeError as error:
             reaches = " x ".join(map(str, shape))
             raise ShapeError(f"{name} does not fit what reaches it, {reaches}: {error}") from None
         count = sum(array.size for array in layer.parameters.values())
-        yield LayerSummary(name, output_shape, count, layer.multiply_accumulates(shape), fields[name])
+        yield LayerSummary(name, output_shape, count, layer.described("multiply_accumulates")(shape), fields[name])
         shape = output_shape

@@ -14,9 +14,10 @@ from click.testing import CliRunner
 import minicnn
 from minicnn.cli.main import commands
 from minicnn.errors import DescriptionError, MinicnnError
-from minicnn.layers import Conv2D, Dense, Elementwise, GlobalAveragePool2D, Layer
+from minicnn.layers import BatchNorm, Conv2D, Dense, Elementwise, GlobalAveragePool2D, Layer, ReLU
 from minicnn.models.descriptions import read_description
 from minicnn.network.incremental import Incremental
+from minicnn.network.relevance import rule_book
 
 
 class Sigmoid(Layer):
@@ -254,3 +255,35 @@ def test_the_page(folder):
     assert (folder / "photo-saliency.png").exists() and (folder / "better.h5").exists()
     text = "input = [32, 32, 3]\n" + blocks("toml")[0]
     assert isinstance(read_description(text, "page").network.layers["swish1"], sys.modules["my_layers"].Swish)
+
+
+class Clipped(Conv2D):
+    """Another forward pass than its parent's: what the parent says of its own does not count."""
+
+    def forward(self, x):
+        y, context = super().forward(x)
+        return np.minimum(y[:, ::2], 1), context
+
+
+def test_what_a_parent_says_of_another_forward_pass_does_not_count(generator):
+    layer = Clipped(generator.standard_normal((3, 3, 2, 4)), np.zeros(4), padding=1)
+    network = minicnn.Network({"clipped": layer, "relu": ReLU()})
+    x = generator.standard_normal((1, 8, 9, 2))
+    assert np.array_equal(network(x), network.trace(x).result)  # the parent would be fused with the ReLU
+    assert network.shapes((8, 9, 2))["relu"] == (4, 9, 4) and network.receptive_fields()["clipped"] is None
+    norm = BatchNorm(*(np.ones(4) for _ in range(4)))
+    assert list(minicnn.folded(minicnn.Network({"clipped": layer, "norm": norm})).layers) == ["clipped", "norm"]
+    with pytest.raises(MinicnnError, match="clipped, a Clipped"):
+        rule_book(network, "epsilon", 0.1, 2.0, np.zeros(2), np.ones(2))
+    assert layer.described("window") is None and Conv2D(layer.weight, layer.bias).described("window") is not None
+    assert ReLU().described("elementwise") and ReLU().described("relevance") == "unchanged"
+
+
+def test_what_a_class_says_itself_counts():
+    class Leaky(ReLU):
+        relevance = "unchanged"
+
+        def forward(self, x):
+            return np.where(x > 0, x, 0.1 * x), x
+
+    assert Leaky().described("relevance") == "unchanged" and Leaky().described("elementwise") is False

@@ -130,7 +130,7 @@ def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list
     for i, name in reversed(list(enumerate(names))):
         path.append((name, unit))
         below = trace.input if i == 0 else trace.outputs[names[i - 1]]
-        unit = trunk.layers[name].value_terms(below[0], unit).largest(below[0].shape)
+        unit = trunk.layers[name].described("value_terms")(below[0], unit).largest(below[0].shape)
     return [*path, ("photo", unit)]
 
 

@@ -83,7 +83,7 @@ def window(
     below = (image.input if place == 0 else image.outputs[names[place - 1]])[0]
     _, gradients = class_gradients(image, target)
     gradient = gradients[layer][0][unit]
-    forward = layers[layer].value_terms(below, unit)
+    forward = layers[layer].described("value_terms")(below, unit)
     name_of = model.color_name if place == 0 else str
     values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
     tables = _tables(FORWARD, forward, channels, name_of)
@@ -94,7 +94,7 @@ def window(
     if place + 1 == len(names):
         text.append("The score is read off this layer.")
     for below_it, above in pairwise(names[place:]):
-        back = layers[above].gradient_terms(gradients[above][0], image.outputs[below_it][0], unit)
+        back = layers[above].described("gradient_terms")(gradients[above][0], image.outputs[below_it][0], unit)
         if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
             passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
             text.append(f"{above} passes {passed}; that comes")
