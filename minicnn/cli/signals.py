@@ -16,6 +16,6 @@ def stop_by_exception() -> None:
 
 
 def finish_undisturbed() -> None:
-    """Ignore them from here to the end of the command, which saves something: who presses Ctrl-C twice means no harm."""
+    """Ignore them from here to the end of the command, which saves something: a second Ctrl-C must not spoil it."""
     for number in STOPPING:
         signal.signal(number, signal.SIG_IGN)

@@ -219,7 +219,7 @@ def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, 
 
 
 def _say(text: str) -> None:
-    """Tell the user, unless it was his closing the terminal that stopped the command."""
+    """Tell the user, unless the command was stopped by closing the terminal."""
     with contextlib.suppress(OSError):
         click.echo(text, err=True)
 

@@ -18,6 +18,7 @@ class ReLU(Elementwise):
 
     word = "relu"
     options = {}
+    activation = True
     relevance = "unchanged"
 
     def forward(self, x):

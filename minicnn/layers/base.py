@@ -11,7 +11,7 @@ So a layer may be called twice, from two threads, or be part of two networks, an
 possible: the input, a shape, or the winners of a maximum. Nobody changes an array it was given. Parameters are read-only views; other
 values make another layer (`Layer.replace`) or another network (`Network.with_parameters`).
 
-A layer also describes itself, so that nothing else in the package has to know it by name: how it is written in a description, how it slides
+A layer also describes itself, so that little else in the package has to know it by name: how it is written in a description, how it slides
 over an image, how its numbers come about, how relevance passes through it. What a layer does not say is taken to be unknown: an unknown
 window may see the whole input, so nothing is cut short for it. A class with `forward` and `backward` is a layer.
 """
@@ -62,6 +62,8 @@ class Layer:
         How the layer slides over the image; one pixel for elementwise layers, None where an output may see the whole input.
     elementwise : bool
         Whether each number is made from the one at the same place alone.
+    activation : bool
+        Whether it is the nonlinearity after a convolution, so that its output is what the convolution found.
     flattens : bool
         Whether images become rows of numbers, so that there is no image above it.
     padding_value : float
@@ -75,6 +77,7 @@ class Layer:
     word: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option] | None] = None
     elementwise: ClassVar[bool] = False
+    activation: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
     padding_value: ClassVar[float] = 0.0
     relevance: ClassVar[Relevance | None] = None
@@ -291,8 +294,7 @@ class Layer:
                 found = "is missing" if value is inspect.Parameter.empty else f"holds a {type(value).__name__}"
                 raise DescriptionError(
                     f"the attribute {parameter.name} of a {type(self).__name__} {found}; a layer can be saved if it keeps what its "
-                    "__init__ takes, "
-                    "numbers, texts and lists of them, in attributes of the same names"
+                    "__init__ takes, numbers, texts and lists of them, in attributes of the same names"
                 )
             if value != parameter.default:
                 options[parameter.name] = value
@@ -309,9 +311,9 @@ class Elementwise(Layer):
         return input_shape
 
     def value_terms(self, x: np.ndarray, unit: Unit) -> Terms:
-        value = x[unit]
-        output = self.forward(x[None])[0][0][unit]
-        return Terms(as_box(value), as_box(output / value if value else value), unit, first=unit[-1])
+        output, context = self.forward(x[None])
+        slope = self.backward(np.ones_like(output), context)[0][unit]
+        return Terms(as_box(x[unit]), as_box(slope), unit, float(output[0][unit] - slope * x[unit]), first=unit[-1])
 
     def gradient_terms(self, gradient: np.ndarray, x: np.ndarray, unit: Unit) -> Terms:
         _, context = self.forward(x[None])
@@ -371,7 +373,7 @@ def check_image_shape(input_shape: Shape, channels: int | None = None) -> None:
     """Raise ShapeError unless the shape is (height, width, channels), with the given number of channels if any."""
     if len(input_shape) != 3 or channels not in (None, input_shape[2]):
         wanted = f"(height, width, {'channels' if channels is None else channels})"
-        raise ShapeError(f"the input of each image has shape {tuple(input_shape)}; expected {wanted}")
+        raise ShapeError(f"each image reaches it with shape {tuple(input_shape)}; expected {wanted}")
 
 
 def check_gradient_shape(gradient: np.ndarray, expected: Shape) -> None:

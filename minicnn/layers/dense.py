@@ -32,6 +32,7 @@ class Flatten(Layer):
 
     def backward(self, gradient, context):
         x_shape = context
+        check_gradient_shape(gradient, (x_shape[0], math.prod(x_shape[1:])))
         return gradient.reshape(x_shape)
 
     def value_terms(self, x, unit):
@@ -76,7 +77,7 @@ class Dense(Weighted):
     def output_shape(self, input_shape: Shape) -> Shape:
         if input_shape != self.weight.shape[:1]:
             raise ShapeError(
-                f"the input of each image has shape {tuple(input_shape)}; expected ({self.weight.shape[0]},). "
+                f"each image reaches it with shape {tuple(input_shape)}; expected ({self.weight.shape[0]},). "
                 "If the image has another size than the network was made for, use that size, "
                 "or a network that ends in global average pooling"
             )
@@ -108,7 +109,7 @@ class Dense(Weighted):
     def from_options(cls, input_shape, options):
         if len(input_shape) != 1:
             raise ShapeError(
-                f"the input of each image has shape {tuple(input_shape)}; expected one row of numbers: put flatten or "
+                f"each image reaches it with shape {tuple(input_shape)}; expected one row of numbers: put flatten or "
                 "global_average_pool before it"
             )
         return cls(placeholder(input_shape[0], options["units"]), placeholder(options["units"]))

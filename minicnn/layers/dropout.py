@@ -46,10 +46,3 @@ class Dropout(Elementwise):
     def backward(self, gradient, context):
         scale = context
         return gradient if scale is None else gradient * scale
-
-    @classmethod
-    def from_options(cls, input_shape, options):
-        return cls(options["rate"])
-
-    def to_options(self):
-        return {"rate": self.rate}

@@ -88,7 +88,7 @@ class BatchNorm(Elementwise):
     def output_shape(self, input_shape: Shape) -> Shape:
         if not input_shape or input_shape[-1] != self.weight.size:
             raise ShapeError(
-                f"the input of each image has shape {tuple(input_shape)}; expected {self.weight.size} channels as its last axis"
+                f"each image reaches it with shape {tuple(input_shape)}; expected {self.weight.size} channels as its last axis"
             )
         return input_shape
 

@@ -176,7 +176,8 @@ class GlobalAveragePool2D(Layer):
         return exact_sum(x, axis=(1, 2)) / x.dtype.type(x.shape[1] * x.shape[2]), x
 
     def backward(self, gradient, context):
-        _, height, width, _ = (x := context).shape
+        count, height, width, channels = (x := context).shape
+        check_gradient_shape(gradient, (count, channels))
         share = gradient[:, None, None, :] / gradient.dtype.type(height * width)
         return np.broadcast_to(share, x.shape).copy()
 

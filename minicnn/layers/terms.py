@@ -7,10 +7,10 @@ which pixel won the maximum):
     ===============  ===========================  =========================================
     convolution      the window, all channels     the filter's weights
     dense            all                          the unit's weights
-    ReLU             one                          1 if it is positive, else 0
+    elementwise      one                          the slope there: of a ReLU 1 if it is positive, else 0
     max pooling      the window, one channel      1 for the winner, else 0
     average pooling  the window, one channel      1 / number of pixels
-    the others       one                          1
+    flatten          one                          1
 
 And its gradient is a weighted sum of the gradients above it, with the same factors: of all outputs that it went into. Each layer takes its
 own numbers apart: `Layer.value_terms` and `Layer.gradient_terms`.

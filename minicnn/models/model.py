@@ -111,7 +111,7 @@ class Model:
     @cached_property
     def trunk(self) -> Model:
         """The model without its top: the layers whose outputs are images, which take photos of any size; it has no classes."""
-        shown = self.network.images
+        shown = self.network.image_layers
         if not shown:
             raise UnknownNameError(f"the network has no layer whose output is an image; its layers are {', '.join(self.network.layers)}")
         return self.up_to(shown)
@@ -132,7 +132,7 @@ class Model:
         Parameters
         ----------
         photo : path, PIL image or RGB array
-            See `minicnn.pictures.photos.load`. With `prepared`, an array that is already what this method returns.
+            See `minicnn.pictures.photos.load_photo`. With `prepared`, an array that is already what this method returns.
         size : int or (height, width), optional
             Pixels to scale the photo's center to; by default the size that the network was trained on.
         prepared : bool
@@ -187,8 +187,8 @@ class Model:
         """The number of the input's channels: those of the preprocessing, or else of the first convolution, or else 3."""
         if self.preprocessing is not None:
             return len(self.preprocessing.names)
-        kernels = (arrays["weight"] for arrays in self.network.parameters.values() if arrays["weight"].ndim == 4)
-        first = next(kernels, None)
+        kernels = (arrays["weight"] for arrays in self.network.parameters.values() if "weight" in arrays)
+        first = next((kernel for kernel in kernels if kernel.ndim == 4), None)
         return 3 if first is None else first.shape[2]
 
     def deprocess(self, x: np.ndarray) -> np.ndarray:

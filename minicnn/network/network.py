@@ -24,7 +24,7 @@ from numpy.typing import DTypeLike
 
 from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.geometry import ReceptiveField
-from minicnn.layers import BatchNorm, Conv2D, Layer, ReLU
+from minicnn.layers import BatchNorm, Conv2D, Layer
 from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients
 
@@ -60,6 +60,12 @@ class Trace:
 
     def __repr__(self) -> str:
         return f"Trace of {len(self.outputs)} layers, input {self.input.shape}"
+
+    def input_of(self, layer: str) -> np.ndarray:
+        """Return what reached a layer."""
+        names = list(self.outputs)
+        place = names.index(layer)
+        return self.input if place == 0 else self.outputs[names[place - 1]]
 
     def after(self, layer: str) -> Trace:
         """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
@@ -167,7 +173,8 @@ class Network:
         seeds : dict of str to array
             Gradients of some scalar with respect to the outputs of layers, by layer name.
         rules : dict of type or str to function, optional
-            Replaces the backward pass of all layers of a type, as in ``{ReLU: guided}``, or of one layer by its name, which goes first;
+            Replaces the backward pass of all layers of a type and its subclasses, as in ``{ReLU: guided}``, or of one layer by its name,
+            which goes first;
             see `minicnn.rules`.
 
         Returns
@@ -211,7 +218,7 @@ class Network:
                 gradient = seeds[name] if gradient is None else gradient + seeds[name]
             if gradient is not None:
                 yield name, gradient
-                rule = rules.get(name) or rules.get(type(layer))
+                rule = rules.get(name) or next((rules[kind] for kind in type(layer).__mro__ if kind in rules), None)
                 context = trace.contexts[name]
                 gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
         if gradient is not None:
@@ -270,7 +277,7 @@ class Network:
         return fields
 
     @property
-    def images(self) -> list[str]:
+    def image_layers(self) -> list[str]:
         """The layers whose outputs are images: all below the first that makes rows of numbers of them."""
         return list(takewhile(lambda name: not self.layers[name].flattens, self.layers))
 
@@ -298,7 +305,7 @@ class Network:
 
     @property
     def last_convolution(self) -> str:
-        """The last convolution, or the ReLU that follows it: where maps are still images and mean most.
+        """The last convolution, or the activation (ReLU) that follows it: where maps are still images and mean most.
 
         Raises
         ------
@@ -307,7 +314,7 @@ class Network:
         """
         last, names = self.convolutions[-1], list(self.layers)
         above = [name for name in names[names.index(last) + 1 :] if not isinstance(self.layers[name], BatchNorm)]
-        return above[0] if above and isinstance(self.layers[above[0]], ReLU) else last
+        return above[0] if above and self.layers[above[0]].activation else last
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
@@ -320,7 +327,7 @@ class Network:
         return {name: layer.arrays for name, layer in self.layers.items() if layer.arrays}
 
     def with_parameters(self, parameters: Mapping[str, Mapping[str, Any]]) -> Network:
-        """Return a network with some parameters or statistics replaced, given as {layer: {name: array}}; the others are shared."""
+        """Return a network with other parameters, statistics or constants, given as {layer: {name: value}}; all else is shared."""
         for name in parameters:
             self.check_name(name)
         return Network({name: layer.replace(**parameters.get(name, {})) for name, layer in self.layers.items()})

@@ -113,7 +113,7 @@ def class_values(logits: np.ndarray, target: int, output: Output = "logit") -> t
     if output not in get_args(Output):
         raise UnknownNameError(f"there is no output {output!r}; expected logit, probability or log-probability")
     if logits.ndim != 2 or not 0 <= target < logits.shape[1]:
-        raise UnknownNameError(f"there is no class {target} in the network's output of shape {logits.shape}")
+        raise UnknownNameError(f"there is no class {target} in the network's output of shape {logits.shape}; the classes count from 0")
     if output == "logit":
         one_hot = np.zeros_like(logits)
         one_hot[:, target] = 1

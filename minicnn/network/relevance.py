@@ -22,8 +22,7 @@ The rules differ in which terms they count:
     =============  ===================================================  ============================================================
 
 ReLUs and dropout pass relevance on as it is, max pooling gives it to the winner, average pooling shares it like a linear layer: each layer
-says so itself (`Layer.relevance`).
-The functions are rules for `Network.backward`; `rule_book` puts them together for a whole network.
+says so itself (`Layer.relevance`). The functions are rules for `Network.backward`; `rule_book` puts them together for a whole network.
 
 References
 ----------
@@ -46,17 +45,18 @@ from minicnn.layers import (
 )
 from minicnn.layers.base import Context
 from minicnn.layers.weighted import Weighted
-from minicnn.network.network import Network, Rule
+from minicnn.network.network import Rule, Trace
 
 RuleName = Literal["composite", "epsilon", "alpha-beta", "z-plus"]
 
 
-def rule_book(network: Network, name: RuleName, share: float, alpha: float, low: np.ndarray, high: np.ndarray) -> dict[str, Rule]:
+def rule_book(trace: Trace, name: RuleName, share: float, alpha: float, low: np.ndarray, high: np.ndarray) -> dict[str, Rule]:
     """Choose the rules for all layers of a network.
 
     Parameters
     ----------
-    network : Network
+    trace : Trace
+        Of the forward pass through which relevance is to go back.
     name : {"composite", "epsilon", "alpha-beta", "z-plus"}
         For convolutions and dense layers: one rule for all; or epsilon for dense layers, z-plus for convolutions, and z-box for the
         first of these, if it is a convolution.
@@ -78,6 +78,7 @@ def rule_book(network: Network, name: RuleName, share: float, alpha: float, low:
         If the network has a layer through which it is not known how relevance passes, such as a batch normalization.
     """
     everywhere = {"epsilon": epsilon(share), "alpha-beta": alpha_beta(alpha), "z-plus": alpha_beta(1.0)}
+    network = trace.network
     first = next(iter(network.parameters), None)
 
     def weighted(layer_name: str, layer: Layer) -> Rule:
@@ -93,13 +94,18 @@ def rule_book(network: Network, name: RuleName, share: float, alpha: float, low:
         if callable(relevance):
             rules[layer_name] = _rule_of_its_own
         elif relevance == "weighted":
-            rules[layer_name] = weighted(layer_name, layer)
+            rules[layer_name] = _from_input(weighted(layer_name, layer), trace.input_of(layer_name))
         elif relevance == "shared":
-            rules[layer_name] = epsilon(0.0)
+            rules[layer_name] = _from_input(epsilon(0.0), trace.input_of(layer_name))
         elif relevance == "unchanged":
             rules[layer_name] = passed_on
     _check_known({name: layer for name, layer in network.layers.items() if layer.described("relevance") is None})
     return rules
+
+
+def _from_input(rule: Rule, x: np.ndarray) -> Rule:
+    """Let a rule that works on the layer's input have it, whatever the layer's context is."""
+    return lambda layer, relevance, context: rule(layer, relevance, x)
 
 
 def _check_known(unknown: Mapping[str, Layer]) -> None:
@@ -108,11 +114,12 @@ def _check_known(unknown: Mapping[str, Layer]) -> None:
         raise MinicnnError(
             f"there is no rule for batch normalization ({', '.join(norms)}); merge it into the layers below with minicnn.folded"
         )
-    for name, layer in unknown.items():
+    if unknown:
+        name, layer = next(iter(unknown.items()))
         raise MinicnnError(
             f"it is not known how relevance passes through {name}, a {type(layer).__name__}; let its class say so: "
             'relevance = "unchanged" as for ReLU, "shared" as for average pooling, "backward" as for max pooling, or a method '
-            "(relevance, context)"
+            "relevance(self, relevance, context)"
         )
 
 

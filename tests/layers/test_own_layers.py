@@ -92,7 +92,7 @@ def test_an_unknown_window_may_see_everything(generator):
     network = network_with(dilated=Dilated()).astype(np.float64)
     fields = network.receptive_fields()
     assert fields["conv1"].size == (3, 3) and fields["dilated"] is None and fields["conv2"] is None
-    assert network.images == ["conv1", "dilated", "conv2"]
+    assert network.image_layers == ["conv1", "dilated", "conv2"]
     image = generator.standard_normal((1, 24, 30, 3))
     patches, places = generator.standard_normal((2, 5, 5, 3)), np.array([[0, 0], [8, 20]])
     changed = np.repeat(image, 2, axis=0)
@@ -144,15 +144,21 @@ def test_relevance_asks_for_a_rule(panda_model, panda):
     class Passing(Sigmoid):
         relevance = "unchanged"
 
+    class Sharing(Sigmoid):
+        """Its context is not its input, which the rule needs."""
+
+        relevance = "shared"
+
     class Halving(Sigmoid):
         def relevance(self, relevance, context):
             return relevance / 2
 
     maps = []
-    for layer in (Passing(), Halving()):
+    for layer in (Passing(), Halving(), Sharing()):
         network = minicnn.Network({**panda_model.network.layers, "sigmoid": layer})
         maps.append(minicnn.lrp(panda_model.with_network(network), panda, target=1, rule="epsilon").values)
     assert maps[1] == pytest.approx(maps[0] / 2)
+    assert np.isfinite(maps[2]).all()
 
 
 def test_saved_and_loaded_by_name(module, tmp_path, panda, generator):
@@ -274,7 +280,7 @@ def test_what_a_parent_says_of_another_forward_pass_does_not_count(generator):
     norm = BatchNorm(*(np.ones(4) for _ in range(4)))
     assert list(minicnn.folded(minicnn.Network({"clipped": layer, "norm": norm})).layers) == ["clipped", "norm"]
     with pytest.raises(MinicnnError, match="clipped, a Clipped"):
-        rule_book(network, "epsilon", 0.1, 2.0, np.zeros(2), np.ones(2))
+        rule_book(network.trace(x), "epsilon", 0.1, 2.0, np.zeros(2), np.ones(2))
     assert layer.described("window") is None and Conv2D(layer.weight, layer.bias).described("window") is not None
     assert ReLU().described("elementwise") and ReLU().described("relevance") == "unchanged"
 
@@ -287,3 +293,28 @@ def test_what_a_class_says_itself_counts():
             return np.where(x > 0, x, 0.1 * x), x
 
     assert Leaky().described("relevance") == "unchanged" and Leaky().described("elementwise") is False
+
+
+def test_a_rule_holds_for_subclasses_too(generator):
+    class Named(ReLU):
+        pass
+
+    x, passed = generator.standard_normal((1, 3, 3, 2)), lambda layer, gradient, context: gradient
+    network = minicnn.Network({"relu": Named()})
+    trace = network.trace(x)
+    assert np.array_equal(network.backward(trace, {"relu": x}, {ReLU: passed}), x)
+
+
+def test_an_elementwise_number_is_its_tangent():
+    """Also where the input is 0 and the output is not."""
+
+    class Softened(Elementwise):
+        forward, backward = Sigmoid.forward, Sigmoid.backward
+
+    norm = BatchNorm(np.array([2.0]), np.array([1.0]), np.array([3.0]), np.array([4.0]))
+    for layer in (Softened(), norm, ReLU()):
+        for value in (-1.0, 0.0, 2.0):
+            x = np.full((1, 1, 1), value)
+            terms = layer.value_terms(x, (0, 0, 0))
+            assert terms.sum == pytest.approx(layer.forward(x[None])[0][0, 0, 0, 0])
+            assert terms.factors[0, 0, 0] == layer.gradient_terms(np.ones((1, 1, 1)), x, (0, 0, 0)).factors[0, 0, 0]

@@ -130,7 +130,7 @@ def test_relevance_is_conserved_without_biases(deep, generator, rule):
     trace = deep.trace(x)
     seed = np.zeros((2, 4))
     seed[:, 2] = trace.result[:, 2]
-    rules = relevance.rule_book(deep, rule, 0.0, 1.5, x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2)))
+    rules = relevance.rule_book(trace, rule, 0.0, 1.5, x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2)))
     below = deep.backward(trace, {"fc2": seed}, rules)
     assert below.dtype == np.float64
     assert below.sum(axis=(1, 2, 3)) == pytest.approx(trace.result[:, 2])
@@ -141,7 +141,7 @@ def test_relevance_is_conserved_without_biases(deep, generator, rule):
 def test_epsilon_0_is_gradient_times_input(deep, generator):
     x = generator.standard_normal((1, 8, 10, 3))
     trace, seed = deep.trace(x), np.eye(4)[1:2]
-    rules = relevance.rule_book(deep, "epsilon", 0.0, 1.0, None, None)
+    rules = relevance.rule_book(trace, "epsilon", 0.0, 1.0, None, None)
     found = deep.backward(trace, {"fc2": seed * trace.result[:, 1]}, rules)
     assert found == pytest.approx(x * deep.backward(trace, {"fc2": seed}))
 
@@ -156,7 +156,7 @@ def test_pools_share_in_proportion(generator):
 
 def test_the_composite(deep):
     """Each layer that shares relevance out has a rule; pooling and flattening go back as usual."""
-    rules = relevance.rule_book(deep, "composite", 0.1, 2.0, None, None)
+    rules = relevance.rule_book(deep.trace(np.ones((1, 8, 10, 3))), "composite", 0.1, 2.0, None, None)
     assert set(deep.layers) - set(rules) == {name for name, layer in deep.layers.items() if isinstance(layer, (MaxPool2D, Flatten))}
     headless = minicnn.Network({"fc": Dense(np.zeros((2, 2)), np.zeros(2))})
-    assert set(relevance.rule_book(headless, "composite", 0.1, 2.0, None, None)) == {"fc"}
+    assert set(relevance.rule_book(headless.trace(np.ones((1, 2))), "composite", 0.1, 2.0, None, None)) == {"fc"}

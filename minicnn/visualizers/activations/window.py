@@ -80,7 +80,7 @@ def window(
     place = names.index(layer)
     output = image.outputs[layer][0]
     unit = find_unit(output, unit, layer)
-    below = (image.input if place == 0 else image.outputs[names[place - 1]])[0]
+    below = image.input_of(layer)[0]
     _, gradients = class_gradients(image, target)
     gradient = gradients[layer][0][unit]
     forward = layers[layer].described("value_terms")(below, unit)
@@ -95,7 +95,7 @@ def window(
         text.append("The score is read off this layer.")
     for below_it, above in pairwise(names[place:]):
         back = layers[above].described("gradient_terms")(gradients[above][0], image.outputs[below_it][0], unit)
-        if back.inputs.shape == (1, 1, 1):  # a layer that passes numbers on, each by itself
+        if layers[above].described("elementwise"):
             passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
             text.append(f"{above} passes {passed}; that comes")
             continue

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from minicnn.errors import MinicnnError
-from minicnn.layers import AveragePool2D, MaxPool2D, ReLU
+from minicnn.layers import AveragePool2D, MaxPool2D
 from minicnn.models.model import Model
 from minicnn.network.network import Network
 from minicnn.network.objectives import Objective, gram_match, gram_matrix, weighted_mean
@@ -44,16 +44,16 @@ def same_texture(network: Network, photo: np.ndarray, weights: dict[str, float])
 
 
 def blocks(network: Network) -> list[list[str]]:
-    """Name the ReLUs between one pooling layer and the next, a list for each block that has any."""
+    """Name the activations (ReLUs) between one pooling layer and the next, a list for each block that has any."""
     found: list[list[str]] = [[]]
     for name, layer in network.layers.items():
         if isinstance(layer, (MaxPool2D, AveragePool2D)):
             found.append([])
-        elif isinstance(layer, ReLU):
+        elif layer.activation:
             found[-1].append(name)
     found = [names for names in found if names]
     if not found:
-        raise MinicnnError("the network has no ReLU to choose as a layer; name the layers")
+        raise MinicnnError("the network has no activation, such as a ReLU, to choose as a layer; name the layers")
     return found
 
 

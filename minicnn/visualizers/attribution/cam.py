@@ -38,7 +38,7 @@ NOTHING_FOR_IT = "at this layer nothing speaks for the class anywhere; its chann
 
 def last_rectified(network: Network) -> str:
     """Return the last ReLU whose output is an image; without any, the last convolution."""
-    rectified = [name for name in network.of_type(ReLU) if name in network.images]
+    rectified = [name for name in network.of_type(ReLU) if name in network.image_layers]
     return rectified[-1] if rectified else network.last_convolution
 
 

@@ -100,7 +100,7 @@ def gradient_by_rule(trace: Trace, target: int, output: Output, rule: Rule) -> t
 
 def warn_if_no_relu(network: Network) -> tuple[str, ...]:
     """Say so if another rule for ReLUs has none to work on; returns at most one warning."""
-    if any(isinstance(layer, ReLU) for layer in network.layers.values()):
+    if network.of_type(ReLU):
         return ()
     return ("the network has no ReLU, so this is the plain gradient",)
 

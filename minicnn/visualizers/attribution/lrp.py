@@ -74,7 +74,7 @@ def lrp(
     network = image.network
     received: dict[str, float] = {}
     (score,), one_hot = class_values(image.result, target)
-    rules = rule_book(network, rule, epsilon, alpha, *_pixel_range(model, image.input))
+    rules = rule_book(image, rule, epsilon, alpha, *_pixel_range(model, image.input))
     noted: dict[type | str, Rule] = {name: _noted(name, rules.get(name), received) for name in network.layers}
     relevance = network.backward(image, {image.last: score * one_hot}, noted)
     largest = np.abs(image.result).max()

@@ -9,6 +9,7 @@ import numpy as np
 from minicnn.models.model import Model
 from minicnn.network.network import Network
 from minicnn.network.objectives import Objective, match, recorded, weighted_mean
+from minicnn.pictures.photos import LUMINANCE
 from minicnn.pictures.render import Curve, Photo
 from minicnn.pictures.resampling import resized
 from minicnn.pictures.results import Result
@@ -19,9 +20,6 @@ from minicnn.visualizers.ascent.painting import blocks, first_of_each_block, pai
 from minicnn.visualizers.ascent.recorder import Recorder
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import USUAL, ImageKind, LayersKind, Progress, SecondPhoto, Seed
-
-#: How bright red, green and blue look (ITU-R BT.601).
-BRIGHTNESS = np.array([0.299, 0.587, 0.114])
 
 
 def default_content(network: Network) -> str:
@@ -133,7 +131,7 @@ def same_content(network: Network, photo: np.ndarray, weights: dict[str, float])
 
 def in_the_colors_of(pixels: np.ndarray, photo: np.ndarray) -> np.ndarray:
     """Give pixels, uint8 RGB (H, W, 3), the colors of a photo; of their own they keep the brightness."""
-    change = (pixels.astype(np.float64) - photo) @ BRIGHTNESS
+    change = (pixels.astype(np.float64) - photo) @ LUMINANCE
     return np.clip(np.rint(photo + change[..., None]), 0, 255).astype(np.uint8)
 
 

@@ -151,7 +151,7 @@ def test_integrated_gradients_of_a_linear_network_are_complete_in_one_step(gener
 def test_lrp_is_what_its_rules_say(generator, x, rule):
     network = unbiased(generator, bias=0.3)
     trace = network.trace(x)
-    rules = rule_book(network, rule, 0.1, 3.0, x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2)))
+    rules = rule_book(trace, rule, 0.1, 3.0, x.min(axis=(0, 1, 2)), x.max(axis=(0, 1, 2)))
     below = network.backward(trace, {"fc2": trace.result * np.eye(4)[1]}, rules)
     result = minicnn.lrp(network, x, 1, rule=rule, epsilon=0.1, alpha=3.0, prepared=True)
     assert result.values.dtype == np.float64 and result.values == pytest.approx(below[0].sum(axis=2))

@@ -82,7 +82,7 @@ def test_a_network_for_one_size_of_image(generator):
     }
     result = minicnn.class_model(minicnn.Network(layers), target=1, steps=3, size=90)
     assert result.source["settings"]["scales"] == 1 and result.values["input"].shape == (90, 90, 3)
-    with pytest.raises(ShapeError, match="fc: the input"):
+    with pytest.raises(ShapeError, match=r"fc: .*\(10404,\)"):
         minicnn.class_model(minicnn.Network(layers), target=1, steps=3, size=90, scales=2)
 
 

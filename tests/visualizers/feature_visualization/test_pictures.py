@@ -7,11 +7,11 @@ from PIL import Image
 import minicnn
 from minicnn.errors import MinicnnError, OutputError
 from minicnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
+from minicnn.pictures.photos import LUMINANCE
 from minicnn.visualizers.ascent.finished import mosaic
 from minicnn.visualizers.ascent.painting import first_of_each_block
 from minicnn.visualizers.contract.layers import layer_weights
 from minicnn.visualizers.feature_visualization.style_transfer import (
-    BRIGHTNESS,
     default_content,
     in_the_colors_of,
 )
@@ -286,7 +286,7 @@ def test_colors_may_be_kept(model, panda, moose, generator):
     photo, pixels = generator.integers(60, 190, (2, 5, 6, 3), dtype=np.uint8)
     kept = in_the_colors_of(pixels, photo).astype(float)
     inside = (kept > 0).all(axis=2) & (kept < 255).all(axis=2)
-    assert inside.any() and (kept @ BRIGHTNESS)[inside] == pytest.approx((pixels @ BRIGHTNESS)[inside], abs=1)
+    assert inside.any() and (kept @ LUMINANCE)[inside] == pytest.approx((pixels @ LUMINANCE)[inside], abs=1)
     assert (kept - kept[..., :1])[inside] == pytest.approx((photo - photo[..., :1].astype(float))[inside], abs=1.01)
 
 
