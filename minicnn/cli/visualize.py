@@ -42,7 +42,7 @@ def make_command(visualizer: Visualizer) -> click.Command:
     docstring = parse(visualizer.function.__doc__ or "")
     meanings = {parameter.arg_name: " ".join((parameter.description or "").split()) for parameter in docstring.params}
     photos = [visualizer.parameters[name] for name in visualizer.photo_parameters if not visualizer.parameters[name].keyword_only]
-    watcher = visualizer.named(ProgressKind)
+    watcher = visualizer.parameter_of(ProgressKind)
 
     def run(model, weights, out, overwrite, picture=None, **options):
         out = out or (Path(f"{_subject(visualizer, photos, model, options)}-{visualizer.name}.png"),)
@@ -100,7 +100,7 @@ def _option(parameter: Parameter, meaning: str) -> click.Option:
 def _files(visualizer: Visualizer) -> list[click.Parameter]:
     """Make the options for the files to write."""
     kinds = ", ".join(f"{suffix} for {FILE_KINDS[suffix]}" for suffix in visualizer.saves)
-    subject = "PHOTO" if visualizer.needs_photo else "CLASS" if visualizer.named(TargetKind) else "MODEL"
+    subject = "PHOTO" if visualizer.needs_photo else "CLASS" if visualizer.parameter_of(TargetKind) else "MODEL"
     out_help = f"The file to write: {kinds}. May be given several times.  [default: {subject}-{visualizer.name}.png]"
     options: list[click.Parameter] = [click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help)]
     if visualizer.image is not None:
@@ -114,6 +114,6 @@ def _subject(visualizer: Visualizer, photos: list[Parameter], model: str, option
     photo = next((options[photo.name] for photo in photos if options[photo.name] is not None), None)
     if photo is not None:
         return Path(os.path.abspath(str(photo))).stem  # of a folder such as "." or ".." too
-    target, layer = (options.get(visualizer.named(kind) or "") for kind in (TargetKind, LayerKind))
+    target, layer = (options.get(visualizer.parameter_of(kind) or "") for kind in (TargetKind, LayerKind))
     about = target or "-".join(filter(None, [Path(model).stem, str(layer or "")]))
     return re.sub(r"[^\w.-]+", "-", str(about))

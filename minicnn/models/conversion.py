@@ -5,11 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from minicnn.errors import WeightFileError
+from minicnn.errors import DescriptionError, WeightFileError
+from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.files import describe, load
-from minicnn.models.matching import described_network, load_arrays, match_layers
+from minicnn.models.matching import load_arrays, match_layers
 from minicnn.models.model import Model, Origin
+from minicnn.models.specs import LayerSpec, build_network
+from minicnn.network.network import Network
 from minicnn.weightfiles import WeightFile, read_weights
 from minicnn.weightfiles.stored import kind_name
 
@@ -73,3 +76,33 @@ def fitting_name(file: WeightFile) -> str | None:
             return name
         without_top = without_top or name
     return without_top
+
+
+def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
+    """Build the network that a file itself describes, without weights, and tell its input's shape; None if the file describes none.
+
+    Raises
+    ------
+    WeightFileError
+        If what it describes makes no sense.
+    """
+    if file.steps is None or file.input_shape is None:
+        return None
+    short = {
+        "convolution": "conv",
+        "batch_norm": "norm",
+        "max_pool": "pool",
+        "average_pool": "pool",
+        "global_average_pool": "gap",
+        "dense": "fc",
+    }
+    specs: dict[str, LayerSpec] = {}
+    counts: dict[str, int] = {}
+    try:
+        for step in file.steps:
+            word = short.get(step.word, step.word)
+            counts[word] = counts.get(word, 0) + 1
+            specs[f"{word}{counts[word]}"] = LayerSpec.of(step.word, step.options)
+        return build_network(specs, file.input_shape), file.input_shape
+    except DescriptionError as error:
+        raise WeightFileError(f"the network in the file does not fit together: {error}") from None

@@ -20,10 +20,10 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.errors import DescriptionError, WeightFileError, listed
+from minicnn.errors import WeightFileError, listed
 from minicnn.layers import Layer
 from minicnn.layers.base import Shape
-from minicnn.models.specs import LayerSpec, build_network
+from minicnn.models.specs import LayerSpec
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import (
@@ -101,36 +101,6 @@ def match_layers(file: WeightFile, network: Network, input_shape: Shape) -> list
         _compare_steps(file.steps, network)
     order = list(network.layers)
     return sorted(pairs, key=lambda pair: order.index(pair.name))
-
-
-def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
-    """Build the network that a file itself describes, without weights, and tell its input's shape; None if the file describes none.
-
-    Raises
-    ------
-    WeightFileError
-        If what it describes makes no sense.
-    """
-    if file.steps is None or file.input_shape is None:
-        return None
-    short = {
-        "convolution": "conv",
-        "batch_norm": "norm",
-        "max_pool": "pool",
-        "average_pool": "pool",
-        "global_average_pool": "gap",
-        "dense": "fc",
-    }
-    specs: dict[str, LayerSpec] = {}
-    counts: dict[str, int] = {}
-    try:
-        for step in file.steps:
-            word = short.get(step.word, step.word)
-            counts[word] = counts.get(word, 0) + 1
-            specs[f"{word}{counts[word]}"] = LayerSpec.of(step.word, step.options)
-        return build_network(specs, file.input_shape), file.input_shape
-    except DescriptionError as error:
-        raise WeightFileError(f"the network in the file does not fit together: {error}") from None
 
 
 def as_float32(array: np.ndarray, what: str) -> np.ndarray:

@@ -300,7 +300,7 @@ def _size_of_whole(visualizer: Visualizer, subject: Subject) -> int | tuple[int,
     height, width, channels = subject.trace.input.shape[1:]
     longer = max(height, width)
     shape = (*whole_size(load_photo(subject.photo), longer), channels)
-    return (height, width) if visualizer.named(TargetKind) and not accepts_shape(subject.model.network, shape) else longer
+    return (height, width) if visualizer.parameter_of(TargetKind) and not accepts_shape(subject.model.network, shape) else longer
 
 
 def _settings(visualizer: Visualizer, settings: Mapping[str, Any]) -> str:

@@ -32,7 +32,7 @@ from minicnn.visualizers.contract.kinds import (
     Traced,
     Unit,
 )
-from minicnn.visualizers.contract.methods import Method, Methods
+from minicnn.visualizers.contract.method_kinds import Method, Methods
 from minicnn.visualizers.contract.registry import REGISTRY, Visualizer
 from minicnn.visualizers.contract.values import Kind
 

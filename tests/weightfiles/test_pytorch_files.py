@@ -14,8 +14,9 @@ import pytest
 from tiny_torch import DESCRIPTION, tiny_network
 
 from minicnn.errors import WeightFileError
+from minicnn.models.conversion import described_network
 from minicnn.models.descriptions import read_description
-from minicnn.models.matching import described_network, load_arrays
+from minicnn.models.matching import load_arrays
 from minicnn.weightfiles import read_weights
 from minicnn.weightfiles.pytorch import LEGACY_MAGIC
 

@@ -16,7 +16,7 @@ from minicnn.pictures.results import Result
 from minicnn.visualizers.attribution.maps import importance, run_map
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import LIKELIEST, Seed, Target, TracedKind
-from minicnn.visualizers.contract.methods import Method
+from minicnn.visualizers.contract.method_kinds import Method
 
 #: What is undecided is first taken for foreground from this quantile of the map on.
 LIKELY = 0.75

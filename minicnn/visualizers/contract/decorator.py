@@ -101,7 +101,7 @@ def visualizer(
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
             model = Model.of(bound.arguments["model"])
-            call = Call(command, model, entry.named(TargetKind) is not None, size, prepared)
+            call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
             arguments = _resolved(entry, bound.arguments, call)
             result = cast("Callable[..., Result]", method)(**arguments)
             if call.remark:

@@ -34,7 +34,7 @@ is recorded and shown. It is attached to the type that the *method* gets, so a m
     Progress       function                  called as progress(done, total)                a bar
     =============  ========================  =============================================  =====================================
 
-(`Method` and `Methods` are in `minicnn.visualizers.contract.methods`.) Joined with None, as in ``Position | None``, a parameter may be
+(`Method` and `Methods` are in `minicnn.visualizers.contract.method_kinds`.) Joined with None, as in ``Position | None``, a parameter may be
 left out, and the method sees None. Where minicnn chooses what is left out, the default is one of the constants `LIKELIEST` (a class),
 `USUAL` (layers) and `BLANK` (an image of zeros), and the method sees what was chosen.
 

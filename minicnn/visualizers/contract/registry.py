@@ -109,24 +109,24 @@ class Visualizer:
         """The parameters that take photos."""
         return [name for name, parameter in self.parameters.items() if isinstance(parameter.kind, PhotoKind)]
 
-    def named(self, kind: type[Kind]) -> str | None:
+    def parameter_of(self, kind: type[Kind]) -> str | None:
         """Return the name of the first parameter of a kind; None if there is none."""
         return next((name for name, parameter in self.parameters.items() if isinstance(parameter.kind, kind)), None)
 
     def arguments(self, offered: Mapping[type[Kind], Any]) -> dict[str, Any]:
         """Return what is offered by kind as arguments, by name, leaving out what the method does not take."""
-        return {name: value for kind, value in offered.items() if (name := self.named(kind)) is not None}
+        return {name: value for kind, value in offered.items() if (name := self.parameter_of(kind)) is not None}
 
     @property
     def second_photo(self) -> str | None:
         """The name of the parameter for a second photo that it cannot do without; None if there is none."""
-        name = self.named(SecondPhotoKind)
+        name = self.parameter_of(SecondPhotoKind)
         return name if name is not None and self.parameters[name].required else None
 
     @property
     def photo_name(self) -> str | None:
         """What its parameter for the photo, or photos, that it is about is called; None if it looks at none."""
-        return self.named(ImageKind) or self.named(PhotosKind)
+        return self.parameter_of(ImageKind) or self.parameter_of(PhotosKind)
 
     @property
     def takes_photo(self) -> bool:

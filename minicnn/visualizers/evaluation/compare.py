@@ -18,7 +18,7 @@ from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.attribution.maps import importance, run_map
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import BatchSize, Photos, Progress, Seed, Target
-from minicnn.visualizers.contract.methods import Methods
+from minicnn.visualizers.contract.method_kinds import Methods
 
 #: What is compared if nothing else is asked for.
 USUAL = ("saliency", "smoothgrad", "integrated-gradients", "grad-cam", "occlusion")

@@ -17,7 +17,7 @@ from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.attribution.maps import importance, run_map, values_of
 from minicnn.visualizers.contract.decorator import visualizer
 from minicnn.visualizers.contract.kinds import LIKELIEST, Progress, Seed, Target, Traced
-from minicnn.visualizers.contract.methods import Methods
+from minicnn.visualizers.contract.method_kinds import Methods
 from minicnn.visualizers.contract.registry import REGISTRY
 from minicnn.visualizers.evaluation.similarity import MEASURES, check_size, rank_correlation
 

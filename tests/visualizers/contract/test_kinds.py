@@ -16,7 +16,7 @@ from minicnn.errors import MinicnnError
 from minicnn.visualizers import LIKELIEST, REGISTRY, Image, Index, Kind, Target, visualizer
 from minicnn.visualizers.contract.docstrings import SHARED, completed
 from minicnn.visualizers.contract.kinds import ClassesKind, LayerKind, LayersKind
-from minicnn.visualizers.contract.methods import MethodKind, MethodsKind
+from minicnn.visualizers.contract.method_kinds import MethodKind, MethodsKind
 from minicnn.visualizers.contract.parameters import read_parameters
 from minicnn.visualizers.contract.values import (
     BatchSizeKind,
