@@ -100,7 +100,8 @@ def main(arguments: list[str] | None = None) -> None:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "minicnn"
-        _fail(f"{error.format_message().rstrip('.')}. See '{command} --help'")
+        message = error.format_message()
+        _fail(f"{message}{'' if message.endswith(('.', '?')) else '.'} See '{command} --help'")
     except click.ClickException as error:
         _fail(error.format_message())
     except MinicnnError as error:

@@ -41,7 +41,9 @@ def import_named(name: str) -> ModuleType:
     except ModuleNotFoundError as error:
         advice = "; expected an installed module, or a file such as my_method.py" if error.name == name.partition(".")[0] else ""
         raise MinicnnError(f"cannot import {name}{_where(error, name)}: {error}{advice}") from error
-    except Exception as error:
+    except MinicnnError:
+        raise
+    except (Exception, SystemExit) as error:
         raise MinicnnError(f"cannot import {name}{_where(error, name)}: {type(error).__name__}: {error}") from error
 
 
@@ -51,7 +53,10 @@ def _run_file(path: str) -> ModuleType:
     if spec is None or spec.loader is None:
         raise MinicnnError(f"cannot import {path}; expected a Python file, named .py")
     module = importlib.util.module_from_spec(spec)
-    sys.modules.setdefault(name, module)  # where dataclasses and pickle look for it
+    known = sys.modules.get(name)
+    if known is not None and os.path.abspath(getattr(known, "__file__", None) or "") != os.path.abspath(path):
+        raise MinicnnError(f"cannot import {path}: another module is called {name} already; give the file another name")
+    sys.modules[name] = module  # where dataclasses and descriptions of networks look for it
     spec.loader.exec_module(module)
     return module
 

@@ -171,7 +171,7 @@ def _say_what_came_of_it(state: State, out: Path, classes: int) -> None:
         best = f", of epoch {state.best_epoch}, with {accuracy:.2%} on the validation photos"
     click.echo(f"The network{best}: {out}")
     loss, guessing = state.history[-1]["loss"], math.log(classes)
-    if loss > guessing:
+    if loss > 1.01 * guessing:  # a last layer that starts with zeros begins with guessing
         text = f"its loss, {loss:.4g}, is larger than that of guessing, {guessing:.4g}; try a smaller --rate, or more epochs"
         click.echo(f"Warning: {text}", err=True)
 

@@ -19,8 +19,8 @@ window may see the whole input, so nothing is cut short for it. A class with `fo
 from __future__ import annotations
 
 import copy
-import dataclasses
 import inspect
+import math
 import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 
 Shape = tuple[int, ...]
 Context = Any
+
+#: A layer that does not say the shape of its output is run on zeros, at most so many numbers: 0.8 GB.
+LARGEST_TRIED = 2 * 10**8
 
 #: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by
 #: the rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a method
@@ -76,16 +79,12 @@ class Layer:
     statistic_names: ClassVar[tuple[str, ...]] = ()
     word: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option] | None] = None
+    window: Window | None = None
     elementwise: ClassVar[bool] = False
     activation: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
     padding_value: ClassVar[float] = 0.0
     relevance: ClassVar[Relevance | None] = None
-
-    @property
-    def window(self) -> Window | None:
-        """How the layer slides over the image; a class may also state it as an attribute."""
-        return None
 
     @property
     def parameters(self) -> dict[str, np.ndarray]:
@@ -95,7 +94,11 @@ class Layer:
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """All that the layer holds, by name: the parameters and the statistics."""
-        return {name: getattr(self, name) for name in (*self.parameter_names, *self.statistic_names)}
+        arrays = {name: getattr(self, name) for name in (*self.parameter_names, *self.statistic_names)}
+        for name, array in arrays.items():
+            if not isinstance(array, np.ndarray):
+                raise MinicnnError(f"{name} of a {type(self).__name__} is a {type(array).__name__}; expected a NumPy array")
+        return arrays
 
     def described(self, name: str) -> Any:
         """Return what the layer says of its forward pass under a name, such as "window"; a method of that name is bound to the layer.
@@ -111,11 +114,15 @@ class Layer:
         return unknown.__get__(self, cls) if hasattr(unknown, "__get__") else unknown
 
     def replace(self, **values: Any) -> Self:
-        """Return the same layer with other values of some attributes."""
+        """Return the same layer with other values of some attributes.
+
+        A layer that keeps what its `__init__` takes in attributes of the same names is made anew by it, others are copied.
+        """
         if not values:
             return self
-        if dataclasses.is_dataclass(self):
-            return dataclasses.replace(self, **values)
+        names = list(inspect.signature(type(self)).parameters)
+        if set(values) <= set(names) and all(hasattr(self, name) for name in names):
+            return type(self)(**{name: values.get(name, getattr(self, name)) for name in names})
         other = copy.copy(self)
         for name in [name for name in vars(other) if isinstance(getattr(type(other), name, None), cached_property)]:
             del vars(other)[name]  # it was computed from the old values
@@ -131,7 +138,14 @@ class Layer:
         ShapeError
             If the layer cannot take an input of this shape.
         """
-        return self.forward(np.zeros((1, *input_shape), np.float32))[0].shape[1:]
+        if math.prod(input_shape) > LARGEST_TRIED:
+            raise ShapeError(f"an input of shape {tuple(input_shape)} is too large to try; give a {type(self).__name__} an output_shape")
+        try:
+            with np.errstate(all="ignore"):  # there may be no values in its arrays
+                return self.forward(np.zeros((1, *input_shape), np.float32))[0].shape[1:]
+        except (ValueError, IndexError, TypeError) as error:
+            found = f"{type(error).__name__}: {error}"
+            raise ShapeError(f"a {type(self).__name__} cannot take an input of shape {tuple(input_shape)} ({found})") from error
 
     def multiply_accumulates(self, input_shape: Shape) -> int:
         """Count the multiply-accumulate operations (MACs) for one image, biases not counted."""
@@ -145,7 +159,7 @@ class Layer:
         ShapeError
             If the layer cannot take an input of this shape.
         """
-        raise TypeError(f"{type(self).__name__} defines no forward pass")
+        raise MinicnnError(f"a {type(self).__name__} has no forward pass; give its class forward(x), which returns (output, context)")
 
     @property
     def local_window(self) -> Window | None:
@@ -168,7 +182,7 @@ class Layer:
 
     def backward(self, gradient: np.ndarray, context: Context) -> np.ndarray:
         """Turn the gradient with respect to the output into the gradient with respect to the input."""
-        raise TypeError(f"{type(self).__name__} defines no backward pass")
+        raise MinicnnError(f"a {type(self).__name__} has no way back; give its class backward(gradient, context)")
 
     def parameter_gradients(self, gradient: np.ndarray, context: Context) -> dict[str, np.ndarray]:
         """Compute the gradient with respect to each parameter, summed over the batch."""
@@ -273,8 +287,11 @@ class Layer:
         DescriptionError, ShapeError
             If an option is wrong, or the layer cannot take such an input.
         """
-        arrays = (*cls.parameter_names, *cls.statistic_names)
-        return cls(**{name: placeholder(*value) if name in arrays else value for name, value in options.items()})
+        arrays, parameters, values = (*cls.parameter_names, *cls.statistic_names), inspect.signature(cls).parameters, {}
+        for name, value in options.items():
+            value = tuple(value) if isinstance(parameters[name].default, tuple) else value  # descriptions know lists only
+            values[name] = placeholder(*value) if name in arrays else value
+        return cls(**values)
 
     def to_options(self) -> dict[str, Any]:
         """Return the options that `from_options` makes this layer of.
@@ -290,6 +307,8 @@ class Layer:
         for parameter in inspect.signature(type(self)).parameters.values():
             value = getattr(self, parameter.name, inspect.Parameter.empty)
             value = list(value.shape) if isinstance(value, np.ndarray) and parameter.name in self.arrays else value
+            if value is None and parameter.default is None:
+                continue
             if not isinstance(value, (bool, int, float, str, list, tuple)):
                 found = "is missing" if value is inspect.Parameter.empty else f"holds a {type(value).__name__}"
                 raise DescriptionError(
@@ -330,7 +349,7 @@ def class_word(layer: type[Layer]) -> str:
         If the class cannot be found again by that name, as one in a function or a notebook.
     """
     word = f"{layer.__module__}:{layer.__qualname__}"
-    if layer.__module__ == "__main__" or getattr(sys.modules.get(layer.__module__), layer.__qualname__, None) is not layer:
+    if layer.__module__ == "__main__" or vars(sys.modules[layer.__module__]).get(layer.__qualname__) is not layer:
         raise DescriptionError(
             f"a {layer.__name__} cannot be written in a description, as it cannot be imported by name ({word}); put the class into a module"
         )
@@ -348,10 +367,10 @@ def class_of_word(word: str) -> type[Layer]:
     module, _, name = word.partition(":")
     if module not in sys.modules:
         raise DescriptionError(
-            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; --import "
-            f"{module})"
+            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; "
+            f"--import {module}.py)"
         )
-    found = getattr(sys.modules[module], name, None)
+    found = vars(sys.modules[module]).get(name)  # not getattr, for which a module may import something
     if not isinstance(found, type) or not issubclass(found, Layer):
         raise DescriptionError(f"the module {module} has no layer {name}")
     return found

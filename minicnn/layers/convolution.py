@@ -57,7 +57,7 @@ class Conv2D(Weighted):
         self.freeze()
 
     @cached_property
-    def window(self) -> Window:
+    def window(self) -> Window:  # type: ignore[override]
         """The sliding window."""
         return Window.of(self.weight.shape[:2], self.stride, self.padding)
 
@@ -79,7 +79,7 @@ class Conv2D(Weighted):
         return kernels.convolve(x, self._filters, self.bias, self.window), x
 
     def fused(self, following):
-        return self._forward_rectified if isinstance(following, ReLU) else None
+        return self._forward_rectified if type(following).forward is ReLU.forward else None
 
     def _forward_rectified(self, x: np.ndarray) -> np.ndarray:
         self.output_shape(x.shape[1:])

@@ -36,7 +36,7 @@ class _SlidingPool(Layer):
             raise ShapeError(f"pooling has padding {self.padding} and kernel size {self.kernel_size}; the padding must be smaller")
 
     @cached_property
-    def window(self) -> Window:
+    def window(self) -> Window:  # type: ignore[override]
         """The sliding window."""
         return Window.of(self.kernel_size, self.kernel_size if self.stride is None else self.stride, self.padding)
 

@@ -31,7 +31,7 @@ class Weighted(Layer):
         return {"weight": weight, "bias": np.zeros(shape[-1], np.float32)}
 
     def absorb(self, norm):
-        if not isinstance(norm, BatchNorm):
+        if not isinstance(norm, BatchNorm) or type(norm).forward is not BatchNorm.forward:
             return None
         scale = norm.weight.astype(np.float64) / np.sqrt(norm.variance.astype(np.float64) + norm.epsilon)
         weight, bias = self.weight * scale, scale * (self.bias - norm.mean.astype(np.float64)) + norm.bias

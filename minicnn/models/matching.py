@@ -128,12 +128,17 @@ def _all_finite(flat: np.ndarray) -> bool:
 
 
 def _by_name(file: WeightFile, network: Network) -> list[Pair]:
-    """Match the layers of a file that minicnn wrote; it calls them as the network does."""
+    """Match the layers of a file that minicnn wrote: it has those of its description, under their names, with all their arrays."""
     stored = {layer.name: layer for layer in file.layers}
-    missing = [name for name, layer in network.layers.items() if layer.arrays and name not in stored]
-    if any(network.layers[name].word != DENSE for name in missing):
-        raise WeightFileError(f"the file has no arrays for {listed(missing)}; it has some for {listed(list(stored))}. Get the file again")
-    return [Pair(name, layer, stored[name]) for name, layer in network.layers.items() if layer.arrays and name in stored]
+    wanted = {name: layer for name, layer in network.layers.items() if layer.arrays}
+    without_top = {name: layer for name, layer in wanted.items() if layer.word != DENSE}
+    if len(stored) != len(file.layers) or stored.keys() not in (wanted.keys(), without_top.keys()):
+        raise WeightFileError(f"the file has arrays for {listed(list(stored))}; expected {listed(list(wanted))}. Get the file again")
+    for name, layer in stored.items():
+        if layer.arrays.keys() != wanted[name].arrays.keys():
+            found, expected = (listed(sorted(arrays)) for arrays in (layer.arrays, wanted[name].arrays))
+            raise WeightFileError(f"the file has the arrays {found} for {shown(name)}; expected {expected}. Get the file again")
+    return [Pair(name, layer, stored[name]) for name, layer in wanted.items() if name in stored]
 
 
 def _by_kind(file: WeightFile, network: Network) -> list[Pair]:

@@ -6,7 +6,7 @@ A layer of one's own has the word "module:Class", and its options are what its `
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,13 +33,13 @@ class LayerSpec(NamedTuple):
         DescriptionError
             If there is no such layer, or an option is unknown, missing or wrong.
         """
-        known = _class_of(word).options
+        known = _options_of(_class_of(word))
         return cls(word, _own_options(word, options) if known is None else complete_options(word, known, options))
 
     @property
     def written(self) -> dict[str, Any]:
         """The options that are not the default, as short as they can be written."""
-        known = _class_of(self.word).options or {}
+        known = _options_of(_class_of(self.word)) or {}
         return {name: _shortest(value) for name, value in self.options.items() if not _is_default(known.get(name), value, self.options)}
 
     def __str__(self) -> str:
@@ -81,8 +81,10 @@ def specs_of(network: Network) -> dict[str, LayerSpec]:
     specs = {}
     for name, layer in network.layers.items():
         try:
-            word = layer.word if LAYERS.get(layer.word) is type(layer) else class_word(type(layer))
-            specs[name] = LayerSpec.of(word, layer.to_options())
+            if LAYERS.get(layer.word) is type(layer):
+                specs[name] = LayerSpec.of(layer.word, layer.to_options())
+            else:
+                specs[name] = LayerSpec.of(class_word(type(layer)), _own_method(type(layer), "to_options")(layer))
         except DescriptionError as error:
             raise DescriptionError(f"{name}: {error}") from None
     return specs
@@ -108,14 +110,16 @@ def build_network(specs: Specs, input_shape: Shape) -> Network:
     for number, (name, (word, options)) in enumerate(specs.items(), start=1):
         try:
             with np.errstate(all="ignore"):  # a layer of one's own may run on arrays without values to tell its output's shape
-                layer = _class_of(word).from_options(shape, options)
+                layer = _own_method(_class_of(word), "from_options")(shape, options)
                 after = layer.described("output_shape")(shape)
         except ShapeError as error:
             reaches = " x ".join(map(str, shape))
             message = f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}"
             raise MisfitError(message, Network(layers), input_shape) from None
-        except (MinicnnError, TypeError, ValueError) as error:  # the latter two of layers of one's own
+        except MinicnnError as error:
             raise DescriptionError(f"layer {number}, {name}: {error}") from None
+        except Exception as error:  # of a layer of one's own
+            raise DescriptionError(f"layer {number}, {name}: {type(error).__name__}: {error}") from error
         layers[name], shape = layer, after
     return Network(layers)
 
@@ -131,6 +135,19 @@ def _class_of(word: str) -> type[Layer]:
     if ":" in word:
         return class_of_word(word)
     raise DescriptionError(f"there is no kind of layer {word!r}{did_you_mean(word, LAYERS)}; the kinds of layers are {', '.join(LAYERS)}")
+
+
+def _options_of(layer: type[Layer]) -> Mapping[str, Option] | None:
+    """Return what a description may say of a layer; of a subclass of a known layer, only what it says itself."""
+    return layer.options if layer in LAYERS.values() else vars(layer).get("options")
+
+
+def _own_method(layer: type[Layer], name: str) -> Callable[..., Any]:
+    """Return `from_options` or `to_options` of a layer's class; of a subclass of a known layer its own, or else that of all layers."""
+    if layer in LAYERS.values() or name in vars(layer):
+        return getattr(layer, name)
+    method = vars(Layer)[name]
+    return method.__func__.__get__(layer) if isinstance(method, classmethod) else method
 
 
 def _own_options(word: str, given: Mapping[str, Any]) -> dict[str, Any]:

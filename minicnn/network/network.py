@@ -12,7 +12,7 @@ what comes back from the layers above it.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from itertools import takewhile
@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minicnn.errors import ShapeError, UnknownNameError
+from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
 from minicnn.geometry import ReceptiveField
 from minicnn.layers import BatchNorm, Conv2D, Layer
 from minicnn.layers.base import Context, Shape
-from minicnn.network.gradients import Gradients
+from minicnn.network.gradients import Gradients, Walk
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
 #: convolutions, dense layers and average pools: it is the layer's input.
@@ -159,8 +159,12 @@ class Network:
         outputs, contexts = {}, {}
         output = x
         for name, layer in self.layers.items():
-            output, contexts[name] = layer.forward(output) if generator is None else layer.training_forward(output, generator)
-            outputs[name] = output
+            made = layer.forward(output) if generator is None else layer.training_forward(output, generator)
+            if not isinstance(made, tuple) or len(made) != 2:
+                found = type(made).__name__
+                raise MinicnnError(f"{name}: the forward pass of a {type(layer).__name__} returned a {found}; expected (output, context)")
+            outputs[name], contexts[name] = made
+            output = outputs[name]
         return Trace(self, x, outputs, contexts)
 
     def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
@@ -187,31 +191,39 @@ class Network:
         UnknownNameError, ShapeError
             If a seed belongs to no layer, or has not the shape of that layer's output.
         """
-        return deque(self._walk_back(trace, seeds, rules or {}), maxlen=1).pop()[1]
+        self._check_seeds(trace, seeds, rules or {})
+        return deque(self._walk_back(trace.contexts, seeds, rules or {}), maxlen=1).pop()[1]
 
     def gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> Gradients:
         """Return the gradients with respect to all layers' outputs, computed as far down as asked; arguments as for `backward`."""
-        return Gradients(self._walk_back(trace, seeds, rules or {}))
+        self._check_seeds(trace, seeds, rules or {})
+        return Gradients(partial(self._walk_back, trace.contexts, seeds, rules or {}))
 
     def parameter_gradients(self, trace: Trace, seeds: Mapping[str, np.ndarray]) -> dict[str, dict[str, np.ndarray]]:
         """Compute the gradient with respect to every parameter, as {layer: {parameter: array}}; arguments as for `backward`."""
         gradients = {}
         first = next(iter(self.parameters), None)
-        for name, gradient in self._walk_back(trace, seeds, {}):
+        self._check_seeds(trace, seeds, {})
+        for name, gradient in self._walk_back(trace.contexts, seeds, {}):
             if name is not None and self.layers[name].parameter_names:
                 gradients[name] = self.layers[name].parameter_gradients(gradient, trace.contexts[name])
             if name == first:
                 break  # what lies below has no parameters
         return gradients
 
-    def _walk_back(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules) -> Iterator[tuple[str | None, np.ndarray]]:
-        """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input)."""
+    def _check_seeds(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules) -> None:
+        for layer in rules:
+            if isinstance(layer, str):
+                self.check_name(layer)
         if not seeds:
             raise UnknownNameError("there is no gradient to start from; give seeds as {layer name: gradient}")
         for name, seed in seeds.items():
             self.check_name(name)
             if seed.shape != trace.outputs[name].shape:
                 raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs[name].shape}")
+
+    def _walk_back(self, contexts: Mapping[str, Context], seeds: Mapping[str, np.ndarray], rules: Rules) -> Walk:
+        """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input)."""
         gradient: np.ndarray | None = None
         for name, layer in reversed(list(self.layers.items())):
             if name in seeds:
@@ -219,7 +231,7 @@ class Network:
             if gradient is not None:
                 yield name, gradient
                 rule = rules.get(name) or next((rules[kind] for kind in type(layer).__mro__ if kind in rules), None)
-                context = trace.contexts[name]
+                context = contexts[name]
                 gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
         if gradient is not None:
             yield None, gradient

@@ -98,6 +98,7 @@ def rule_book(trace: Trace, name: RuleName, share: float, alpha: float, low: np.
         elif relevance == "shared":
             rules[layer_name] = _from_input(epsilon(0.0), trace.input_of(layer_name))
         elif relevance == "unchanged":
+            _check_same_shape(layer_name, layer, trace)
             rules[layer_name] = passed_on
     _check_known({name: layer for name, layer in network.layers.items() if layer.described("relevance") is None})
     return rules
@@ -106,6 +107,15 @@ def rule_book(trace: Trace, name: RuleName, share: float, alpha: float, low: np.
 def _from_input(rule: Rule, x: np.ndarray) -> Rule:
     """Let a rule that works on the layer's input have it, whatever the layer's context is."""
     return lambda layer, relevance, context: rule(layer, relevance, x)
+
+
+def _check_same_shape(name: str, layer: Layer, trace: Trace) -> None:
+    """Raise MinicnnError if relevance cannot pass a layer unchanged."""
+    before, after = trace.input_of(name).shape, trace.outputs[name].shape
+    if before != after:
+        raise MinicnnError(
+            f'{name}, a {type(layer).__name__}, says relevance = "unchanged", but makes shape {after} of {before}; expected the same shape'
+        )
 
 
 def _check_known(unknown: Mapping[str, Layer]) -> None:

@@ -16,7 +16,7 @@ import numpy as np
 from minicnn.errors import DescriptionError, ShapeError, WeightFileError, listed
 from minicnn.files.published import PUBLISHED
 from minicnn.geometry import as_pair
-from minicnn.layers import BatchNorm, Dense
+from minicnn.layers import BatchNorm, Dense, Layer
 from minicnn.layers.options import placeholder
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.classes import ClassNames
@@ -110,7 +110,9 @@ def start_training(
             f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} "
             f"class{'es' * (len(classes) > 1)}; expected as many"
         )
-    network, source, fresh = he_initialized(network, seed), _source(kind, name, weights), tuple(network.arrays)
+    source = _source(kind, name, weights)
+    network = he_initialized(network if source is None else _with_own_layers_of(network, source.network), seed)
+    fresh = tuple(network.arrays)
     named = [names for names in (stated, None if source is None else source.classes) if names is not None]
     ordered: Sequence[str] = next((names for names in named if _same_names(names, classes)), classes)
     if source is not None:
@@ -139,6 +141,12 @@ def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | No
     if str(weights) not in PUBLISHED and read_weights(weights).description is not None:
         return load(weights, fold=False)
     return load(name, weights, fold=False)
+
+
+def _with_own_layers_of(network: Network, source: Network) -> Network:
+    """Return the network with another one's arrays in layers of one's own that do not say what they start from."""
+    silent = [name for name, layer in network.layers.items() if layer.arrays and type(layer).initial_arrays is Layer.initial_arrays]
+    return network.with_parameters({name: source.layers[name].arrays for name in silent if name in source.layers})
 
 
 def _with_weights_of(network: Network, source: Network, without: Sequence[str]) -> tuple[Network, tuple[str, ...]]:

@@ -13,11 +13,12 @@ from click.testing import CliRunner
 
 import minicnn
 from minicnn.cli.main import commands
-from minicnn.errors import DescriptionError, MinicnnError
+from minicnn.errors import DescriptionError, MinicnnError, ShapeError
 from minicnn.layers import BatchNorm, Conv2D, Dense, Elementwise, GlobalAveragePool2D, Layer, ReLU
 from minicnn.models.descriptions import read_description
 from minicnn.network.incremental import Incremental
 from minicnn.network.relevance import rule_book
+from minicnn.training import start_training
 
 
 class Sigmoid(Layer):
@@ -285,14 +286,127 @@ def test_what_a_parent_says_of_another_forward_pass_does_not_count(generator):
     assert ReLU().described("elementwise") and ReLU().described("relevance") == "unchanged"
 
 
+class Leaky(ReLU):
+    def __init__(self, slope=0.1):
+        object.__setattr__(self, "slope", slope)
+
+    def forward(self, x):
+        return np.where(x > 0, x, self.slope * x), x
+
+
+class Gain(Conv2D):
+    """What its `__init__` takes is not what its parent's does."""
+
+    def __init__(self, weight, bias, gain=1.0):
+        super().__init__(weight, bias, padding=1)
+        object.__setattr__(self, "gain", gain)
+
+    def forward(self, x):
+        y, context = super().forward(x)
+        return self.gain * y, context
+
+
+def test_subclasses_are_not_taken_for_their_parents(generator, tmp_path, module):
+    weight = generator.standard_normal((3, 3, 3, 4)).astype(np.float32)
+    norm = BatchNorm(*(np.full(4, 2, np.float32) for _ in range(4)))
+    other_norm = type("OtherNorm", (BatchNorm,), {"forward": lambda self, x: (x, None)})(*(np.ones(4, np.float32) for _ in range(4)))
+    for name, layer in {"Leaky": Leaky, "Gain": Gain}.items():
+        setattr(module, name, type(name, (layer,), {"__module__": "my_layers"}))
+    layers = {"gain": module.Gain(weight, np.zeros(4, np.float32), gain=3.0), "leaky": module.Leaky(0.3)}
+    network = minicnn.Network({"conv": Conv2D(weight, np.zeros(4, np.float32), padding=1), "norm": other_norm, "leaky": Leaky()})
+    x = generator.standard_normal((1, 6, 6, 3)).astype(np.float32)
+    assert np.array_equal(network(x), network.trace(x).result)  # a leaky ReLU is not fused as a ReLU is
+    assert list(minicnn.folded(network).layers) == ["conv", "norm", "leaky"]
+    assert list(minicnn.folded(minicnn.Network({"gain": layers["gain"], "norm": norm})).layers) == ["gain", "norm"]
+    minicnn.save(minicnn.Model(minicnn.Network(layers), input_size=6), tmp_path / "own.h5")
+    again = minicnn.load(tmp_path / "own.h5").network
+    assert again.layers["gain"].gain == 3 and again.layers["leaky"].slope == 0.3
+    assert np.array_equal(again(x), minicnn.Network(layers)(x))
+
+
+def test_what_is_computed_from_an_array_is_computed_anew():
+    class Squared(Scale):
+        def __init__(self, scale):
+            super().__init__(scale)
+            self.square = scale**2
+
+        def forward(self, x):
+            return x * self.square, x
+
+    layer = Squared(np.full(2, 3.0)).replace(scale=np.full(2, 4.0))
+    assert layer.forward(np.ones((1, 1, 1, 2)))[0].ravel().tolist() == [16, 16]
+
+
+def test_an_input_that_it_cannot_take_is_a_shape_error():
+    class Picky(Layer):
+        def forward(self, x):
+            return x.reshape(len(x), 2, 2, 3), None
+
+    network = minicnn.Network({"picky": Picky()})
+    with pytest.raises(ShapeError, match="picky: a Picky cannot take an input of shape .3, 3, 3. .ValueError"):
+        network.shapes((3, 3, 3))
+    with pytest.raises(ShapeError, match="too large to try"):
+        minicnn.Network({"sigmoid": Sigmoid()}).shapes((100_000, 100_000, 3))
+
+
+class Contextless(Layer):
+    def forward(self, x):
+        return x
+
+
+class Wayless(Layer):
+    def forward(self, x):
+        return x, None
+
+
+def test_what_a_layer_lacks_is_said(generator):
+    x = generator.standard_normal((2, 3, 3, 2))
+    with pytest.raises(MinicnnError, match="own: .*Contextless returned a ndarray; expected .output, context."):
+        minicnn.Network({"own": Contextless()}).trace(x)
+    with pytest.raises(MinicnnError, match="a Wayless has no way back"):
+        minicnn.gradcheck.check_layer(Wayless(), x)
+    with pytest.raises(MinicnnError, match="scale of a Scale is a float; expected a NumPy array"):
+        minicnn.gradcheck.check_layer(Scale(2.0), x)
+
+
+def test_nothing_is_imported_because_a_description_says_so(module):
+    def asked(name):
+        raise AssertionError(f"{name} was asked for")
+
+    module.__getattr__ = asked
+    with pytest.raises(DescriptionError, match="has no layer Missing"):
+        read_description(TEXT.format("Missing", ""), "x")
+
+
+def test_sanity_does_not_pass_what_stays_as_it_is(panda):
+    network = network_with(scale=Scale(np.ones(6, np.float32)))
+    model = minicnn.Model(network, "own", minicnn.PREPROCESSING["torch"], ["ant", "bee", "cat", "dog"], input_size=40)
+    with pytest.raises(MinicnnError, match="which arrays a Scale starts from"):
+        minicnn.sanity(model, panda, methods=["saliency"])
+    minicnn.sanity(model, panda, methods=["saliency"], randomize="permutation", steps=2)
+
+
+def test_trained_further_with_its_own_arrays(module, tmp_path):
+    scale = np.arange(1, 7, dtype=np.float32)
+    model = minicnn.Model(network_with(scale=module.Scale(scale)), "own", minicnn.PREPROCESSING["torch"], ["ant", "bee"], input_size=40)
+    network = minicnn.Network({**model.network.layers, "fc": Dense(np.zeros((5, 2), np.float32), np.zeros(2, np.float32))})
+    minicnn.save(model.with_network(network), tmp_path / "own.h5")
+    start = start_training(tmp_path / "own.h5", ["ant", "bee"])
+    assert np.array_equal(start.model.network.layers["scale"].scale, scale)
+
+
 def test_what_a_class_says_itself_counts():
-    class Leaky(ReLU):
+    class Passing(Leaky):
+        relevance = "unchanged"
+
+    class Other(Leaky):
         relevance = "unchanged"
 
         def forward(self, x):
-            return np.where(x > 0, x, 0.1 * x), x
+            return x, x
 
-    assert Leaky().described("relevance") == "unchanged" and Leaky().described("elementwise") is False
+    assert Passing().described("relevance") == Other().described("relevance") == "unchanged"
+    assert Leaky().described("relevance") is None and Leaky().described("elementwise") is False
 
 
 def test_a_rule_holds_for_subclasses_too(generator):

@@ -15,8 +15,9 @@ from minicnn.errors import (
 )
 from minicnn.layers import BatchNorm
 from minicnn.models.architectures import ARCHITECTURES
-from minicnn.models.descriptions import read_description
+from minicnn.models.descriptions import read_description, write_description
 from minicnn.models.files import describe
+from minicnn.weightfiles import DESCRIPTION, write_keras
 
 
 def random_model(text):
@@ -251,3 +252,23 @@ def test_errors_of_loading(tmp_path):
         file.attrs["minicnn_description"] = "layers = ["
     with pytest.raises(DescriptionError, match="gray.h5 is no valid TOML"):
         minicnn.load(tmp_path / "gray.h5")
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda file: file.pop("norm1"), "expected conv1, norm1"),
+        (lambda file: file.update(more={"weight": np.ones((2, 2), np.float32), "bias": np.ones(2, np.float32)}), "more"),
+        (lambda file: file["conv1"].pop("bias"), "for conv1; expected bias, weight"),
+        (lambda file: file["norm1"].pop("weight"), "for norm1; expected bias, mean, variance, weight"),
+    ],
+)
+def test_arrays_that_are_not_those_of_the_description(change, message, tmp_path):
+    """Nothing is filled in, and nothing passed over."""
+    model = random_model(TEXTS["normalized"])
+    description = write_description(model.network, model.input_shape(), model.name, model.preprocessing, model.classes)
+    file = {layer: dict(arrays) for layer, arrays in model.network.arrays.items()}
+    change(file)
+    write_keras(tmp_path / "changed.h5", file, {DESCRIPTION: description})
+    with pytest.raises(WeightFileError, match=message):
+        minicnn.load(tmp_path / "changed.h5")

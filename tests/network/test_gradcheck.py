@@ -186,3 +186,32 @@ def test_a_parameter_without_a_gradient_is_named(generator):
 
     with pytest.raises(ShapeError, match="a Scale has the parameter scale, and its parameter_gradients gives nothing"):
         check_layer(Scale(), generator.standard_normal((2, 3, 4, 2)))
+
+
+class Tanh(Layer):
+    def forward(self, x):
+        y = np.tanh(x)
+        return y, y
+
+    def backward(self, gradient, context):
+        return gradient * (1 - context**2)
+
+
+class WrongTanh(Tanh):
+    def backward(self, gradient, context):
+        return 1.001 * super().backward(gradient, context)
+
+
+class SingleBack(Tanh):
+    def backward(self, gradient, context):
+        return super().backward(gradient, context).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", [1, 10, 50])
+def test_curved_layers_are_right_at_any_scale(scale):
+    for seed in range(10):
+        x = scale * np.random.default_rng(seed).standard_normal((1, 6, 6, 3))
+        assert [check.verdict for check in check_layer(Tanh(), x, seed)] == ["ok"]
+        assert [check.verdict for check in check_layer(WrongTanh(), x, seed)] == ["wrong"]
+        assert "float32; give it float64" in check_layer(SingleBack(), x, seed)[0].verdict
+    assert check_layer(Sign(), np.arange(-3.0, 3.5).reshape(1, 1, 1, 7) + 0.1, full=True)[0].verdict == "zero"

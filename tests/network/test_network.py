@@ -1,3 +1,7 @@
+import gc
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -188,3 +192,47 @@ def test_gradients_go_as_far_as_asked(network, x):
     assert [name for name, _ in gradients.items()] == list(network.layers)[::-1]
     with pytest.raises(UnknownNameError, match="'fc1'.* pool1, relu1, conv1"):
         network.gradients(trace, {"pool1": np.ones_like(trace.outputs["pool1"])})["fc1"]
+
+
+def test_gradients_go_on_after_an_interruption(network, x, monkeypatch):
+    trace = network.trace(x)
+    _, gradients = class_gradients(trace, 1)
+    backward, calls = MaxPool2D.backward, []
+
+    def interrupted(*arguments):
+        calls.append(1)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        return backward(*arguments)
+
+    monkeypatch.setattr(MaxPool2D, "backward", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        gradients.input  # noqa: B018
+    assert np.array_equal(gradients.input, network.backward(trace, {"fc1": np.eye(5)[[1, 1]]}))
+
+
+def test_threads_may_share_gradients(network, x):
+    for _ in range(20):
+        trace = network.trace(x)
+        with ThreadPoolExecutor(4) as pool:
+            found = list(pool.map(lambda name: class_gradients(trace, 1)[1][name], ["conv1", "pool1", "relu1", "flatten"]))  # noqa: B023
+        assert all(gradient.any() for gradient in found)
+
+
+def test_a_trace_goes_with_its_last_user(network, x):
+    """Not when the garbage collector comes: it holds much memory."""
+    trace = network.trace(x)
+    class_gradients(trace, 1)[1]["relu1"].any()
+    gone = weakref.ref(trace)
+    gc.disable()
+    try:
+        del trace
+        assert gone() is None
+    finally:
+        gc.enable()
+
+
+def test_rules_for_layers_that_do_not_exist(network, x):
+    trace = network.trace(x)
+    with pytest.raises(UnknownNameError, match="no layer 'relu53'"):
+        network.backward(trace, {"fc1": trace.result}, {"relu53": lambda layer, gradient, context: gradient})

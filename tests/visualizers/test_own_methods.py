@@ -80,6 +80,8 @@ def test_the_page_lists_it_under_its_question(folder):
         ("broken.py", "x = 1\n1 / 0", "cannot import broken.py, line 2: ZeroDivisionError: division by zero"),
         ("broken.py", "def", "cannot import broken.py: SyntaxError: "),
         ("broken.py", "import nix", "cannot import broken.py, line 1: No module named 'nix'"),
+        ("broken.py", "raise SystemExit(3)", "cannot import broken.py, line 1: SystemExit: 3"),
+        ("json.py", "", "cannot import json.py: another module is called json already"),
         ("broken.py", "open('nix')", "cannot import broken.py, line 1: FileNotFoundError: "),
     ],
 )

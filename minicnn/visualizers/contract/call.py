@@ -118,6 +118,8 @@ class Call:
         if self._trace is None:
             network = self.model.network
             self._trace = (network if self.about_class or self.layer is None else network.up_to([self.layer])).trace(self._image())
+            if self.about_class:
+                self.model.read_probabilities(self._trace.result)  # which refuses an answer of NaN, whatever the class is
         return self._trace
 
     def likeliest_class(self, name: str) -> int:

@@ -19,7 +19,7 @@ import dataclasses
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from typing import Any, ParamSpec, cast
+from typing import Any, ParamSpec, cast, get_args
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
@@ -89,6 +89,9 @@ def visualizer(
 
     def register(method: Callable[P, Result]) -> Callable[P, Result]:
         command = name or method.__name__.replace("_", "-")
+        for value, choices in ((question, get_args(Question)), (attribution, (None, *get_args(Attribution)))):
+            if value not in choices:
+                raise MinicnnError(f"{command} is registered with {value!r}; expected one of {', '.join(map(repr, choices))}")
         taken = REGISTRY.get(command)
         if taken is not None and taken.function.__module__ != method.__module__:  # the same one may be run again, as in a notebook
             raise MinicnnError(f"there is a method {command} already, of {taken.function.__module__}; give this one another name")
@@ -104,6 +107,7 @@ def visualizer(
             call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
             arguments = _resolved(entry, bound.arguments, call)
             result = cast("Callable[..., Result]", method)(**arguments)
+            _check_result(result, command)
             if call.remark:
                 result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
             return with_provenance(result, entry, call, arguments, if_zero)
@@ -119,6 +123,15 @@ def visualizer(
         return cast("Callable[P, Result]", public)
 
     return register
+
+
+def _check_result(result: Any, name: str) -> None:
+    """Raise MinicnnError unless a method returned what it should."""
+    if not isinstance(result, Result):
+        raise MinicnnError(f"{name} returned a {type(result).__name__}; expected a minicnn.Result")
+    for display in result.displays.values():
+        if not hasattr(display, "panels"):
+            raise MinicnnError(f"{name} shows its values as {display!r}; expected a display of minicnn.render, such as Map() or Overlay()")
 
 
 def _resolved(entry: Visualizer, given: Mapping[str, Any], call: Call) -> dict[str, Any]:

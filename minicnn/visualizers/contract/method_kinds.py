@@ -26,7 +26,7 @@ class MethodKind(Kind):
         return f"a method that draws a map: {', '.join(attribution_methods())}"
 
     def accepts(self, value: Any) -> bool:
-        return value in attribution_methods()
+        return isinstance(value, str) and value in attribution_methods()
 
 
 class MethodsKind(Kind):
@@ -42,7 +42,9 @@ class MethodsKind(Kind):
 
     def accepts(self, value: Any) -> bool:
         methods = attribution_methods()
-        return isinstance(value, (tuple, list)) and 0 < len(value) == len(set(value)) and all(name in methods for name in value)
+        if not isinstance(value, (tuple, list)) or not all(isinstance(name, str) for name in value):
+            return False
+        return 0 < len(value) == len(set(value)) and all(name in methods for name in value)
 
     def parse(self, text: str) -> tuple[str, ...]:
         return tuple(name.strip() for name in text.split(","))

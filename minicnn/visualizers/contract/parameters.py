@@ -66,6 +66,14 @@ def read_parameters(method: Callable[..., Any]) -> dict[str, Parameter]:
         If the first is not the model, or another one's annotation has no kind.
     """
     signature = inspect.signature(method, eval_str=True)
+    for parameter in signature.parameters.values():
+        if parameter.kind in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD) or parameter.name in ("size", "prepared"):
+            raise MinicnnError(
+                f"{method.__name__} has a parameter {parameter}; expected parameters with names of their own, and not size or prepared, "
+                "which every method with a photo has anyway"
+            )
+        if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
+            raise MinicnnError(f"the option {parameter.name} of {method.__name__} has no default; give it one")
     found = {name: _read(parameter, method.__name__) for name, parameter in signature.parameters.items()}
     first = next(iter(found.values()), None)
     if first is None or first.name != "model" or not isinstance(first.kind, ModelKind):

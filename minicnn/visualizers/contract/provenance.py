@@ -42,7 +42,21 @@ def with_provenance(result: Result, entry: Visualizer, call: Call, arguments: Ma
         warnings.warn(text, stacklevel=3)
     source = _maker(result, entry, call.model, arguments) | _looked_at(call)
     inputs = {name: _smallest(call.model, array) for name, array in _inputs(call).items()}
-    return dataclasses.replace(result, image=entry.image, photo=_photo(call), inputs=inputs, source=source, warnings=tuple(found))
+    return dataclasses.replace(
+        result,
+        values=_own(result),
+        image=entry.image,
+        photo=_photo(call),
+        inputs=inputs,
+        source=source,
+        warnings=tuple(found),
+    )
+
+
+def _own(result: Result) -> np.ndarray | dict[str, np.ndarray]:
+    """Return a result's values, copied where they are parts of other arrays, which may be a trace's."""
+    owned = {name: array if array.flags.owndata else array.copy() for name, array in result.arrays.items()}
+    return owned if isinstance(result.values, Mapping) else owned["values"]
 
 
 def _warnings(result: Result, entry: Visualizer, call: Call, if_zero: str | None) -> list[str]:

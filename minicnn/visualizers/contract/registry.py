@@ -156,7 +156,7 @@ def load_plugins() -> None:
     for entry_point in metadata.entry_points(group=PLUGINS):
         try:
             entry_point.load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             warnings.warn(
                 f"the plug-in {entry_point.name} ({entry_point.value}) cannot be loaded: {type(error).__name__}: {error}", stacklevel=2
             )

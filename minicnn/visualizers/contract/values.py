@@ -131,7 +131,7 @@ class FloatKind(Kind):
     metavar = "FLOAT"
 
     def accepts(self, value: Any) -> bool:
-        return isinstance(value, Real) and math.isfinite(value)
+        return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
 
     def parse(self, text: str) -> float:
         try:
@@ -171,7 +171,7 @@ class ChoiceKind(Kind):
         self.outside = f"Literal[{', '.join(repr(choice) for choice in choices)}]".replace("'", '"')
 
     def accepts(self, value: Any) -> bool:
-        return value in (self.choices or ())
+        return isinstance(value, str) and value in (self.choices or ())
 
 
 class IndicesKind(Kind):

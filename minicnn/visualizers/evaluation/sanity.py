@@ -123,6 +123,11 @@ def sanity(
 
 
 def _initial(layer: Layer, generator: np.random.Generator) -> Parameters:
+    if type(layer).initial_arrays is Layer.initial_arrays:
+        raise MinicnnError(
+            f"it is not known which arrays a {type(layer).__name__} starts from; give its class initial_arrays(generator), or "
+            "let the weights change places (--randomize permutation)"
+        )
     arrays = layer.initial_arrays(generator)
     return {name: arrays[name] for name in layer.parameter_names}
 

@@ -152,7 +152,16 @@ def test_methods_that_cannot_be_registered():
 
     def saliency(model: minicnn.Model) -> minicnn.Result: ...
 
+    def with_more(model: minicnn.Model, **more) -> minicnn.Result: ...
+
+    def with_size(model: minicnn.Model, *, size: int = 3) -> minicnn.Result: ...
+
+    def without_default(model: minicnn.Model, *, strength: int) -> minicnn.Result: ...
+
     cases = {
+        with_more: r"with_more has a parameter \*\*more",
+        with_size: "not size or prepared",
+        without_default: "option strength of without_default has no default",
         without_model: "first parameter is model: Model",
         without_annotation: "strength of without_annotation is annotated .* no kind",
         without_meaning: "does not explain strength",
@@ -162,6 +171,20 @@ def test_methods_that_cannot_be_registered():
         with pytest.raises(MinicnnError, match=message):
             visualizer(question="What is a filter?", paper="none")(method)
     assert "without-meaning" not in REGISTRY
+    for wrong in ({"question": "Why?"}, {"question": "What is a filter?", "attribution": "big"}):
+        with pytest.raises(MinicnnError, match="expected one of"):
+            visualizer(paper="none", **wrong)(lambda model: None)
+
+
+@pytest.mark.usefixtures("forget")
+@pytest.mark.parametrize("returned, message", [(None, "odd returned a NoneType"), (minicnn.Result(np.ones(2), "bars", ""), "'bars'")])
+def test_what_a_method_must_return(returned, message, small_model):
+    def odd(model: minicnn.Model) -> minicnn.Result:
+        """Do nothing of use."""
+        return returned
+
+    with pytest.raises(MinicnnError, match=message):
+        visualizer(question="What is a filter?", paper="none")(odd)(small_model)
 
 
 def test_parameters_are_read_off_the_signature():

@@ -113,3 +113,14 @@ def test_what_is_wrong_with_a_trace(small_model, x):
         minicnn.compare(small_model, trace)
     with pytest.raises(ImageError, match="got size=32 and a trace"):
         minicnn.saliency(network, trace, size=32)
+
+
+def test_results_do_not_share_their_numbers_with_the_trace(small_model, x):
+    """Who changes a result changes no other."""
+    model = minicnn.Model(small_model.network.astype(np.float64))
+    trace = model.network.trace(x)
+    before = minicnn.saliency(model, trace).values.copy()
+    for name in ONE_PASS:
+        for array in REGISTRY[name].function(model, trace).arrays.values():
+            array *= 0
+    assert np.array_equal(minicnn.saliency(model, trace).values, before) and trace.input.any()
