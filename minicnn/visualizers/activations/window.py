@@ -47,7 +47,7 @@ def window(
 
     One output of a layer is its window of the layer below, times the filter, summed over all channels, plus the bias. On the way back
     its gradient is a sum as well: the gradients of all the numbers above that it went into, each times the same weight as forward. What
-    is shown are the channels that contribute most; the sums are over all. Cost: about 4 forward passes.
+    is shown are the channels that contribute most; the sums are over all. Cost: about 3 forward passes.
 
     Parameters
     ----------

@@ -65,7 +65,7 @@ def grad_cam(
     Each channel of the layer is a coarse map of where it found its pattern. They are added up, each weighted with how much the class
     score grows with it on average, and only what speaks for the class is kept. The result is coarse, one number for each of the
     layer's units, and is stretched over the photo. At the last layer before global average pooling it is the map of the original CAM;
-    further down the average gradient says less about a single place, and maps get vague. Cost: about 2 forward passes for all classes.
+    further down the average gradient says less about a single place, and maps get vague. Cost: about 1 forward pass for all classes.
 
     Returns
     -------
@@ -97,7 +97,7 @@ def grad_cam_plus_plus(
     total. So a channel that is on in a few places counts as much as one that is on all over, and a second animal is not drowned by the
     first. What counts against the class is left out. The paper derives the weights for the exponential of the score; that only
     multiplies the whole map by a constant, which overflows for large scores and is left out here. Without what counts against a class,
-    the maps of different classes look more alike than Grad-CAM's. Cost: about 2 forward passes for all classes.
+    the maps of different classes look more alike than Grad-CAM's. Cost: about 1 forward pass for all classes.
 
     Parameters
     ----------
@@ -147,7 +147,7 @@ def layer_cam(
     As Grad-CAM, but each place of a channel has a weight of its own: how much the score grows with that very number, if it does. In a
     deep layer the two look alike. In a shallow one, such as relu3_3, Grad-CAM's mean over all places says little, and this still
     finds the class, in finer detail and with more noise. What counts against the class is left out before it could cancel what speaks for
-    it, so the map does not add up to anything. Cost: about 2 forward passes for all classes, at shallow layers up to 2 for each.
+    it, so the map does not add up to anything. Cost: about 1 forward pass for all classes, at shallow layers up to 2 for each.
 
     Returns
     -------

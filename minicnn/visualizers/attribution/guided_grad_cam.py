@@ -32,7 +32,7 @@ def guided_grad_cam(
 
     Grad-CAM's coarse map is stretched over the photo and multiplied onto guided backpropagation's picture. Where it is bright depends
     on the class, that is Grad-CAM's part. What is drawn there hardly does, for guided backpropagation partly redraws the photo's edges:
-    do not read the details as reasons. Cost: about 3.5 forward passes.
+    do not read the details as reasons. Cost: about 2.5 forward passes.
 
     Parameters
     ----------

@@ -55,7 +55,7 @@ def occlusion(
     A patch is moved over the photo, and for each position the network is asked again. Where the probability of the class is low (dark
     blue), the patch hid something that mattered. Nothing here depends on gradients, so it is a check on the maps that do. In each layer
     only what the patch can change is computed again, which is exact: "Krypton", Nakandala et al., SIGMOD 2019. A US patent application,
-    US 20230042004, names incremental CNN inference for occlusion. Cost: about 35 forward passes.
+    US 20230042004, names incremental CNN inference for occlusion. Cost: about 30 forward passes.
 
     Parameters
     ----------

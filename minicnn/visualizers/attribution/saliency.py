@@ -28,7 +28,7 @@ def saliency(
 
     This is the gradient of the class score with respect to the photo, from one pass forward and one back. Bright pixels are those whose
     smallest change would move the score most, up or down. It says what the score is sensitive to, which is not the same as what the
-    animal is made of, and it is noisy. Cost: about 3 forward passes.
+    animal is made of, and it is noisy. Cost: about 2.5 forward passes.
 
     Parameters
     ----------

@@ -53,7 +53,7 @@ def segment(
     An attribution map says where the thing surely is, and where it surely is not; GrabCut finds the rest by color, looking for
     a border along edges of the photo. The network was never shown the outline of anything. What it rests its answer on need not be all of
     the thing, and has to fit in the photo with room around it: of a panda that fills the picture, only the head may stay. Things that have
-    the background's colors are cut wrongly, too. Cost: about 80 forward passes.
+    the background's colors are cut wrongly, too. Cost: about 100 forward passes.
 
     Parameters
     ----------

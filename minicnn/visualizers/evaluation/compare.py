@@ -63,7 +63,7 @@ def compare(
     nothing of the network are measured beside them, random numbers and the photo's edges; a map that does no better than they has not
     told anything about the network. Photos with holes are like nothing the network was trained on, so small differences mean little,
     and two methods can win one test each; one photo proves nothing, a folder of them says more. Over several photos, a method is called
-    better than a baseline if it is so on average by more than the standard error of the difference. Cost: about 270 forward passes for
+    better than a baseline if it is so on average by more than the standard error of the difference. Cost: about 310 forward passes for
     each photo.
 
     Parameters

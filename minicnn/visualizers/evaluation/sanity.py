@@ -61,7 +61,7 @@ def sanity(
     convincing it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes
     by these measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare
     sizes, whatever their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost:
-    about 3 forward passes for each method and layer with weights.
+    about 2 forward passes for each method and layer with weights.
 
     Parameters
     ----------

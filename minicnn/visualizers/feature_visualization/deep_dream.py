@@ -50,7 +50,7 @@ def deep_dream(
     The photo is changed, step by step, so that the outputs of some layers grow, whatever they are: where a layer sees a hint of an eye,
     the eye becomes clearer, and then the layer sees more of it. First on a small copy, for large forms, then on larger ones (octaves),
     to which the photo's own detail is given back. With a second photo as a guide, the layers' outputs are to become like those that the
-    guide has anywhere. It shows what the layers' channels stand for, and not why the photo got its class. Cost: about 140 forward
+    guide has anywhere. It shows what the layers' channels stand for, and not why the photo got its class. Cost: about 180 forward
     passes.
 
     Parameters

@@ -73,7 +73,7 @@ def filter_model(
     the picture is changed step by step so that the channel's output rises. A channel is raised everywhere in the picture, so it comes
     out as a pattern; a single unit in its place. With a photo, the channels that are strongest on it are drawn. What comes out is what
     raises the output most, which need not be what raises it on photos, and a channel may answer to several things: see variants, and
-    compare with max-activating. Cost: about 40 forward passes for each picture.
+    compare with max-activating. Cost: about 50 forward passes for each picture.
 
     Parameters
     ----------

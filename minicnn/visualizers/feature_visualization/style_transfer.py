@@ -63,7 +63,7 @@ def style_transfer(
     A picture is changed until a deep layer puts out nearly the same for it as for the first photo, which keeps what is to be seen and
     where, and until several layers' Gram matrices are those of the second, which say what its strokes, colors and textures are,
     wherever they are. The two cannot both be had, and the weights say which counts for more. Cost: about 300 forward
-    passes on one thread, 600 on two, since small pictures gain little from a second.
+    passes on one thread, 700 on two, since small pictures gain little from a second.
 
     Parameters
     ----------

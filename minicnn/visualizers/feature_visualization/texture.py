@@ -47,7 +47,7 @@ def texture(
     picture of noise is changed until its Gram matrices are the same. Stones, feathers or leaves come out as new ones of their kind,
     while what has its place in the photo, such as a face, falls into parts. How large the parts are depends on the sizes: a small
     picture's Gram matrices hold nearly all of it, so with several scales whole things come back, on one scale only their textures.
-    Cost: about 300 forward passes on one thread, 600 on two, since small pictures gain little from a second.
+    Cost: about 300 forward passes on one thread, 700 on two, since small pictures gain little from a second.
 
     Parameters
     ----------
