@@ -21,7 +21,6 @@ from __future__ import annotations
 import copy
 import inspect
 import math
-import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -338,42 +337,6 @@ class Elementwise(Layer):
         _, context = self.forward(x[None])
         passed = self.backward(np.ones_like(gradient)[None], context)[0][unit]
         return Terms(as_box(gradient[unit]), as_box(passed), first=unit[-1])
-
-
-def class_word(layer: type[Layer]) -> str:
-    """Return what a description calls a layer of one's own: "module:Class".
-
-    Raises
-    ------
-    DescriptionError
-        If the class cannot be found again by that name, as one in a function or a notebook.
-    """
-    word = f"{layer.__module__}:{layer.__qualname__}"
-    if layer.__module__ == "__main__" or vars(sys.modules[layer.__module__]).get(layer.__qualname__) is not layer:
-        raise DescriptionError(
-            f"a {layer.__name__} cannot be written in a description, as it cannot be imported by name ({word}); put the class into a module"
-        )
-    return word
-
-
-def class_of_word(word: str) -> type[Layer]:
-    """Return the layer's class of the name "module:Class"; nothing is imported because a file says so.
-
-    Raises
-    ------
-    DescriptionError
-        If there is no such class, or its module has not been imported.
-    """
-    module, _, name = word.partition(":")
-    if module not in sys.modules:
-        raise DescriptionError(
-            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; "
-            f"--import {module}.py)"
-        )
-    found = vars(sys.modules[module]).get(name)  # not getattr, for which a module may import something
-    if not isinstance(found, type) or not issubclass(found, Layer):
-        raise DescriptionError(f"the module {module} has no layer {name}")
-    return found
 
 
 def exact_sum(array: np.ndarray, axis: int | tuple[int, ...]) -> np.ndarray:

@@ -6,6 +6,7 @@ A layer of one's own has the word "module:Class", and its options are what its `
 from __future__ import annotations
 
 import inspect
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,7 @@ import numpy as np
 
 from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_mean
 from minicnn.layers import LAYERS, Layer
-from minicnn.layers.base import Shape, class_of_word, class_word
+from minicnn.layers.base import Shape
 from minicnn.layers.options import Option, complete_options
 from minicnn.network.network import Network
 
@@ -84,7 +85,7 @@ def specs_of(network: Network) -> dict[str, LayerSpec]:
             if LAYERS.get(layer.word) is type(layer):
                 specs[name] = LayerSpec.of(layer.word, layer.to_options())
             else:
-                specs[name] = LayerSpec.of(class_word(type(layer)), _own_method(type(layer), "to_options")(layer))
+                specs[name] = LayerSpec.of(_class_word(type(layer)), _own_method(type(layer), "to_options")(layer))
         except DescriptionError as error:
             raise DescriptionError(f"{name}: {error}") from None
     return specs
@@ -133,8 +134,44 @@ def _class_of(word: str) -> type[Layer]:
     if word in LAYERS:
         return LAYERS[word]
     if ":" in word:
-        return class_of_word(word)
+        return _imported_class(word)
     raise DescriptionError(f"there is no kind of layer {word!r}{did_you_mean(word, LAYERS)}; the kinds of layers are {', '.join(LAYERS)}")
+
+
+def _class_word(layer: type[Layer]) -> str:
+    """Return what a description calls a layer of one's own: "module:Class".
+
+    Raises
+    ------
+    DescriptionError
+        If the class cannot be found again by that name, as one in a function or a notebook.
+    """
+    word, module = f"{layer.__module__}:{layer.__qualname__}", sys.modules.get(layer.__module__)
+    if layer.__module__ == "__main__" or module is None or vars(module).get(layer.__qualname__) is not layer:
+        raise DescriptionError(
+            f"a {layer.__name__} cannot be written in a description, as it cannot be imported by name ({word}); put the class into a module"
+        )
+    return word
+
+
+def _imported_class(word: str) -> type[Layer]:
+    """Return the layer's class of the name "module:Class"; nothing is imported because a file says so.
+
+    Raises
+    ------
+    DescriptionError
+        If there is no such class, or its module has not been imported.
+    """
+    module, _, name = word.partition(":")
+    if module not in sys.modules:
+        raise DescriptionError(
+            f"the layer {word} comes from the module {module}, which has not been imported; import it first (import {module}; "
+            f"--import {module}.py)"
+        )
+    found = vars(sys.modules[module]).get(name)  # not getattr, for which a module may import something
+    if not isinstance(found, type) or not issubclass(found, Layer):
+        raise DescriptionError(f"the module {module} has no layer {name}")
+    return found
 
 
 def _options_of(layer: type[Layer]) -> Mapping[str, Option] | None:
