@@ -143,7 +143,7 @@ def weights(tmp_path_factory):
         ("half.h5", "half.h5: .*truncated"),
         ("shape.h5", r"conv2_1 .*\(3, 3, 128, 64\), .*\(128,\).*expected"),
         ("nan.h5", "conv2_1 .*NaN"),
-        ("other.h5", r"no arrays for conv2_1.*11 in all"),
+        ("other.h5", r"conv1_1, conv1_2, fc;.*14 in all"),
         ("foreign.h5", "HDF5 .*Keras weights.* numbers"),
     ],
 )
