@@ -96,6 +96,9 @@ def visualizer(
         if taken is not None and taken.function.__module__ != method.__module__:  # the same one may be run again, as in a notebook
             raise MinicnnError(f"there is a method {command} already, of {taken.function.__module__}; give this one another name")
         signature, parameters = inspect.signature(method, eval_str=True), read_parameters(method)
+        for options in (report, quick or {}):
+            if isinstance(options, Mapping) and (unknown := options.keys() - parameters.keys()):
+                raise MinicnnError(f"{command} has no options {', '.join(sorted(unknown))}, which the report is to use")
 
         @functools.wraps(method)
         def public(*positional: Any, size: Size = None, prepared: bool = False, **options: Any) -> Result:

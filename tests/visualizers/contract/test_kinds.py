@@ -152,6 +152,8 @@ def test_methods_that_cannot_be_registered():
 
     def saliency(model: minicnn.Model) -> minicnn.Result: ...
 
+    def plain(model: minicnn.Model) -> minicnn.Result: ...
+
     def with_more(model: minicnn.Model, **more) -> minicnn.Result: ...
 
     def with_size(model: minicnn.Model, *, size: int = 3) -> minicnn.Result: ...
@@ -171,6 +173,12 @@ def test_methods_that_cannot_be_registered():
         with pytest.raises(MinicnnError, match=message):
             visualizer(question="What is a filter?", paper="none")(method)
     assert "without-meaning" not in REGISTRY
+    for wrong in (
+        {"question": "What is a filter?", "report": {"strngth": 2}},
+        {"question": "What is a filter?", "quick": {"strngth": 2}},
+    ):
+        with pytest.raises(MinicnnError, match="no options strngth"):
+            visualizer(paper="none", **wrong)(plain)
     for wrong in ({"question": "Why?"}, {"question": "What is a filter?", "attribution": "big"}):
         with pytest.raises(MinicnnError, match="expected one of"):
             visualizer(paper="none", **wrong)(lambda model: None)
