@@ -165,12 +165,18 @@ def fit_photo(image: Image.Image, height: int, width: int, whole: bool = False) 
     It keeps 224/256 of the sides of the largest centered part that has the wanted proportions; more, or all, of a photo that has so few
     pixels that this part would have to be enlarged; and all with `whole`. Nothing is stretched.
     """
-    scale = min(image.width / width, image.height / height)
+    box = center_box((image.width, image.height), (width, height), whole)
+    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+
+
+def center_box(photo: tuple[int, int], size: tuple[int, int], whole: bool = False) -> tuple[float, float, float, float]:
+    """Choose what `fit_photo` keeps of a photo, (left, top, right, bottom) in its pixels; both sizes are (width, height)."""
+    scale = min(photo[0] / size[0], photo[1] / size[1])
     if not whole:
         scale = max(CENTER_SHARE * scale, min(scale, 1.0))
-    left, top = (image.width - width * scale) / 2, (image.height - height * scale) / 2
-    box = (left, top, left + width * scale, top + height * scale)
-    return image.resize((width, height), Image.Resampling.BILINEAR, box=box)
+    left, top = (photo[0] - size[0] * scale) / 2, (photo[1] - size[1] * scale) / 2
+    right, bottom = left + size[0] * scale, top + size[1] * scale
+    return max(left, 0.0), max(top, 0.0), min(right, photo[0]), min(bottom, photo[1])  # rounding may lead a little over the border
 
 
 def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from minicnn.errors import ImageError
-from minicnn.pictures.photos import PREPROCESSING, Preprocessing, fit_photo, load_photo
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing, center_box, fit_photo, load_photo, whole_size
 
 
 @pytest.fixture
@@ -204,3 +206,22 @@ def test_a_network_that_wants_0_to_1_gets_it(generator):
     plain.check_range(plain.apply(generator.integers(0, 256, (4, 5, 3), dtype=np.uint8)))
     with pytest.raises(ImageError, match="does not look prepared"):
         plain.check_range(generator.random((4, 5, 3)).astype(np.float32) * 255)
+
+
+@given(st.integers(1, 1200), st.integers(1, 1200), st.integers(1, 600), st.integers(1, 600), st.booleans())
+@example(800, 450, 384, 216, True)
+@example(400, 225, 384, 216, True)
+@settings(max_examples=2000, deadline=None)
+def test_the_box_stays_in_the_photo(width, height, wanted_width, wanted_height, whole):
+    """Whatever the sizes: Pillow refuses a box that begins at -7e-15."""
+    left, top, right, bottom = center_box((width, height), (wanted_width, wanted_height), whole)
+    assert 0 <= left < right <= width and 0 <= top < bottom <= height
+    assert (right - left) * wanted_height == pytest.approx((bottom - top) * wanted_width)
+
+
+@pytest.mark.parametrize("width, height", [(800, 450), (400, 225), (1, 1), (223, 7), (31, 33), (109, 218)])
+def test_photos_of_any_size_fit(width, height):
+    image = Image.new("RGB", (width, height), (10, 20, 30))
+    for whole in (False, True):
+        for size in ((224, 224), whole_size(image, 384)):
+            assert fit_photo(image, *size, whole).size == size[::-1]
