@@ -35,6 +35,9 @@ ColorOrder = Literal["rgb", "bgr", "gray"]
 #: What is accepted as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
 
+#: The formats that are opened, as Pillow calls them. It knows others, and would start Ghostscript for an EPS file.
+FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF", "WEBP")
+
 #: Of the photo's largest centered part with the wanted proportions, the share of each side that is kept at least: networks are tested on
 #: the center 224 x 224 of an image resized to 256.
 CENTER_SHARE = 224 / 256
@@ -134,7 +137,7 @@ def load_photo(photo: Photo) -> Image.Image:
     Parameters
     ----------
     photo : path, PIL image or array
-        A file that Pillow can read (of animations the first frame). Arrays are RGB, (height, width, 3), or gray, (height, width):
+        A file of one of `FORMATS` (of animations the first frame). Arrays are RGB, (height, width, 3), or gray, (height, width):
         uint8 0-255, uint16 0-65535, or floating-point 0-1.
 
     Returns
@@ -155,7 +158,7 @@ def load_photo(photo: Photo) -> Image.Image:
     if isinstance(photo, (str, os.PathLike)):
         path = Path(photo)
         _check_file(path)
-        return _decode(lambda: Image.open(path), str(path))
+        return _decode(lambda: _open(path), str(path))
     raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
 
 
@@ -189,7 +192,7 @@ def check_photo(path: str | os.PathLike) -> None:
     """Raise ImageError unless a file begins like a photo; damage further inside shows when `load_photo` reads it."""
     path = Path(path)
     _check_file(path)
-    with _clear_errors(str(path)), Image.open(path):
+    with _clear_errors(str(path)), _open(path):
         pass
 
 
@@ -205,6 +208,12 @@ def _check_file(path: Path) -> None:
         raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
     if not stat.S_ISREG(found.st_mode):
         raise ImageError(f"{path} is no ordinary file; expected a photo, such as a JPEG or PNG file")
+
+
+def _open(path: Path) -> Image.Image:
+    """Open a picture of one of `FORMATS`, whatever its name is."""
+    Image.init()
+    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
 
 
 def _decode(open_image: Callable[[], Image.Image], name: str) -> Image.Image:
@@ -228,7 +237,7 @@ def _clear_errors(name: str) -> Iterator[None]:
             f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
         ) from None
     except Image.UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image that can be read; expected a photo, such as a JPEG or PNG file") from None
+        raise ImageError(f"{name} is not a photo of a format that is read ({', '.join(FORMATS)}); save it as JPEG or PNG") from None
     except PermissionError:
         raise ImageError(f"{name} may not be read; check its permissions") from None
     except ImageError:

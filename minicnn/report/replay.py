@@ -137,7 +137,7 @@ def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.n
     """Read what made a picture, and the photos that it holds, by their names."""
     expected = "expected a PNG file that minicnn saved"
     try:
-        with Image.open(path) as picture:
+        with Image.open(path, formats=["PNG"]) as picture:
             picture.load()
             texts = dict(getattr(picture, "text", {}))
     except FileNotFoundError:

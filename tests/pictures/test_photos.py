@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minicnn.errors import ImageError
-from minicnn.pictures.photos import PREPROCESSING, Preprocessing, center_box, fit_photo, load_photo, whole_size
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing, center_box, check_photo, fit_photo, load_photo, whole_size
 
 
 @pytest.fixture
@@ -225,3 +225,14 @@ def test_photos_of_any_size_fit(width, height):
     for whole in (False, True):
         for size in ((224, 224), whole_size(image, 384)):
             assert fit_photo(image, *size, whole).size == size[::-1]
+
+
+def test_only_formats_of_photos_are_opened(tmp_path, colors, monkeypatch):
+    """An EPS file is a program, which Pillow would give to Ghostscript."""
+    monkeypatch.setattr("subprocess.check_call", lambda *arguments, **options: pytest.fail(f"{arguments} was started"))
+    for name in ("photo.eps", "photo.png"):
+        colors.save(tmp_path / name, format="EPS")
+        with pytest.raises(ImageError, match=f"{name} is not a photo of a format that is read .*JPEG"):
+            load_photo(tmp_path / name)
+        with pytest.raises(ImageError, match="not a photo"):
+            check_photo(tmp_path / name)
