@@ -237,7 +237,7 @@ def _clear_errors(name: str) -> Iterator[None]:
             f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
         ) from None
     except Image.UnidentifiedImageError:
-        raise ImageError(f"{name} is not a photo of a format that is read ({', '.join(FORMATS)}); save it as JPEG or PNG") from None
+        raise ImageError(f"{name} is not an image that can be read ({', '.join(FORMATS)}); save it as JPEG or PNG") from None
     except PermissionError:
         raise ImageError(f"{name} may not be read; check its permissions") from None
     except ImageError:

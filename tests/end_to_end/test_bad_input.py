@@ -46,8 +46,8 @@ def photos(tmp_path, panda):
     [
         ("none.jpg", "no file .*none.jpg.* photo"),
         ("pipe.jpg", "pipe.jpg is no ordinary file"),
-        ("text.jpg", "text.jpg is not a photo"),
-        ("empty.jpg", "empty.jpg is not a photo"),
+        ("text.jpg", "text.jpg is not an image"),
+        ("empty.jpg", "empty.jpg is not an image"),
         ("half.jpg", "half.jpg is damaged .*truncated"),
         ("bomb.png", "bomb.png holds more than .* pixels"),
         ("large.png", "large.png holds more than .* pixels"),

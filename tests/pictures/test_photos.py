@@ -232,7 +232,7 @@ def test_only_formats_of_photos_are_opened(tmp_path, colors, monkeypatch):
     monkeypatch.setattr("subprocess.check_call", lambda *arguments, **options: pytest.fail(f"{arguments} was started"))
     for name in ("photo.eps", "photo.png"):
         colors.save(tmp_path / name, format="EPS")
-        with pytest.raises(ImageError, match=f"{name} is not a photo of a format that is read .*JPEG"):
+        with pytest.raises(ImageError, match=f"{name} is not an image that can be read .*JPEG"):
             load_photo(tmp_path / name)
-        with pytest.raises(ImageError, match="not a photo"):
+        with pytest.raises(ImageError, match="not an image"):
             check_photo(tmp_path / name)
