@@ -2,6 +2,7 @@
 
 import h5py
 import numpy as np
+import pytest
 
 from minicnn.models.architectures import find_architecture
 
@@ -119,3 +120,15 @@ layers = [
 
 
 LAYOUTS = {"applications": write_applications, "full model": write_full_model, "keras 3": write_keras3}
+
+
+def onnx_model(path, nodes, **arrays):
+    """Save an ONNX model of such nodes from x to y, with constants."""
+    onnx = pytest.importorskip("onnx")
+    value = onnx.helper.make_tensor_value_info
+    tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
+    made = [
+        onnx.helper.make_node(kind, inputs, outputs, name=f"node{i}", **options) for i, (kind, inputs, outputs, options) in enumerate(nodes)
+    ]
+    graph = onnx.helper.make_graph(made, "graph", [value("x", 1, [1, 3, 4, 6])], [value("y", 1, None)], tensors)
+    onnx.save(onnx.helper.make_model(graph), path)

@@ -32,7 +32,7 @@ from minicnn.network.gradients import Gradients, Walk
 #: convolutions, dense layers and average pools: it is the layer's input.
 Rule = Callable[[Any, np.ndarray, Context], np.ndarray]
 
-#: Rules by the type of the layers, or by the name of one.
+#: Rules by the type of the layers, for its subclasses too, or by the name of one.
 Rules = Mapping[type | str, Rule]
 
 

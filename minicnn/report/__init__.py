@@ -1,4 +1,7 @@
-"""The page that shows what a network sees in a photo."""
+"""The page that shows what a network sees in a photo, and how a picture is made again from what it says of itself.
+
+May use visualizers and what is below them; knows no method by name.
+"""
 
 from minicnn.report.page import PartTime, choose_methods, write_report
 

@@ -1,1 +1,4 @@
-"""Gradient ascent on images: the one loop behind feature visualization, and what belongs to it. Knows no method."""
+"""Gradient ascent on images: the one loop behind feature visualization, and what belongs to it.
+
+May use the contract; knows no method.
+"""
