@@ -29,6 +29,7 @@ import numpy as np
 from minicnn.errors import DatasetError, ImageError
 from minicnn.files import npy
 from minicnn.models.classes import as_name, can_be_shown
+from minicnn.pictures.folders import shown_entries
 from minicnn.pictures.photos import check_photo, fit_photo, load_photo
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
@@ -152,7 +153,7 @@ def read_dataset(path: str | os.PathLike) -> Dataset:
 
 
 def _from_folder(folder: Path) -> Dataset:
-    names = _in_order({entry.name for entry in folder.iterdir() if entry.is_dir() and not entry.name.startswith(".")})
+    names = _in_order({entry.name for entry in shown_entries(folder) if entry.is_dir()})
     if not names:
         raise DatasetError(
             f"there are no class folders in {folder}; expected a folder for each class. If these are the photos of one, give the folder "
@@ -161,7 +162,7 @@ def _from_folder(folder: Path) -> Dataset:
     photos: list[Path] = []
     labels: list[int] = []
     for label, name in enumerate(names):
-        files = sorted(file for file in (folder / name).iterdir() if file.is_file() and not file.name.startswith("."))
+        files = [file for file in shown_entries(folder / name) if file.is_file()]
         if not files:
             raise DatasetError(
                 f"the class folder {folder / name} holds no files; put photos of the class there, in no folders below it, or remove it"

@@ -34,12 +34,14 @@ MISTAKEN = {
 }
 
 
-def read_weights(path: str | os.PathLike) -> WeightFile:
+def read_weights(path: str | os.PathLike, key: str | None = None) -> WeightFile:
     """Read a weight file: Keras HDF5, PyTorch, safetensors, ONNX, or D. Frossard's NumPy archive.
 
     Parameters
     ----------
     path : path
+    key : str, optional
+        Which of several networks in a PyTorch checkpoint to read: the names of its dictionaries with dots between, such as "model.ema".
 
     Returns
     -------
@@ -53,6 +55,8 @@ def read_weights(path: str | os.PathLike) -> WeightFile:
         If it is missing, damaged or of no known format.
     """
     with _explained(path) as checked:
+        if key is not None:
+            raise WeightFileError(f"its format holds one network alone; leave {key!r} out")
         return _read(checked)
 
 

@@ -68,10 +68,13 @@ class Step:
         "convolution", "relu", "max_pool" and so on, as in descriptions of networks.
     options : dict
         Such as {"size": [3, 3], "stride": [1, 1], "padding": [1, 1]}.
+    name : str
+        What the file calls it; empty if it does not say.
     """
 
     word: str
     options: Mapping[str, object] = field(default_factory=dict)
+    name: str = ""
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,9 +90,10 @@ class WeightFile:
         What the file says about itself.
     channels_first : bool
         Whether its networks flatten images as C, H, W before their first dense layer, where ours flatten H, W, C.
-    preprocessing : str or None
-        The name of what published files of this format expect, see `minicnn.pictures.photos.PREPROCESSING`; None if that depends on the
-        network.
+    preprocessing : str or dict or None
+        The name of what published files of this format expect, see `minicnn.pictures.photos.PREPROCESSING`, or what the file itself says,
+        as a table of descriptions: {"colors": "rgb", "scale": 1.0, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}; None if neither is
+        known.
     steps : sequence of Step or None
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None
@@ -104,7 +108,7 @@ class WeightFile:
     layers: Sequence[StoredLayer]
     metadata: Mapping[str, str] = field(default_factory=dict)
     channels_first: bool = False
-    preprocessing: str | None = None
+    preprocessing: str | Mapping[str, object] | None = None
     steps: Sequence[Step] | None = None
     input_shape: tuple[int, int, int] | None = None
     by_alphabet: bool = False

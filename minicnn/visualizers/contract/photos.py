@@ -13,6 +13,7 @@ from minicnn.errors import ImageError
 from minicnn.files.writing import file_sha256, readable_name
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Trace
+from minicnn.pictures.folders import shown_entries
 from minicnn.pictures.photos import Photo
 
 
@@ -112,11 +113,9 @@ class Photos:
 
 
 def _files(folder: Path) -> list[Path]:
-    shown = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
+    shown = shown_entries(folder)
     files = [path for path in shown if path.is_file()]
-    return files or [
-        path for below in shown if below.is_dir() for path in sorted(below.iterdir()) if path.is_file() and not path.name.startswith(".")
-    ]
+    return files or [path for below in shown if below.is_dir() for path in shown_entries(below) if path.is_file()]
 
 
 def file_identity(source: Photo) -> dict[str, str | None]:
