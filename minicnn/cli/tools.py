@@ -9,7 +9,6 @@ import click
 import numpy as np
 
 from minicnn.cli.options import (
-    KindType,
     algorithm_option,
     model_option,
     overwrite_option,
@@ -21,6 +20,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.cli.report import report
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
 from minicnn.errors import MinicnnError, ShapeError
@@ -35,51 +35,9 @@ from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.network.summary import summarize
 from minicnn.pictures.results import check_names
-from minicnn.visualizers.contract.kinds import SecondPhotoKind
 
 #: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
 CHECK_SIZE = 32
-
-
-@click.command()
-@photo_argument
-@click.option("--out", type=click.Path(path_type=Path), default="minicnn-report", show_default=True, help="The directory to write to.")
-@click.option("--target", help="The class that the maps are about, by name or index.  [default: the likeliest]")
-@model_option
-@weights_option
-@size_option
-@click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
-@algorithm_option
-@click.option("--only", multiple=True, metavar="METHOD", help="Show this method only. May be given several times.")
-@click.option("--skip", multiple=True, metavar="METHOD", help="Leave this method out. May be given several times.")
-@click.option("--quick", is_flag=True, help="Fewer samples and steps.")
-@click.option("--style", type=KindType(SecondPhotoKind()), help="A second photo, for style-transfer, which is left out without it.")
-@overwrite_option
-def report(photo, out, target, model, weights, size, seed, only, skip, quick, style, overwrite):
-    """Write a web page of what the network sees in a photo.
-
-    Without PHOTO it uses the one that ships with the package (shipped:panda; there is also shipped:moose).
-    """
-    from minicnn.report import choose_methods, write_report
-
-    loaded = load(model, weights)
-    with part_bars(len(choose_methods(only, skip, style is not None)) + 1) as progress:
-        page, times = write_report(
-            loaded,
-            photo,
-            out,
-            target=target,
-            size=size,
-            seed=seed,
-            only=only,
-            skip=skip,
-            quick=quick,
-            style=style,
-            overwrite=overwrite,
-            progress=progress,
-        )
-    print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
-    click.echo(f"Open {page.resolve()}")
 
 
 @click.command()

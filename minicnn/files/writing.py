@@ -5,26 +5,32 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
 from minicnn.errors import OutputError
+from minicnn.files.unfinished import own_prefix, remove_abandoned
 
 
 def check_place(path: str | os.PathLike, overwrite: bool) -> None:
-    """Raise OutputError if no file can be written at the path: one is there and may not be replaced, or there is no writable folder."""
+    """Raise OutputError if no file can be written at the path: something is there that may not be replaced, or no writable folder.
+
+    A device or a pipe is never replaced by a file, and a link leads to the file that it names.
+    """
     path = Path(path)
     if path.is_dir():
         raise OutputError(f"{path} is a directory; expected the name of a file to write")
+    if path.exists() and not path.is_file():
+        raise OutputError(f"{path} is no ordinary file, but a device, a pipe or the like; expected the name of a file to write")
     if os.path.lexists(path) and not overwrite:
         raise OutputError(f"{path} exists; choose another name, or overwrite it (--overwrite, overwrite=True)")
-    if not path.parent.is_dir():
-        raise OutputError(f"cannot write {path}: there is no directory {path.parent}; make it, or choose another place")
-    if not os.access(path.parent, os.W_OK):
-        raise OutputError(f"cannot write {path}: {path.parent} is not writable; choose another place")
+    folder = Path(os.path.realpath(path)).parent if path.is_symlink() else path.parent
+    if not folder.is_dir():
+        raise OutputError(f"cannot write {path}: there is no directory {folder}; make it, or choose another place")
+    if not os.access(folder, os.W_OK):
+        raise OutputError(f"cannot write {path}: {folder} is not writable; choose another place")
 
 
 def file_sha256(path: str | os.PathLike) -> str:
@@ -73,65 +79,20 @@ def staged_file(path: str | os.PathLike, overwrite: bool = False) -> Iterator[Bi
     OutputError
         If the file exists, or its folder cannot be written, or the disk is full.
     """
-    path = Path(path)
     check_place(path, overwrite)
+    path = Path(os.path.realpath(path))  # a link stays, and the file that it names is replaced
     with explain_failure(path):
-        handle, beside = tempfile.mkstemp(prefix=".unfinished-", dir=path.parent)
+        remove_abandoned(path.parent)
+        handle, beside = tempfile.mkstemp(prefix=own_prefix(), dir=path.parent)
         try:
             with os.fdopen(handle, "w+b") as file:
                 yield file
                 file.flush()
                 os.fsync(handle)
-            os.chmod(beside, path.stat().st_mode if path.exists() else 0o666 & ~_umask())
-            _move(Path(beside), path, overwrite)
+            os.chmod(beside, path.stat().st_mode if path.exists() else allowed_mode(0o666))
+            move(Path(beside), path, overwrite)
         finally:
             Path(beside).unlink(missing_ok=True)
-
-
-@contextlib.contextmanager
-def staged_folder(folder: str | os.PathLike, names: list[str], overwrite: bool = False) -> Iterator[Path]:
-    """Fill a folder with files, all of them or none.
-
-    Parameters
-    ----------
-    folder : path
-        Made if it is not there.
-    names : list of str
-        The files that will be written; none of them may exist, unless `overwrite`.
-    overwrite : bool
-
-    Yields
-    ------
-    Path
-        A hidden folder inside it to write to. When the block ends well, its files move to `folder`; when it fails, they vanish,
-        what they had replaced comes back, and `folder` goes if it was made here.
-
-    Raises
-    ------
-    OutputError
-        If a file exists, or the folder cannot be written, or the disk is full.
-    """
-    folder = Path(folder)
-    if folder.exists() and not folder.is_dir():
-        raise OutputError(f"{folder} is a file; expected a directory to write to")
-    for name in names if folder.exists() else ():
-        check_place(folder / name, overwrite)
-    with explain_failure(folder):
-        made = [path for path in (folder, *folder.parents) if not path.exists()]
-        stage = None
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-            stage = Path(tempfile.mkdtemp(prefix=".unfinished-", dir=folder))
-            yield stage
-            _move_all(sorted(stage.iterdir()), folder, overwrite)
-            shutil.rmtree(stage)
-        except BaseException:
-            if stage is not None:
-                shutil.rmtree(stage, ignore_errors=True)
-            for path in made:
-                with contextlib.suppress(OSError):  # not empty: somebody else wrote there
-                    path.rmdir()
-            raise
 
 
 @contextlib.contextmanager
@@ -144,7 +105,7 @@ def explain_failure(path: str | os.PathLike) -> Iterator[None]:
         raise OutputError(f"cannot write {path}: {reason}; choose another place, or make room there") from None
 
 
-def _move(source: Path, target: Path, overwrite: bool) -> None:
+def move(source: Path, target: Path, overwrite: bool) -> None:
     """Rename a file; without `overwrite` fail if by now there is something at the new name."""
     if overwrite:
         os.replace(source, target)
@@ -160,27 +121,8 @@ def _move(source: Path, target: Path, overwrite: bool) -> None:
         source.unlink()
 
 
-def _move_all(sources: list[Path], folder: Path, overwrite: bool) -> None:
-    """Move files into a folder; if one cannot be moved, undo what was done."""
-    moved: list[Path] = []
-    try:
-        for source in sources:
-            target = folder / source.name
-            if overwrite and target.exists():
-                os.replace(target, source.with_name(f"{source.name}.replaced"))
-            moved.append(target)
-            _move(source, target, overwrite)
-    except BaseException:
-        for target in moved:
-            source = sources[0].with_name(target.name)
-            if not source.exists():  # it did move
-                target.unlink()
-            if (before := source.with_name(f"{source.name}.replaced")).exists():
-                os.replace(before, target)
-        raise
-
-
-def _umask() -> int:
+def allowed_mode(wanted: int) -> int:
+    """Return the permissions that a new file or folder gets, of those that are wanted."""
     mask = os.umask(0)
     os.umask(mask)
-    return mask
+    return wanted & ~mask

@@ -3,6 +3,7 @@
 May use visualizers and what is below them; knows no method by name.
 """
 
-from minicnn.report.page import PartTime, choose_methods, write_report
+from minicnn.report.page import PartTime
+from minicnn.report.writing import Report, choose_methods, write_report
 
-__all__ = ["PartTime", "choose_methods", "write_report"]
+__all__ = ["PartTime", "Report", "choose_methods", "write_report"]

@@ -65,9 +65,9 @@ def test_the_report_says_what_to_open_and_how_long_it_took(report):
 
 def test_the_reports_files(report):
     folder, _ = report
-    expected = {"index.html", "photo.png", "prediction.png", *(f"{name}.png" for name in AVAILABLE)}
+    expected = {"index.html", "report.json", "photo.png", "prediction.png", *(f"{name}.png" for name in AVAILABLE)}
     assert set(os.listdir(folder)) == expected
-    for name in expected - {"index.html"}:
+    for name in expected - {"index.html", "report.json"}:
         pixels = np.asarray(Image.open(folder / name))
         assert pixels.std() > 10, f"{name} is blank"
     assert Image.open(folder / "photo.png").size == (96, 64)
@@ -107,7 +107,7 @@ def test_a_second_report_needs_permission(report):
     succeed("report", "shipped:moose", "--out", folder, "--size", "32", "--only", "saliency", "--overwrite")
     assert (folder / "index.html").stat().st_mtime_ns > before
     assert "Ryan Hagerty, public domain" in (folder / "index.html").read_text()
-    assert not [name for name in os.listdir(folder) if name.startswith(".")]
+    assert set(os.listdir(folder)) == {"index.html", "report.json", "photo.png", "prediction.png", "saliency.png"}  # no old picture stays
 
 
 def test_names_are_escaped(tmp_path, panda):
@@ -274,7 +274,7 @@ def test_a_folder_of_photos(tmp_path, panda):
 
 def test_parts_of_the_report(tmp_path):
     output = succeed("report", "--only", "filters", "--only", "saliency", "--size", "48", "--out", "few", folder=tmp_path)
-    assert set(os.listdir(tmp_path / "few")) == {"index.html", "photo.png", "prediction.png", "filters.png", "saliency.png"}
+    assert set(os.listdir(tmp_path / "few")) == {"index.html", "report.json", "photo.png", "prediction.png", "filters.png", "saliency.png"}
     assert "class-model" not in output
     slow = [argument for name in SLOW for argument in ("--skip", name)]
     succeed("report", "--model", "minivgg-cifar10", *slow, "--quick", "--out", "most", folder=tmp_path)
@@ -291,7 +291,7 @@ def test_help_lists_every_command():
 
 
 def test_ctrl_c_in_a_reports_class_model_stops_the_report(tmp_path):
-    with interrupted("tools.part_bars", lambda part, done, total: part == "class-model" and done == 3):
+    with interrupted("report.part_bars", lambda part, done, total: part == "class-model" and done == 3):
         code, _, errors = minicnn("report", "--model", "minivgg-cifar10", "--only", "class-model", "--out", "page", folder=tmp_path)
     assert code == 130 and "nothing was written" in errors
     assert not list(tmp_path.iterdir())

@@ -122,11 +122,11 @@ def test_a_report_leaves_out_what_does_not_work_on_a_network(tmp_path, panda):
     network = minicnn.he_initialized(description.network, seed=1)
     model = minicnn.Model(network, "linear", description.preprocessing, ["a", "b", "c"], (24, 30))
     slow = [name for name, entry in REGISTRY.items() if entry.question == "What does the network dream of?"]
-    page, times = write_report(model, panda, tmp_path / "page", quick=True, skip=[*slow, "invert"])
-    text = page.read_text()
+    report = write_report(model, panda, tmp_path / "page", quick=True, skip=[*slow, "invert"])
+    text = report.page.read_text()
     assert "Left out: grad-cam++ on this network and photo: " in text
     assert not (tmp_path / "page" / "grad-cam++.png").exists() and (tmp_path / "page" / "saliency.png").exists()
-    assert "saliency" in [time.part for time in times]
+    assert "saliency" in [time.part for time in report.times]
     with pytest.raises(MinicnnError):
         write_report(model, panda, tmp_path / "other", quick=True, only=["saliency", "grad-cam++"])
     assert not (tmp_path / "other").exists()
@@ -141,11 +141,11 @@ def test_a_report_of_a_network_without_top(tmp_path, panda):
     """
     description = read_description(text, "text")
     model = minicnn.Model(minicnn.he_initialized(description.network, seed=1), "trunk", description.preprocessing, None, (24, 30))
-    page, _ = write_report(model, panda, tmp_path / "page", quick=True, skip=["deep-dream", "texture", "invert", "filter-model"])
+    report = write_report(model, panda, tmp_path / "page", quick=True, skip=["deep-dream", "texture", "invert", "filter-model"])
     names = {path.name for path in (tmp_path / "page").iterdir()}
     assert {"index.html", "photo.png", "layers.png", "filters.png", "channels.png"} <= names
     assert not {"prediction.png", "saliency.png", "grad-cam.png"} & names
-    text = page.read_text()
+    text = report.page.read_text()
     assert "This network names no classes: it ends with pool." in text and "saliency, smoothgrad, " in text.partition("Left out: ")[2]
     with pytest.raises(MinicnnError, match="holds no classes"):
         write_report(model, panda, tmp_path / "other", target=3)

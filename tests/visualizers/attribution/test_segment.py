@@ -26,9 +26,9 @@ def test_without_opencv(monkeypatch, small_model, panda, tmp_path):
     monkeypatch.setitem(sys.modules, "cv2", None)
     with pytest.raises(MinicnnError, match=r"segment needs the module cv2, .* pip install 'minicnn-numpy\[segment\]'"):
         minicnn.segment(small_model, panda)
-    page, times = write_report(small_model, panda, tmp_path, only=["saliency", "segment"])
-    assert [time.part for time in times] == ["prediction", "saliency"]
-    assert "Left out: segment needs the module cv2" in page.read_text()
+    report = write_report(small_model, panda, tmp_path, only=["saliency", "segment"])
+    assert [time.part for time in report.times] == ["prediction", "saliency"]
+    assert "Left out: segment needs the module cv2" in report.page.read_text()
     with pytest.raises(MinicnnError, match="no method is left"):
         write_report(small_model, panda, tmp_path / "none", only=["segment"])
 
