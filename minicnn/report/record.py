@@ -74,6 +74,13 @@ def unfinished_record(folder: Path) -> Record:
     return record
 
 
+def check_not_stopped(folder: Path) -> None:
+    """Raise OutputError if there is a report in the folder that was stopped, with which one can go on."""
+    record = read_record(folder)
+    if record is not None and record.finished:
+        raise OutputError(f"the report in {folder} was stopped; go on with --resume, or begin anew with --overwrite")
+
+
 def check_same(folder: Path, record: Record, identity: Mapping[str, object], methods: Collection[str]) -> None:
     """Raise OutputError if a report that was stopped is of something else than the one that is to go on."""
     before, now = {**record.identity, "methods": list(record.methods)}, {**identity, "methods": list(methods)}

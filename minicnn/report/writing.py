@@ -16,7 +16,7 @@ from minicnn.pictures import render
 from minicnn.pictures.photos import Photo
 from minicnn.report.page import PartTime, page
 from minicnn.report.record import NAME as RECORD
-from minicnn.report.record import Record, check_same, read_record, unfinished_record, write_record
+from minicnn.report.record import Record, check_not_stopped, check_same, read_record, unfinished_record, write_record
 from minicnn.report.sections import ReportProgress, Section, make_section
 from minicnn.report.subject import Subject, look_at
 from minicnn.visualizers import REGISTRY
@@ -109,6 +109,8 @@ def write_report(
     progress = progress or (lambda part, done, total: None)
     methods = choose_methods(only, skip, style is not None)
     names = [PAGE, RECORD, PHOTO, PREDICTION, *map(_picture, methods)]
+    if not (overwrite or resume):
+        check_not_stopped(Path(folder))
     before = unfinished_record(Path(folder)) if resume else read_record(Path(folder)) if overwrite else None
     with staged_folder(folder, names, overwrite, () if before is None else before.files) as stage:
         clock = time.perf_counter()

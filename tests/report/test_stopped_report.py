@@ -68,10 +68,12 @@ def test_only_a_stopped_report_of_the_same_goes_on(small_model, panda, tmp_path)
         write(small_model, panda, folder, resume=True, target=3)
     with pytest.raises(OutputError, match="another answer, photo"):
         write(small_model, panda.with_name("moose.jpg"), folder, resume=True, target=small_model.class_index(0))
-    with pytest.raises(OutputError, match="index.html exists"):
+    with pytest.raises(OutputError, match="was stopped; go on with --resume, or begin anew with --overwrite"):
         write(small_model, panda, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     write(small_model, panda, folder, resume=True)
+    with pytest.raises(OutputError, match="index.html exists"):
+        write(small_model, panda, folder)
     with pytest.raises(OutputError, match="the report is finished, so there is nothing to go on with"):
         write(small_model, panda, folder, resume=True)
 
