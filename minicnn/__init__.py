@@ -14,6 +14,7 @@ from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network, Trace
 from minicnn.network.probability import cross_entropy, softmax
 from minicnn.pictures import render
+from minicnn.pictures.decoding import accept_truncated
 from minicnn.pictures.photos import PREPROCESSING
 from minicnn.pictures.results import Result
 from minicnn.report.replay import replay
@@ -61,6 +62,7 @@ __all__ = [
     "Network",
     "Result",
     "Trace",
+    "accept_truncated",
     "channels",
     "class_model",
     "compare",

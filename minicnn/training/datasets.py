@@ -29,8 +29,9 @@ import numpy as np
 from minicnn.errors import DatasetError, ImageError
 from minicnn.files import npy
 from minicnn.models.classes import as_name, can_be_shown
+from minicnn.pictures.decoding import check_photo
 from minicnn.pictures.folders import shown_entries
-from minicnn.pictures.photos import check_photo, fit_photo, load_photo
+from minicnn.pictures.photos import fit_photo, load_photo
 
 EXPECTED = "expected a folder of class folders, an .npz file (images, labels) or a .csv file (path, label)"
 
