@@ -14,7 +14,7 @@ from minicnn.cli.plugins import import_named, load_installed
 from minicnn.cli.signals import stop_by_exception
 from minicnn.cli.tools import SECTIONS, TOOLS
 from minicnn.cli.visualize import make_command
-from minicnn.errors import MinicnnError, did_you_mean
+from minicnn.errors import MinicnnError, did_you_mean, printable, shortened
 from minicnn.kernels import announce_compilation
 from minicnn.visualizers import REGISTRY
 from minicnn.visualizers.contract.registry import Question
@@ -116,5 +116,5 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def _fail(message: str) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    click.echo(f"Error: {shortened(printable(' '.join(message.split())))}", err=True)
     sys.exit(2)

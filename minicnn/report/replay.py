@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from minicnn.errors import ImageError, MinicnnError, WeightFileError
+from minicnn.files import npy
 from minicnn.files.writing import file_sha256
 from minicnn.kernels import use_algorithm
 from minicnn.models.files import load
@@ -62,7 +61,7 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         return _compared(result, source)
     except MinicnnError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except npy.DAMAGED as error:
         raise ImageError(
             f"what {path} says does not fit together ({type(error).__name__}: {error}); "
             "it may have been changed, or made by another version"
@@ -149,17 +148,14 @@ def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.n
     try:
         source = json.loads(texts[SOURCE_TEXT])
         return source, _unpacked(texts[INPUT_TEXT]) if INPUT_TEXT in texts else {}
-    except (ValueError, KeyError, OSError, EOFError, RecursionError, zipfile.BadZipFile, binascii.Error) as error:
+    except npy.DAMAGED as error:
         raise ImageError(f"what {path} says about itself is damaged ({error}); {expected}") from None
 
 
 def _unpacked(text: str) -> dict[str, np.ndarray]:
-    content = io.BytesIO(base64.b64decode(text, validate=True))
-    with zipfile.ZipFile(content) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > LARGEST_INPUT:
-            raise ValueError("its input is larger than any photo")
-    with np.load(content, allow_pickle=False) as file:
-        return dict(file)
+    """Read the arrays that a picture holds as text."""
+    arrays = npy.Arrays(io.BytesIO(base64.b64decode(text, validate=True)), LARGEST_INPUT)
+    return {name: arrays[name] for name in arrays}
 
 
 def _compared(result: Result, source: Mapping[str, Any]) -> Result:

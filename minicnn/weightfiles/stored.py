@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from minicnn.errors import WeightFileError
+from minicnn.errors import WeightFileError, printable
 
 #: The kinds of layers that every format can hold, by their words in descriptions of networks.
 CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense", "batch_norm")
@@ -195,8 +195,7 @@ def check_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
 def shown(name: object) -> str:
     """Return a name from a file, a number or an error as one printable line, cut if it is long; for other things only their type."""
     text = str(name) if isinstance(name, (str, bytes, int, Exception)) else f"a {type(name).__name__}"
-    text = "".join(character if character.isprintable() else "?" for character in text[:80])
-    return text.encode("utf-8", "replace").decode()
+    return printable(text[:80])
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:
