@@ -227,8 +227,8 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
 def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[str]) -> None:
     """Raise WeightFileError unless a network is the one that the file describes, in all that changes its numbers.
 
-    Dropout does not, nor does flattening what is flat. A file without top is compared up to where the network flattens. Layers of one's own may
-    stand for any steps; beside such, only what has weights or slides is compared.
+    Dropout does not, nor does flattening what is flat. A file without top is compared up to where the network flattens. Layers of one's
+    own may stand for any steps; beside such, only what has weights or slides is compared.
     """
     known = {name: layer for name, layer in network.layers.items() if LAYERS.get(layer.word) is type(layer)}
     expected = _telling([(name, LayerSpec.of(layer.word, layer.to_options())) for name, layer in known.items()])
@@ -242,8 +242,8 @@ def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[s
         if told[0] != told[1]:
             expectation, finding = (f"{text} (called {shown(named[0])})" if named else text for text, named in zip(told, (ours, theirs)))
             raise WeightFileError(
-                f"the file's network has {finding} where {expectation} is expected. Load the file alone, as it says itself what the network "
-                "is, or correct the description"
+                f"the file's network has {finding} where {expectation} is expected. Load the file alone, as it says itself what it is, "
+                "or correct the description"
             )
 
 

@@ -118,6 +118,4 @@ def _read_archive(archive: Archive) -> WeightFile:
         return read_npz(archive)
     if "config.json" in names:
         return read_keras_archive(archive)
-    raise WeightFileError(
-        f"it is a zip archive with {len(names)} parts, neither of PyTorch, nor of Keras, nor of NumPy; expected {EXPECTED}"
-    )
+    raise WeightFileError(f"it is a zip archive with {len(names)} parts, not of PyTorch, Keras or NumPy; expected {EXPECTED}")

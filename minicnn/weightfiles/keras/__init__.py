@@ -1,4 +1,4 @@
-"""Keras' files: full models (.h5, .keras) with what they say about the network, files of weights alone, and model files, as we write them."""
+"""Keras' files: full models, which say what the network is (.h5, .keras), files of weights alone, and model files, which we write."""
 
 from minicnn.weightfiles.keras.archive import read_keras_archive
 from minicnn.weightfiles.keras.layouts import read_keras

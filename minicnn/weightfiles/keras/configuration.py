@@ -117,9 +117,10 @@ def read_model(text: str) -> Entry:
         If it is damaged, or the network is not a line.
     """
     try:
-        model = _entry(json.loads(text), "the model itself", 0)
+        given = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise WeightFileError(f"the configuration of its model is no valid JSON ({shown(error)}); get the file again") from None
+    model = _entry(given, "the model itself", 0)
     if model.class_name not in MODELS:
         raise model.refusal("is no Sequential and no Functional, so what it computes is in its program, not in the file")
     if sum(1 for _ in all_layers(model)) > MOST_LAYERS:
@@ -196,24 +197,19 @@ def _line(model: Entry, layers: Sequence[Entry]) -> list[Entry]:
 
 def _sources(entry: Entry, node: object) -> list[tuple[str, int, int]]:
     """Tell what a call takes; other arguments than outputs of layers must be such as change nothing."""
-    given, options = node, {}
+    others: dict[str, Any] = {}
     if isinstance(node, dict):
         arguments, options = node.get("args"), node.get("kwargs")
         if not isinstance(arguments, list) or not isinstance(options, dict):
             raise entry.refusal("has a call without arguments")
+        others = {**{f"argument {i}": value for i, value in enumerate(arguments[1:], start=2)}, **options}
         given = [arguments, *options.values()]
-        options = {**{f"argument {i}": value for i, value in enumerate(arguments[1:], start=2)}, **options}
-    elif isinstance(node, list):
-        options = {
-            key: value
-            for item in node
-            if isinstance(item, list)
-            for part in item[3:]
-            if isinstance(part, dict)
-            for key, value in part.items()
-        }
-        given = [[item[:3] if isinstance(item, list) else item for item in node], *options.values()]
-    for key, value in options.items():
+    else:
+        items = [item if isinstance(item, list) else [item] for item in (node if isinstance(node, list) else [])]
+        for options in (part for item in items for part in item[3:] if isinstance(part, dict)):
+            others |= options
+        given = [[item[:3] for item in items], *others.values()]
+    for key, value in others.items():
         if value not in (None, False) and not _histories(value):
             raise entry.refusal(f"is called with {shown(key)} {written(value)}")
     return _histories(given)

@@ -18,6 +18,9 @@ import numpy as np
 
 from minicnn.weightfiles.keras.configuration import Entry, is_number
 
+#: What the channels of a network's input are taken for, by their number.
+COLORS = {1: "gray", 3: "rgb"}
+
 #: Keras never divides by less.
 SMALLEST_DEVIATION = 1e-7
 
@@ -61,8 +64,7 @@ class Pixels:
         """Write it as in descriptions of networks; None if pixels were not changed."""
         if self.entry is None:
             return None
-        colors = {3: "rgb", 1: "gray"}.get(channels or 0)
-        if colors is None:
+        if channels not in COLORS:
             raise self.entry.refusal(f"scales images of {channels or 'unknown'} channels; expected 3, or 1 for gray")
         try:
             mean, std = (np.broadcast_to(numbers, channels).tolist() for numbers in (self.mean, self.std))
@@ -70,7 +72,7 @@ class Pixels:
             raise self.entry.refusal(f"has {max(self.mean.size, self.std.size)} numbers for {channels} channels") from None
         if not all(map(is_number, [self.scale, *mean, *std])) or min(self.scale, *std) <= 0:
             raise self.entry.refusal("makes numbers of pixels that are too large or too small")
-        return {"colors": colors, "scale": self.scale, "mean": mean, "std": std}
+        return {"colors": COLORS[channels], "scale": self.scale, "mean": mean, "std": std}
 
 
 def given_statistics(entry: Entry) -> tuple[np.ndarray, np.ndarray] | None:

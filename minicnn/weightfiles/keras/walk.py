@@ -32,7 +32,7 @@ from minicnn.weightfiles.stored import Step, StoredLayer, WeightFile, shown, sto
 
 #: Layers that give what they take, after the training.
 IDLE = frozenset(
-    [
+    {
         "Identity",
         "SpatialDropout2D",
         "GaussianNoise",
@@ -61,7 +61,7 @@ IDLE = frozenset(
         "RandomSaturation",
         "RandomSharpness",
         "RandomShear",
-    ]
+    }
 )
 
 #: How a walk gets the arrays of a layer, by Keras' names.
@@ -161,9 +161,10 @@ class Walk:
             if (found := entry.sides(key, 1)) != usual:
                 raise entry.refusal(f"is {'dilated' if key == 'dilation_rate' else 'in groups'} ({key} {found[0]} x {found[1]})")
         size, stride = entry.sides("kernel_size", None), entry.sides("strides", 1)
-        options = {"filters": entry.count("filters"), "size": size, "stride": stride, "padding": self.slide(entry, size, stride)}
+        filters = entry.count("filters")
+        options = {"filters": filters, "size": size, "stride": stride, "padding": self.slide(entry, size, stride)}
         self.zeros, self.padding = None, [0, 0]
-        self.image[2] = options["filters"]
+        self.image[2] = filters
         self.add_layer(entry, "convolution", options, NAMES)
         self.activate(entry)
 
@@ -180,7 +181,7 @@ class Walk:
         if type(axis) is not int or not -axes <= axis < axes or axis % axes != channels:
             raise entry.refusal(f"normalizes along another axis ({written(given)}) than that of the channels, {channels}")
         epsilon, momentum = entry.number("epsilon", EPSILON), entry.number("momentum", 0.99)
-        options = {"epsilon": epsilon}
+        options: dict[str, Any] = {"epsilon": epsilon}
         if 0 <= momentum <= 1:
             options["momentum"] = round(1 - momentum, 12)  # Keras' is the share of the past
         self.add_layer(entry, "batch_norm", options, NORM_NAMES, epsilon)
