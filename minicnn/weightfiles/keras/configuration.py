@@ -203,6 +203,7 @@ def _sources(entry: Entry, node: object) -> list[tuple[str, int, int]]:
         if not isinstance(arguments, list) or not isinstance(options, dict):
             raise entry.refusal("has a call without arguments")
         others = {**{f"argument {i}": value for i, value in enumerate(arguments[1:], start=2)}, **options}
+        others.pop("training", None)  # the model's own goes before it, and augmentation has it by default
         given = [arguments, *options.values()]
     else:
         items = [item if isinstance(item, list) else [item] for item in (node if isinstance(node, list) else [])]
