@@ -296,6 +296,14 @@ def test_configurations_that_are_none(tmp_path):
             read_weights(tmp_path / "file")
 
 
+def test_kernels_of_theano_are_refused(tmp_path):
+    write_model(tmp_path / "file", [conv()])
+    with h5py.File(tmp_path / "file", "r+") as file:
+        file.attrs["backend"] = "theano"
+    with pytest.raises(WeightFileError, match="on Theano"):
+        read_weights(tmp_path / "file")
+
+
 DESCRIPTION = """
 input = [8, 8, 3]
 layers = [

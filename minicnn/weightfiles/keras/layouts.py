@@ -41,7 +41,7 @@ WEIGHTS, CONFIGURATION = "model_weights", "model_config"
 MANY = 0.2
 
 #: Groups whose numbers tell an order: those of the layers of one model.
-IN_ORDER = re.compile("(layers/)?[a-z0-9_]+/vars")
+IN_ORDER = re.compile("(layers|_layer_checkpoint_dependencies)/[a-z0-9_]+/vars")
 
 
 def read_keras(path: Path) -> WeightFile:
@@ -57,6 +57,10 @@ def read_keras(path: Path) -> WeightFile:
         described = DESCRIPTION in metadata
         root = WEIGHTS if file.is_group(WEIGHTS) else ""
         if root and CONFIGURATION in metadata and not described:
+            if metadata.get("backend") == "theano":
+                raise WeightFileError(
+                    "it was written by Keras on Theano, whose convolutions turn their kernels; load it in Keras on TensorFlow, and save it there"
+                )
             text = metadata.pop(CONFIGURATION)  # a model that is made of the file has a description of its own
             return read_configured(file, "Keras, full model", text, metadata, partial(listed_places, root=root))
         if (names := file.text_list(root, "layer_names")) is not None:
