@@ -59,7 +59,7 @@ def read_keras(path: Path) -> WeightFile:
         if root and CONFIGURATION in metadata and not described:
             if metadata.get("backend") == "theano":
                 raise WeightFileError(
-                    "it was written by Keras on Theano, whose convolutions turn their kernels; load it in Keras on TensorFlow, and save it there"
+                    "it was written by Keras on Theano, whose convolutions turn their kernels; save it again with Keras on TensorFlow"
                 )
             text = metadata.pop(CONFIGURATION)  # a model that is made of the file has a description of its own
             return read_configured(file, "Keras, full model", text, metadata, partial(listed_places, root=root))
