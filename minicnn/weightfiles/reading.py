@@ -12,7 +12,7 @@ import h5py
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import LOCAL_HEADER, Archive
 from minicnn.weightfiles.hdf5.reading import opened
-from minicnn.weightfiles.keras import read_keras
+from minicnn.weightfiles.keras import read_keras, read_keras_archive
 from minicnn.weightfiles.npz import read_npz
 from minicnn.weightfiles.onnx import looks_like_onnx, read_onnx
 from minicnn.weightfiles.pytorch import (
@@ -23,7 +23,7 @@ from minicnn.weightfiles.pytorch import (
 from minicnn.weightfiles.safetensors import read_safetensors
 from minicnn.weightfiles.stored import WeightFile
 
-EXPECTED = "Keras HDF5 (.h5), PyTorch (.pth), safetensors, ONNX, or NumPy (.npz)"
+EXPECTED = "Keras (.h5, .keras), PyTorch (.pth), safetensors, ONNX, or NumPy (.npz)"
 
 #: What else is often found in place of weights, by its first bytes.
 MISTAKEN = {
@@ -35,7 +35,7 @@ MISTAKEN = {
 
 
 def read_weights(path: str | os.PathLike, key: str | None = None) -> WeightFile:
-    """Read a weight file: Keras HDF5, PyTorch, safetensors, ONNX, or D. Frossard's NumPy archive.
+    """Read a weight file: Keras HDF5 or archive, PyTorch, safetensors, ONNX, or D. Frossard's NumPy archive.
 
     Parameters
     ----------
@@ -116,6 +116,6 @@ def _read_archive(archive: Archive) -> WeightFile:
         return read_pytorch_zip(archive)
     if names and all(name.endswith(".npy") for name in names):
         return read_npz(archive)
-    if "model.weights.h5" in names:
-        raise WeightFileError("it is a Keras 3 archive (.keras); unpack it (it is a zip archive) and give the file model.weights.h5 in it")
-    raise WeightFileError(f"it is a zip archive with {len(names)} parts, neither of PyTorch nor of NumPy; expected {EXPECTED}")
+    if "config.json" in names:
+        return read_keras_archive(archive)
+    raise WeightFileError(f"it is a zip archive with {len(names)} parts, not of PyTorch, Keras or NumPy; expected {EXPECTED}")

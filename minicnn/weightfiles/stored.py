@@ -6,6 +6,7 @@ of the file where that is possible, so that a reader takes next to no memory; `m
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -153,9 +154,11 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
     Raises
     ------
     WeightFileError
-        If they are of none of the `KINDS`.
+        If they are of none of the `KINDS`, or the epsilon is none.
     """
     check_arrays(name, arrays)
+    if epsilon is not None and not 0 < epsilon < math.inf:
+        raise WeightFileError(f"layer {shown(name)} has epsilon {epsilon:g}; expected a finite number above 0. Get the file again")
     kind = kind_of_arrays(arrays)
     if kind is None:
         shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())

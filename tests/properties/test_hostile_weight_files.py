@@ -3,12 +3,14 @@
 MINICNN_FUZZ sets the number of files for each format; by default there are few.
 """
 
+import json
 import os
 import random
 import re
 import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import h5py
@@ -25,6 +27,7 @@ from weight_file_helpers import (
 )
 
 from minicnn.errors import WeightFileError
+from minicnn.models.conversion import model_of_file
 from minicnn.models.matching import as_float32
 from minicnn.weightfiles import DESCRIPTION, read_weights, write_keras
 from minicnn.weightfiles.stored import shown
@@ -85,12 +88,13 @@ KEPT = (
     "torchscript.onnx",
     "dynamo.onnx",
 )
+KEPT_KERAS = ("nested.keras", "channels-first-2.h5")
 
 
 @pytest.fixture(scope="module")
 def good_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
-    files = {name: (STORED / name).read_bytes() for name in KEPT}
+    files = {name: (STORED / name).read_bytes() for name in (*KEPT, *KEPT_KERAS)}
     for name, write in WRITTEN.items():
         write(folder / "file", small_parameters())
         files[name] = (folder / "file").read_bytes()
@@ -156,7 +160,7 @@ def test_changed_files_are_read_or_refused(name, good_files, tmp_path):
     check()
 
 
-@pytest.mark.parametrize("name", [name for name in WRITTEN if name.startswith("Keras")])
+@pytest.mark.parametrize("name", [*(name for name in WRITTEN if name.startswith("Keras")), *KEPT_KERAS])
 def test_changed_hdf5_files_are_read_or_refused(name, good_files, tmp_path):
     """In a process of its own with little memory, as the HDF5 library has been seen to hang, to crash and to take all memory."""
     generator = random.Random(0)
@@ -164,6 +168,74 @@ def test_changed_hdf5_files_are_read_or_refused(name, good_files, tmp_path):
         (tmp_path / f"{i:06}").write_bytes(changed(good_files[name], list(good_files.values()), generator))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, __file__, str(tmp_path)], timeout=60 + FILES / 50, check=True, env=environment)
+
+
+#: What a value in a configuration is replaced by.
+VALUES = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    1 << 70,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "relu",
+    "same",
+    "InputLayer",
+    "Sequential",
+    "\0",
+    [],
+    [1],
+    [[]],
+    {},
+]
+
+
+def parts_of(value):
+    """All lists and tables of a configuration that are not empty."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return ([value] if inner else []) + [part for item in inner for part in parts_of(item)]
+
+
+def restructured(configuration, generator):
+    """A configuration after one to three values were removed, replaced, repeated or exchanged."""
+    configuration = json.loads(json.dumps(configuration))
+    for _ in range(generator.randint(1, 3)):
+        parts = parts_of(configuration)
+        part, other = generator.choice(parts), generator.choice(parts)
+        key = generator.choice(list(part) if isinstance(part, dict) else range(len(part)))
+        kind = generator.choice(["remove", "replace", "replace", "copy", "repeat"])
+        if kind == "remove":
+            del part[key]
+        elif kind == "replace":
+            part[key] = generator.choice(VALUES)
+        elif kind == "copy":
+            part[key] = json.loads(json.dumps(generator.choice(list(other.values()) if isinstance(other, dict) else other)))
+        elif isinstance(part, list):
+            part.insert(key, json.loads(json.dumps(part[key])))
+    return configuration
+
+
+def test_changed_configurations_are_read_or_refused(tmp_path):
+    """What a Keras model says of itself; what can be built of it is built."""
+    generator, path = random.Random(0), tmp_path / "changed.keras"
+    with zipfile.ZipFile(STORED / "nested.keras") as archive:
+        configuration, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+    for _ in range(FILES):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(restructured(configuration, generator)))
+            archive.writestr("model.weights.h5", weights)
+        read_all(path)
+        try:
+            model_of_file(path)
+        except WeightFileError as error:
+            assert str(path) in str(error) and str(error).isprintable()
 
 
 if __name__ == "__main__":
