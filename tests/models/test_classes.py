@@ -24,7 +24,9 @@ def test_other_words_for_a_class(name, index):
     assert imagenet().find(name) == index
 
 
-@pytest.mark.parametrize("name, candidates", [("panda", "387 .lesser panda.* 388 .giant panda"), ("bus", "bustard.*school bus"), ("dog", "Maltese")])
+@pytest.mark.parametrize(
+    "name, candidates", [("panda", "387 .lesser panda.* 388 .giant panda"), ("bus", "bustard.*school bus"), ("dog", "Maltese")]
+)
 def test_words_for_several_classes(name, candidates):
     """The candidates are listed; that only a sled's name begins with "dog" makes no dog of it."""
     with pytest.raises(UnknownNameError, match=f"classes may be meant by '{name}'.*{candidates}"):
@@ -54,7 +56,7 @@ def test_names_of_one_look():
     names = ClassNames(["K\u00e4tzchen", "Hund"])
     assert names.find("Ka\u0308tzchen") == 0 == ClassNames(["Ka\u0308tzchen"]).find("k\u00e4tzchen")
     with pytest.raises(UnknownNameError, match="nearest names are K\u00e4tzchen"):
-        names.find("k\u00e4tzche")
+        names.find("k\u00e4zchen")
 
 
 def test_all_names_but_the_ambiguous_find_themselves():
