@@ -22,7 +22,7 @@ from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES, Architecture
 from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing
-from minicnn.models.heads import HEAD_WORDS, OtherHeadError, layers_by_shapes, trunk_of
+from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
 from minicnn.models.specs import LayerSpec, Specs, build_network
 from minicnn.network.network import Network
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
@@ -87,9 +87,11 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
                     side = architecture.input_size
                     told = {"head": "global average pooling before its dense layer", **told, "input": f"images of {side} x {side} pixels"}
                 return _of_architecture(architecture, layers, architecture.input_size, file, told)
+    fault = fault_in_line(file.layers)
+    advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}; weights alone do not tell more"
     raise WeightFileError(
         f"{where} does not say of which network it is, and fits none of the models {', '.join(ARCHITECTURES)}: it has "
-        f"{counted(file)}. {remedy(where)}"
+        f"{counted(file)}. {advice}"
     )
 
 

@@ -268,16 +268,14 @@ def _of_name(name: str) -> Description:
 
 
 def _told(found: Found, path: Path) -> tuple[str, ...]:
-    """Write what was assumed in one sentence, with what to do if it is wrong."""
+    """Write what was assumed in one line, with what to do if it is wrong."""
     if not found.assumptions:
         return ()
-    remedies = {"preprocessing": "--preprocessing NAME"}
-    if set(found.assumptions) - set(remedies):
-        remedies["head"] = f"'minicnn describe {path} --out my.toml', corrected, with --model my.toml --weights {path}"
-    wanted = [text for what, text in remedies.items() if what in found.assumptions or what == "head"]
-    return (
-        f"{path} does not say all of its network; assumed: {'; '.join(found.assumptions.values())}. If that is wrong: {'; '.join(wanted)}",
-    )
+    advice = ["For another preprocessing: --preprocessing NAME."] if "preprocessing" in found.assumptions else []
+    if found.assumptions.keys() - {"preprocessing"}:
+        advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
+    assumed = "; ".join(found.assumptions.values())
+    return (f"{path} does not say all of its network; assumed: {assumed}. {' '.join(advice)}",)
 
 
 def _given(description: Description, classes: Classes | None, preprocessing: HowPrepared | None, key: str | None) -> dict[str, Any]:

@@ -11,11 +11,11 @@ from minicnn.errors import MinicnnError, WeightFileError
 from minicnn.models.architectures import Architecture
 from minicnn.models.conversion import Found, by_preference, find_network
 from minicnn.models.descriptions import Description
-from minicnn.models.heads import dense_layers, trunk_of, without_dense
+from minicnn.models.heads import dense_layers, fault_in_line, trunk_of, without_dense
 from minicnn.models.matching import match_layers
 from minicnn.models.specs import LayerSpec, build_network, spec
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE
+from minicnn.weightfiles.stored import CONVOLUTION, DENSE, KINDS, shown
 
 #: The side of images where shapes do not tell it, and the largest that is tried.
 USUAL_SIDE, LARGEST_SIDE = 224, 1024
@@ -51,17 +51,16 @@ def _on_trunk(architecture: Architecture, file: WeightFile, dense: Sequence[Stor
     trunk, usual = trunk_of(architecture.layers(1)), architecture.input_size
     try:
         match_layers(without_dense(file), build_network(trunk, (usual, usual, 3)), (usual, usual, 3))
-        head = dense_layers(dense)
     except WeightFileError:
         return None
     takes = dense[0].arrays["weight"].shape[0]
     sides = [side for side, shape in _outputs(trunk) if math.prod(shape) == takes]
     if not sides:
         return None
-    layers = {**trunk, "flatten": spec("flatten"), **head}
+    layers = {**trunk, "flatten": spec("flatten"), **dense_layers(dense)}
     told = {
         "input": f"the images' size: the shapes allow {sides[0]} to {sides[-1]} pixels a side",
-        "head": "a ReLU after each dense layer but the last",
+        "head": "what is between its dense layers, such as a ReLU",
     }
     return Found(Description(architecture.name, layers, (sides[0], sides[0], 3)), {**told, **_unsaid()})
 
@@ -78,48 +77,56 @@ def _outputs(trunk: dict[str, LayerSpec]) -> Iterator[tuple[int, tuple[int, ...]
 def _in_a_line(file: WeightFile, dense: Sequence[StoredLayer], where: str | os.PathLike) -> Found:
     """Describe a file's layers in its order: convolutions that keep the size, each with a ReLU, and then dense layers."""
     layers: dict[str, LayerSpec] = {}
+    if (fault := fault_in_line(file.layers)) is not None or any(layer.kind not in KINDS for layer in file.layers):
+        raise WeightFileError(f"{where} cannot be described from its shapes: {fault or 'it has layers of unknown kinds'}")
     channels = first = None
+    shrunk = [0, 0]  # by kernels of even size, which cannot keep the size
     below = [layer for layer in file.layers if layer.kind != DENSE]
     for number, (layer, after) in enumerate(itertools.zip_longest(below, below[1:]), start=1):
-        outputs = next(iter(layer.arrays.values())).shape[-1]
-        takes = layer.arrays["weight"].shape[2] if layer.kind == CONVOLUTION else outputs
-        if layer.kind not in (CONVOLUTION, BATCH_NORM) or channels not in (None, takes):
-            raise WeightFileError(
-                f"{where} is of no network whose layers follow each other in a line: {layer.name} takes {takes} channels where "
-                f"{channels} come; such networks are not read from weights alone"
-            )
+        channels = next(iter(layer.arrays.values())).shape[-1]
         if layer.kind == CONVOLUTION:
             size = list(layer.arrays["weight"].shape[:2])
-            layers[f"conv{number}"] = spec("convolution", filters=outputs, size=size, padding=[side // 2 for side in size])
+            layers[f"conv{number}"] = spec("convolution", filters=channels, size=size, padding=[(side - 1) // 2 for side in size])
+            shrunk = [less + 1 - side % 2 for less, side in zip(shrunk, size)]
+            first = first or layer.arrays["weight"].shape[2]
         else:
             layers[f"norm{number}"] = spec("batch_norm")
+            first = first or channels
         if after is None or after.kind == CONVOLUTION:
             layers[f"relu{number}"] = spec("relu")
-        channels, first = outputs, first or takes
-    shape, head = _input_and_head(dense, channels, first)
-    layers |= head
-    match_layers(file, build_network(layers, shape), shape)
+    try:
+        shape, head = _input_and_head(dense, channels, first, shrunk)
+        layers |= head
+        match_layers(file, build_network(layers, shape), shape)
+    except WeightFileError as error:
+        raise WeightFileError(f"{where} cannot be described from its shapes: {error}") from None
     told = {
         "input": "the images' height and width",
-        "layers": "pools, strides and paddings of convolutions, and where a ReLU is: here each convolution keeps the size and has a ReLU, "
-        "and each dense layer but the last",
+        "layers": "pools, strides and paddings of convolutions, and where a ReLU is: here each convolution keeps the size and has one",
     }
     return Found(Description(os.path.splitext(os.path.basename(where))[0] or "network", layers, shape), {**told, **_unsaid()})
 
 
-def _input_and_head(dense: Sequence[StoredLayer], channels: int | None, first: int | None):
-    """Choose the input's shape, and what comes before the dense layers, so that they fit together."""
+def _input_and_head(
+    dense: Sequence[StoredLayer], channels: int | None, first: int | None, shrunk: Sequence[int]
+) -> tuple[tuple[int, int, int], dict[str, LayerSpec]]:
+    """Choose the input's shape, and what comes before the dense layers, so that they fit together.
+
+    `channels` and `first` are those that the last convolution gives and that the first takes, None if there are no convolutions.
+    """
     if not dense:
         return (USUAL_SIDE, USUAL_SIDE, first or 3), {}
     takes = dense[0].arrays["weight"].shape[0]
     if takes == channels:
-        return (USUAL_SIDE, USUAL_SIDE, first), {"gap": spec("global_average_pool"), **dense_layers(dense)}
-    of_one = [count for count in ((channels,) if channels else (1, 3)) if takes % count == 0]
-    square = [count for count in of_one if math.isqrt(takes // count) ** 2 == takes // count]
-    count = (square or of_one or [1])[0]
+        return (USUAL_SIDE, USUAL_SIDE, first or 3), {"gap": spec("global_average_pool"), **dense_layers(dense)}
+    possible = [count for count in ((channels,) if channels else (1, 3)) if takes % count == 0]
+    if not possible:
+        raise WeightFileError(f"its {shown(dense[0].name)} takes {takes:,} numbers, which is no multiple of the {channels} channels before")
+    count = next((count for count in possible if math.isqrt(takes // count) ** 2 == takes // count), possible[0])
     positions = takes // count
     height = next(side for side in range(math.isqrt(positions), 0, -1) if positions % side == 0)
-    return (height, positions // height, first or count), {"flatten": spec("flatten"), **dense_layers(dense)}
+    shape = (height + shrunk[0], positions // height + shrunk[1], first or count)
+    return shape, {"flatten": spec("flatten"), **dense_layers(dense)}
 
 
 def _unsaid() -> dict[str, str]:

@@ -16,6 +16,7 @@ between two of them, as in PyTorch's Sequential with "classifier.0" and "classif
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import re
 from collections.abc import Sequence
 
@@ -24,7 +25,7 @@ from minicnn.models.architectures import Architecture
 from minicnn.models.matching import match_layers
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import CONVOLUTION, DENSE
+from minicnn.weightfiles.stored import CONVOLUTION, DENSE, shown
 
 #: What ends the convolutional part of a network.
 HEAD_WORDS = ("flatten", "global_average_pool", "dense")
@@ -68,6 +69,8 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
             match_layers(without_dense(file), build_network(trunk, shape), shape)
         except WeightFileError:
             raise error from None
+    if (fault := fault_in_line(dense)) is not None:
+        raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line")
     head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
     match_layers(file, build_network({**trunk, **head}, shape), shape)
     return {**trunk, **head}, told
@@ -89,32 +92,34 @@ def without_dense(file: WeightFile) -> WeightFile:
 
 
 def dense_layers(dense: Sequence[StoredLayer]) -> dict[str, LayerSpec]:
-    """Put dense layers in a row, with a ReLU between each two.
-
-    Raises
-    ------
-    OtherHeadError
-        If one does not take what the one before gives, or names tell that there can be no ReLU.
-    """
+    """Put dense layers in a row, with a ReLU between each two where names do not tell that there can be none."""
     layers: dict[str, LayerSpec] = {}
     for number, layer in enumerate(dense, start=1):
-        if number > 1:
-            before = dense[number - 2]
-            if before.arrays["weight"].shape[1] != layer.arrays["weight"].shape[0]:
-                raise OtherHeadError(
-                    f"its dense layers {before.name} and {layer.name} do not follow each other: the first has "
-                    f"{before.arrays['weight'].shape[1]} outputs, the second takes {layer.arrays['weight'].shape[0]} numbers"
-                )
-            if _next_to_each_other(before.name, layer.name):
-                raise OtherHeadError(f"its dense layers {before.name} and {layer.name} leave no room for a ReLU between them")
+        if number > 1 and not _next_to_each_other(dense[number - 2].name, layer.name):
             layers[f"fc{number - 1}_relu"] = spec("relu")
         layers[f"fc{number}"] = spec("dense", units=layer.arrays["weight"].shape[1])
     return layers
 
 
+def fault_in_line(layers: Sequence[StoredLayer]) -> str | None:
+    """Say which of a file's layers does not take what the one before gives; None if all can follow each other in a line."""
+    outputs: dict[str, int] = {}
+    for layer in layers:
+        shape = next(iter(layer.arrays.values())).shape
+        takes = layer.arrays["weight"].shape[-2] if layer.kind in (CONVOLUTION, DENSE) else shape[-1]
+        comes = outputs.get(layer.kind if layer.kind == DENSE else "image", takes)
+        if takes != comes:
+            return f"its {shown(layer.name)} takes {takes:,} numbers or channels where {comes:,} come"
+        outputs[layer.kind if layer.kind == DENSE else "image"] = shape[-1]
+    return None
+
+
 def _head(dense: Sequence[StoredLayer], below: tuple[int, ...]) -> tuple[dict[str, LayerSpec], dict[str, str]]:
     """Tell the layers above an image of the given shape, and what is assumed about them."""
     height, width, channels = below
+    for before, after in itertools.pairwise(dense):
+        if _next_to_each_other(before.name, after.name):
+            raise OtherHeadError(f"its dense layers {shown(before.name)} and {shown(after.name)} leave no room for a ReLU between them")
     if not dense:
         raise OtherHeadError("it has other convolutions at its end than the published network")
     takes = dense[0].arrays["weight"].shape[0]
@@ -124,7 +129,7 @@ def _head(dense: Sequence[StoredLayer], below: tuple[int, ...]) -> tuple[dict[st
         first, told = {"gap": spec("global_average_pool")}, ["global average pooling before its first dense layer"]
     else:
         raise OtherHeadError(
-            f"its first dense layer, {dense[0].name}, takes {takes:,} numbers; expected {height * width * channels:,}, all that the "
+            f"its first dense layer, {shown(dense[0].name)}, takes {takes:,} numbers; expected {height * width * channels:,}, all that the "
             f"convolutions give of an image of the usual size, or {channels:,}, one for each channel"
         )
     if len(dense) > 1:

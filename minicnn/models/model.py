@@ -212,7 +212,10 @@ class Model:
             If the model is a bare network, which knows no preprocessing.
         """
         if self.preprocessing is None:
-            raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
+            raise ImageError(
+                "a bare network knows no preprocessing, so its input cannot be turned into pixels; load it with one "
+                "(--preprocessing torch; load(..., preprocessing='torch'))"
+            )
         return self.preprocessing.undo(x)
 
     def color_name(self, channel: int) -> str:

@@ -12,7 +12,6 @@ from minicnn.models.conversion import described_layers, find_for, find_network
 from minicnn.models.descriptions import read_description, write_description
 from minicnn.models.files import describe, describe_text
 from minicnn.models.guessing import guess_network
-from minicnn.models.heads import OtherHeadError
 from minicnn.models.specs import specs_of
 from minicnn.weightfiles import StoredLayer, WeightFile, write_keras
 from minicnn.weightfiles.stored import Step
@@ -72,13 +71,17 @@ def test_heads_that_do_not_tell_enough():
         find_for(vgg16, stored((25088, 512), (512, 5), names=["classifier.0", "classifier.1"]), "mine.pth")
     with pytest.raises(WeightFileError, match="takes 8,192 numbers; expected 25,088.*or 512"):
         find_for(vgg16, stored((8192, 5)), "mine.pth")
-    with pytest.raises(WeightFileError, match="do not follow each other: the first has 512 outputs, the second takes 500"):
+    with pytest.raises(WeightFileError, match="its classifier.3 takes 500 numbers or channels where 512 come"):
         find_for(vgg16, stored((25088, 512), (500, 5)), "mine.pth")
     with pytest.raises(WeightFileError, match="fits none of the models .* 13 convolutions, 1 dense layer.*minicnn describe"):
         find_network(stored((8192, 5)), "mine.pth")
     with pytest.raises(WeightFileError, match="3 convolutions"):
         find_for(vgg16, stored((512, 5), trunk=TRUNK[:3]), "mine.pth")
-    assert issubclass(OtherHeadError, WeightFileError)
+    guessed = guess_network(stored((25088, 512), (512, 5), names=["classifier.0", "classifier.1"]), "mine.pth")
+    assert head_of(guessed) == ["flatten", "dense, units 512", "dense, units 5"]
+    branched = stored(trunk=[*TRUNK, TRUNK[0]])
+    with pytest.raises(WeightFileError, match="do not follow each other in a line, as its conv1_1 takes 3 .* where 512 come"):
+        find_network(branched, "branched.pth")
 
 
 def test_without_top():
@@ -108,7 +111,7 @@ def test_a_line_of_unknown_layers_is_guessed():
     ]  # fmt: skip
     assert found.description.input_shape == (6, 7, 1)
     assert {"input", "layers", "preprocessing", "classes"} <= found.assumptions.keys()
-    with pytest.raises(WeightFileError, match="c2 takes 9 channels where 8 come"):
+    with pytest.raises(WeightFileError, match="c2 takes 9 numbers or channels where 8 come"):
         guess_network(WeightFile("x", [layers[0], StoredLayer("c2", "convolution", {"weight": placeholder(3, 3, 9, 4)})]), "branched.pth")
 
 
