@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import click
@@ -15,6 +17,10 @@ from tqdm import tqdm
 from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.descriptions import Description
+from minicnn.models.files import describe, describe_text, load
+from minicnn.models.model import Model
+from minicnn.pictures.photos import PREPROCESSING
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
 from minicnn.visualizers.contract.kinds import SHIPPED, PhotoKind
@@ -55,11 +61,82 @@ class KindType(click.ParamType):
 photo_argument = click.argument("photo", type=KindType(PhotoKind()), default=f"{SHIPPED}panda", required=False)
 
 #: What --model takes.
-MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a description (.toml), with --weights, or a model file (.h5)."
-model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
+MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a weight file that says what it is, or a description (.toml), with --weights."
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the options about the model say; see `minicnn.load` for their meaning.
+
+    Attributes
+    ----------
+    name : str
+    weights : Path or None
+    classes, preprocessing, key : str or None
+    """
+
+    name: str
+    weights: Path | None = None
+    classes: str | None = None
+    preprocessing: str | None = None
+    key: str | None = None
+
+    def load(self, fold: bool = True) -> Model:
+        """Load the model; what had to be assumed about it is printed."""
+        model = load(self.name, self.weights, fold, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+        for text in () if model.origin is None else model.origin.assumptions:
+            click.echo(f"Warning: {text}", err=True)
+        return model
+
+    def describe(self) -> Description:
+        """Tell what the model is, without its weights."""
+        return describe(self.name, self.weights, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+
+    def written(self) -> str:
+        """Write the model's description; of a weight file alone that does not tell of which network it is, as well as its shapes allow."""
+        return describe_text(self.name, self.weights, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+
+
+key_option = click.option("--key", help="Which of several networks in a PyTorch checkpoint: the names of its dictionaries, with dots.")
+preprocessing_option = click.option(
+    "--preprocessing",
+    metavar="NAME",
+    help=f"How pixels become the network's input: {', '.join(PREPROCESSING)}, or a table as in a description.  [default: the model's]",
+)
+classes_option = click.option(
+    "--classes",
+    metavar="FILE",
+    help="The names of the network's outputs: a text with one in each line, JSON, or a folder of class folders.  [default: the model's]",
+)
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), help="A weight file, the name of a downloaded one, or a model file of the same network."
 )
+
+
+model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
+
+
+def model_options(name: Callable = model_option) -> Callable:
+    """Add the options about the model to a command, which gets them as one `ModelChoice`, called model.
+
+    Parameters
+    ----------
+    name : decorator
+        The option, or argument, called model.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def run(model, weights, classes, preprocessing, key, **others):
+            return command(model=ModelChoice(model, weights, classes, preprocessing, key), **others)
+
+        for option in (key_option, preprocessing_option, classes_option, weights_option, name):
+            run = option(run)
+        return run
+
+    return decorate
+
+
 size_option = click.option(
     "--size", type=SizeType(), help="Pixels to scale the photo to: one number, or HEIGHTxWIDTH.  [default: the model's, or the method's]"
 )

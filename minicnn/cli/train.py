@@ -17,12 +17,13 @@ from tqdm import tqdm
 from minicnn import training
 from minicnn.cli.options import (
     algorithm_option,
-    model_option,
+    key_option,
+    model_options,
     overwrite_option,
+    preprocessing_option,
     print_table,
     progress_bar,
     size_option,
-    weights_option,
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.errors import OutputError, UnknownNameError, listed
@@ -32,7 +33,7 @@ from minicnn.kernels import current_algorithm
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.classes import as_name
 from minicnn.models.descriptions import write_description
-from minicnn.models.files import check_model_place, load, save
+from minicnn.models.files import check_model_place, save
 from minicnn.models.model import Model
 from minicnn.pictures.tables import as_csv
 from minicnn.training import (
@@ -74,13 +75,15 @@ def _number(name: str, default: float, text: str):
     "--model",
     default="minivgg",
     show_default=True,
-    help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further.",
+    help="A model's name or a description (.toml), which start from random weights; or a weight file alone, which is trained further.",
 )
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     help="A model file, or a model's name, to start from as far as its layers fit; or another weight file of the whole network.",
 )
+@preprocessing_option
+@key_option
 @size_option
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
@@ -101,7 +104,7 @@ def _number(name: str, default: float, text: str):
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
 @algorithm_option
 @overwrite_option
-def train(data, out, model, weights, size, flip, crop, cutout, validation, skip_damaged, resume, overwrite, **settings):
+def train(data, out, model, weights, preprocessing, key, size, flip, crop, cutout, validation, skip_damaged, resume, overwrite, **settings):
     """Train a network on photos.
 
     DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), a .csv file
@@ -114,7 +117,7 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, skip_
     check_model_place(out, overwrite or resume)
     files = _files_beside(out, overwrite, resume)
     dataset = _dataset(data, "train", skip_damaged)
-    start = start_training(model, dataset.classes, weights, settings.seed, size)
+    start = start_training(model, dataset.classes, weights, settings.seed, size, preprocessing=preprocessing, key=key)
     task = _task(dataset.in_order(start.model.classes), start.model, settings, validation, flip, crop, cutout)
     identity = _identity(settings, task, start, validation)
     if out.exists() and not overwrite:
@@ -262,19 +265,18 @@ def _line(entry: dict[str, float], epochs: int) -> str:
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@model_option
-@weights_option
+@model_options()
 @size_option
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Photos at once; it bounds the memory.")
 @skip_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @algorithm_option
-def evaluate(data, model, weights, size, batch_size, skip_damaged, as_json):
+def evaluate(data, model, size, batch_size, skip_damaged, as_json):
     """Measure how often a network is right on photos whose classes are known.
 
     DATA is as for train; of data in two parts, that for testing. Its classes must be classes of the model, by name or number.
     """
-    loaded = load(model, weights)
+    loaded = model.load()
     dataset = _dataset(data, "test", skip_damaged)
     dataset = dataclasses.replace(dataset, labels=np.array(_indices_of(loaded, dataset.classes))[dataset.labels])
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)

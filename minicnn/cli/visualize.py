@@ -12,14 +12,12 @@ from docstring_parser import parse
 from minicnn.cli.options import (
     KindType,
     algorithm_option,
-    model_option,
+    model_options,
     overwrite_option,
     progress_bar,
     save_all,
     size_option,
-    weights_option,
 )
-from minicnn.models.files import load
 from minicnn.pictures.results import IMAGE_SUFFIXES, check_names
 from minicnn.visualizers import Visualizer
 from minicnn.visualizers.contract.kinds import SHIPPED, LayerKind, ProgressKind, TargetKind
@@ -44,14 +42,15 @@ def make_command(visualizer: Visualizer) -> click.Command:
     photos = [visualizer.parameters[name] for name in visualizer.photo_parameters if not visualizer.parameters[name].keyword_only]
     watcher = visualizer.parameter_of(ProgressKind)
 
-    def run(model, weights, out, overwrite, picture=None, **options):
-        out = out or (Path(f"{_subject(visualizer, photos, model, options)}-{visualizer.name}.png"),)
+    @model_options()
+    def run(model, out, overwrite, picture=None, **options):
+        out = out or (Path(f"{_subject(visualizer, photos, model.name, options)}-{visualizer.name}.png"),)
         check_names(out, overwrite, visualizer.saves)
         if picture is not None:
             check_names([picture], overwrite, IMAGE_SUFFIXES)
         if picture in out:
             raise click.UsageError(f"--out and --image both name {picture}; give each file a name of its own")
-        loaded = load(model, weights)
+        loaded = model.load()
         if watcher is None:
             result = visualizer.function(loaded, **options)
         else:
@@ -70,11 +69,9 @@ def make_command(visualizer: Visualizer) -> click.Command:
     ]
     parameters += _files(visualizer)
     text = "\n\n".join(filter(None, [docstring.short_description, docstring.long_description, f"Source: {visualizer.paper}."]))
-    command = click.Command(visualizer.name, params=parameters, callback=run, help=text, short_help=docstring.short_description)
-    shared = (overwrite_option, algorithm_option, weights_option, model_option)
-    for decorate in (*shared, size_option) if visualizer.takes_photo else shared:
-        command = decorate(command)
-    return command
+    for decorate in (overwrite_option, algorithm_option, *([size_option] if visualizer.takes_photo else [])):
+        run = decorate(run)
+    return click.command(visualizer.name, params=parameters, help=text, short_help=docstring.short_description)(run)
 
 
 def _argument(photo: Parameter, main: bool, alone: bool) -> click.Argument:

@@ -42,6 +42,9 @@ CHECK_BLOCK = 1 << 16
 #: What arrays are that a file leaves out, because the layer does without them.
 LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
+#: What to do about a file that does not fit.
+ADVICE = "Name the model that the file was made for (--model), or describe its network in a text (.toml)"
+
 #: What tells layers of a series apart.
 NUMBERS = re.compile("_?[0-9]+")
 
@@ -154,8 +157,7 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
             raise WeightFileError(
-                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
-                "Name the model that the file was made for"
+                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. {ADVICE}"
             )
         pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
     return pairs
@@ -213,8 +215,7 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
         over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
         if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
             raise WeightFileError(
-                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
-                "Name the model that the file was made for"
+                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. {ADVICE}"
             )
     if image is not None and channels_first:
         height, width, channels = image

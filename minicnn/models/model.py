@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import psutil
@@ -23,7 +25,7 @@ from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
 from minicnn.network.probability import softmax
-from minicnn.pictures.photos import Photo, Preprocessing, fit_photo, load_photo, whole_size
+from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
 
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
@@ -45,12 +47,18 @@ class Origin:
         Whether batch normalization was merged into the layers below.
     metadata : dict of str to str
         What the weight file says about itself.
+    given : dict of str to Any
+        The class names, the preprocessing and the key that `minicnn.load` was given beside the files, as texts, lists and tables.
+    assumptions : tuple of str
+        What the weight file does not say, and was assumed.
     """
 
     weights: Path
     description: Path | None = None
     fold: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
 
 
 class Model:
@@ -157,7 +165,11 @@ class Model:
                 raise ImageError(f"got size={size} and prepared=True; a prepared array has its size already, so leave one of them out")
             return self._check_prepared(photo)
         if self.preprocessing is None:
-            raise ImageError("a bare network knows no preprocessing; pass an array that is ready for it, and prepared=True")
+            raise ImageError(
+                f"{'a bare network' if self.origin is None else self.name} knows no preprocessing, how pixels become its input; load "
+                f"it with one of {', '.join(PREPROCESSING)} (--preprocessing torch; load(..., preprocessing='torch')), or pass an array "
+                "that is ready for it, and prepared=True"
+            )
         height, width = as_pair(self.input_size if size is None else size, "size", 1)
         image = load_photo(photo)
         if whole and not isinstance(size, tuple):
@@ -200,7 +212,10 @@ class Model:
             If the model is a bare network, which knows no preprocessing.
         """
         if self.preprocessing is None:
-            raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
+            raise ImageError(
+                "a bare network knows no preprocessing, so its input cannot be turned into pixels; load it with one "
+                "(--preprocessing torch; load(..., preprocessing='torch'))"
+            )
         return self.preprocessing.undo(x)
 
     def color_name(self, channel: int) -> str:
@@ -288,7 +303,12 @@ class Model:
             return self.classes.find(target)
         if isinstance(target, Integral):
             return int(target)
-        raise UnknownNameError(f"{self.name} has no class names, got {target!r}; give the index of the output instead")
+        if number := re.fullmatch("(?:class )?([0-9]{1,9})", str(target).strip()):
+            return int(number[1])
+        raise UnknownNameError(
+            f"{self.name} has no class names, got {target!r}; give the index of the output instead, or load it with names (--classes FILE, "
+            "classes=)"
+        )
 
     def class_name(self, index: int) -> str:
         """Name a class; without names, "class 7"."""

@@ -10,6 +10,9 @@ On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is wh
     caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
     torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
     cifar10  R, G, B  0-255    125.3, 123.0, 113.9         63.0, 62.1, 66.7      minivgg
+    tf       R, G, B  0-2      1                           1                     Keras' MobileNet, and others
+    unit     R, G, B  0-1      0                           1                     many small networks
+    none     R, G, B  0-255    0                           1                     networks that scale pixels themselves
     =======  =======  =======  ==========================  ====================  =============================
 """
 
@@ -111,12 +114,16 @@ class Preprocessing:
             )
 
 
-#: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's; and CIFAR-10's.
+#: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's;
+#: CIFAR-10's; Keras' "tf", -1 to 1; 0 to 1; and plain 0 to 255.
 PREPROCESSING: dict[str, Preprocessing] = {
     "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
     "caffe-rgb": Preprocessing("rgb", mean=(123.68, 116.779, 103.939)),
     "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
+    "tf": Preprocessing(scale=1 / 127.5, mean=(1.0,)),
+    "unit": Preprocessing(scale=1 / 255),
+    "none": Preprocessing(),
 }
 
 

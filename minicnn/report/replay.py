@@ -103,14 +103,16 @@ def _call(
 
 def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: str | os.PathLike) -> Model:
     """Load the model that made a picture: a registered one, or from the files that are recorded."""
-    files = source.get("model_files", [])
+    files, given = source.get("model_files", []), source.get("given", {})
+    if not isinstance(given.get("classes", []), list):
+        raise TypeError("classes are no list")
     if not files:
-        return load(source["model"], weights, source["fold"])
+        return load(source["model"], weights, source["fold"], **given)
     if weights is not None:  # in place of those that are recorded last
         (name,) = _found_again(files[:-1], path)
-        return load(name, weights, fold=source["fold"])
+        return load(name, weights, source["fold"], **given)
     name, *own_weights = _found_again(files, path)
-    return load(name, own_weights[0] if own_weights else None, fold=source["fold"])
+    return load(name, own_weights[0] if own_weights else None, source["fold"], **given)
 
 
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:

@@ -86,6 +86,7 @@ def _maker(result: Result, entry: Visualizer, model: Model, arguments: Mapping[s
         "model": model.name,
         "weights_sha256": model.weights_sha256,
         "fold": model.origin is None or model.origin.fold,
+        "given": {} if model.origin is None else dict(model.origin.given),
         "algorithm": current_algorithm(),
         "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
         "values_sha256": values_sha256(result.arrays),
