@@ -9,11 +9,13 @@ a kind that minicnn has a layer for; everything else it takes must be a constant
     GlobalAveragePool, ReduceMean     over height and width
     GlobalMaxPool, ReduceMax          the same; they become a max pool over the whole image
     Gemm, MatMul                      a dense layer
-    BatchNormalization, Relu, Clip    Clip only from 0 up
+    BatchNormalization, Relu
+    Clip, Max                         only from 0 up, as a ReLU
     Add, Sub, Mul, Div                with numbers for each channel: at the input the preprocessing, after a layer its biases, or else a
                                       batch normalization
     Flatten, Reshape, Squeeze, Unsqueeze, Transpose
                                       as long as it stays known which axis is which
+    Gather, Slice                     only to turn the colors around at the input
     Pad                               with zeros, before a convolution or a pool
     Dropout, Identity, Cast
     Softmax, LogSoftmax               only at the end, where they are left out: our networks end in logits

@@ -128,24 +128,28 @@ class ReadNetwork:
         """Settle what waits for a step when there is none any more, and leave out the names of modules that hold other layers."""
         if self.padding:
             raise RefusedError("is a padding at the end; expected a convolution or a pool after it")
+        if ("N",) not in self.axes.groups:
+            raise RefusedError(f"gives the axes {axes_text(self.axes.groups)}; expected images one by one")
         self.settle()
+        words = [step.word for step in self.steps]
+        if self.channels_first and DENSE not in words[words.index("flatten") :]:
+            raise RefusedError(
+                "ends with the numbers of a flattened image, which minicnn has in another order; expected a dense layer after it"
+            )
         holders = {name[:i] for name in self._names for i, character in enumerate(name) if character == "."}
         self.steps = [dataclasses.replace(step, name="") if step.name in holders else step for step in self.steps]
 
     def settle(self) -> None:
         """Make what channels were multiplied by and what was added a preprocessing, biases, or a batch normalization."""
-        if self._scale_and_shift is None:
-            if self.reverses_colors and self.preprocessing is None:
-                raise RefusedError("follows a change of the order of colors without a mean; save the model without it")
-            return
-        (scale, shift), self._scale_and_shift = self._scale_and_shift, None
-        if not self.steps:
+        (scale, shift), self._scale_and_shift = self._scale_and_shift or (np.ones(1), np.zeros(1)), None
+        changes = (scale != 1).any() or shift.any()
+        if not self.steps and self.preprocessing is None and (changes or self.reverses_colors):
             self.preprocessing = preprocessing_table(scale, shift, self.reverses_colors, self.takes_bytes)
             if self.preprocessing is not None:
                 return
             if self.reverses_colors:
                 raise RefusedError("follows a change of the order of colors that is no preprocessing of photos; save the model without it")
-        if (scale == 1).all() and not shift.any():
+        if not changes:
             return
         if (scale == 1).all() and self.steps and self.steps[-1].word in (CONVOLUTION, DENSE):
             layer = self.layers[-1]

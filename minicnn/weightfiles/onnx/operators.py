@@ -227,6 +227,8 @@ def cast(network: ReadNetwork, node: Node) -> None:
 
 
 def softmax(network: ReadNetwork, node: Node) -> None:
+    if network.ended:
+        raise RefusedError("comes after another; expected one Softmax, at the end")
     groups = network.axes.groups
     axis = network.axes.index(node.attribute("axis", -1 if node.opset >= 13 else 1))
     together = groups[axis : axis + 1] if node.opset >= 13 else groups[axis:]  # older ones take all axes from this one on

@@ -63,6 +63,8 @@ def read_onnx(path: Path) -> WeightFile:
         model = onnx.load_model_from_string(path.read_bytes())
     except (DecodeError, ValueError, RecursionError) as error:
         raise WeightFileError(f"it is no valid ONNX file ({shown(error)}); get the file again") from None
+    if not all_text(model):
+        raise WeightFileError("it is a damaged ONNX file, some of its names are no text; get the file again")
     return _Reader(model, path).result()
 
 
@@ -94,9 +96,11 @@ class _Reader:
         for layout in self.layouts():
             walk = _Walk(self, layout)
             try:
-                return self.weight_file(walk.to_the_end(), layout)
+                network = walk.to_the_end()
             except WeightFileError as error:
                 errors.append((walk.steps_taken, error))
+            else:
+                return self.weight_file(network, layout)
         raise max(errors, key=lambda entry: entry[0])[1]
 
     def layouts(self) -> list[Axes]:
@@ -209,6 +213,16 @@ def constant(node: Node) -> np.ndarray:
         if value is not None:
             return np.array(value, kind)
     raise RefusedError("holds neither a tensor nor numbers")
+
+
+def all_text(message: Any) -> bool:
+    """Tell whether all texts in a message are such; protocol buffers give those that are no UTF-8 as bytes."""
+    for field, value in message.ListFields():
+        if field.type in (field.TYPE_STRING, field.TYPE_MESSAGE):
+            values = [value] if isinstance(value, (str, bytes)) or hasattr(value, "ListFields") else value
+            if not all(isinstance(value, str) if field.type == field.TYPE_STRING else all_text(value) for value in values):
+                return False
+    return True
 
 
 def needed_nodes(nodes: Any, output: str) -> list[Any]:

@@ -80,11 +80,12 @@ class Constants(Mapping[str, np.ndarray]):
         if tensor.data_location == TensorProto.EXTERNAL:
             array = self._mapped(tensor, np.dtype(kind), count, what).reshape(tuple(tensor.dims))
             return from_bfloat16(array) if tensor.data_type == BFLOAT16 else array
-        size = len(tensor.raw_data) // np.dtype(kind).itemsize if tensor.raw_data else len(getattr(tensor, field))
-        if size != count or (tensor.raw_data and len(tensor.raw_data) != count * np.dtype(kind).itemsize):
-            raise RefusedError(f"{what} that holds {size:,} numbers; get the file again")
-        if tensor.raw_data:
-            array = np.frombuffer(tensor.raw_data, kind).reshape(tuple(tensor.dims))
+        raw, width = tensor.raw_data, np.dtype(kind).itemsize  # asked for once, as each time is a copy
+        size = len(raw) / width if raw else len(getattr(tensor, field))
+        if size != count:
+            raise RefusedError(f"{what} that holds {size:,.0f} numbers; get the file again")
+        if raw:
+            array = np.frombuffer(raw, kind).reshape(tuple(tensor.dims))
             return from_bfloat16(array) if tensor.data_type == BFLOAT16 else array
         try:
             array = numpy_helper.to_array(tensor)

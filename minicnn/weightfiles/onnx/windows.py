@@ -48,6 +48,8 @@ def sliding(network: ReadNetwork, node: Node, size: list[int]) -> tuple[dict[str
                 count -= 1  # as it would lie in the padding alone
             if count < 1:
                 raise RefusedError(f"has windows of size {size}, larger than what they slide over, {padded} pixels")
+            if rounds_up and node.kind == "AveragePool" and count != steps // stride[i] + 1:
+                raise RefusedError("rounds up, so that some of its means are over fewer pixels; minicnn's average pool rounds down")
             uneven = count != (padded - end + start - size[i]) // stride[i] + 1
         else:
             count, uneven = pixels[label], start != end
