@@ -51,11 +51,6 @@ def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None
             )
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
-    if file.steps is not None and file.input_shape is None:
-        raise WeightFileError(
-            f"{path} leaves open how large the images are that its network takes; export it with a fixed height and width, or describe the "
-            "network in a TOML file and name that (--model FILE.toml)"
-        )
     counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
     found = ", ".join(f"{count} {kind_name(kind, count)}" for kind, count in counts.items())
     raise WeightFileError(
