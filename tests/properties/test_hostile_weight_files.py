@@ -87,6 +87,10 @@ KEPT = (
     "bfloat16.safetensors",
     "torchscript.onnx",
     "dynamo.onnx",
+    "onnx/torch-torchscript.onnx",
+    "onnx/keras-tensorflow.onnx",
+    "onnx/keras-torch.onnx",
+    "onnx/tf2onnx.onnx",
 )
 KEPT_KERAS = ("nested.keras", "channels-first-2.h5")
 
@@ -158,6 +162,19 @@ def test_changed_files_are_read_or_refused(name, good_files, tmp_path):
         read_all(path)
 
     check()
+
+
+@pytest.mark.parametrize("which", ["model", "data"])
+def test_changed_onnx_files_of_two_parts_are_read_or_refused(which, good_files, tmp_path):
+    """A model, and its weights in a file beside it."""
+    pytest.importorskip("onnx")
+    generator = random.Random(0)
+    parts = {"model": STORED / "onnx" / "torch-dynamo.onnx", "data": STORED / "onnx" / "torch-dynamo.onnx.data"}
+    for _ in range(FILES):
+        for part, path in parts.items():
+            content = path.read_bytes()
+            (tmp_path / path.name).write_bytes(changed(content, list(good_files.values()), generator) if part == which else content)
+        read_all(tmp_path / "torch-dynamo.onnx")
 
 
 @pytest.mark.parametrize("name", [*(name for name in WRITTEN if name.startswith("Keras")), *KEPT_KERAS])
