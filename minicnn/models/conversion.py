@@ -21,7 +21,7 @@ from minicnn.errors import DescriptionError, WeightFileError, listed
 from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES, Architecture
 from minicnn.models.classes import imagenet
-from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing
+from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
 from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
 from minicnn.models.specs import LayerSpec, Specs, build_network
 from minicnn.network.network import Network
@@ -157,7 +157,8 @@ def find_agreed(description: Description, file: WeightFile, name: str, where: st
         raise WeightFileError(f"{where} has other classes than {name}: {shown}. {advice}")
     ours = description.preprocessing
     if "preprocessing" not in given and preprocessing and ours and preprocessing != ours:
-        raise WeightFileError(f"{where} has other preprocessing than {name}: {preprocessing} there and {ours} here. {advice}")
+        there, here = (written_preprocessing(each) for each in (preprocessing, ours))
+        raise WeightFileError(f"{where} has other preprocessing than {name}: {there} there and {here} here. {advice}")
     return dataclasses.replace(
         description, classes=classes or description.classes, preprocessing=preprocessing or description.preprocessing
     )

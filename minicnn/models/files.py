@@ -209,6 +209,8 @@ def load(
         network, names = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
     height, width = description.input_shape[:2]
+    if file.description is None and "assumed" in file.metadata:
+        found = dataclasses.replace(found, assumptions={**found.assumptions, "arrays": file.metadata["assumed"]})
     assumptions = _told(found, path)
     for text in assumptions:
         warnings.warn(text, stacklevel=2)

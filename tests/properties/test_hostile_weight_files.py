@@ -27,7 +27,7 @@ from weight_file_helpers import (
 )
 
 from minicnn.errors import WeightFileError
-from minicnn.models.conversion import model_of_file
+from minicnn.models.files import load
 from minicnn.models.matching import as_float32
 from minicnn.weightfiles import DESCRIPTION, read_weights, write_keras
 from minicnn.weightfiles.stored import shown
@@ -250,7 +250,7 @@ def test_changed_configurations_are_read_or_refused(tmp_path):
             archive.writestr("model.weights.h5", weights)
         read_all(path)
         try:
-            model_of_file(path)
+            load(path)
         except WeightFileError as error:
             assert str(path) in str(error) and str(error).isprintable()
 

@@ -11,7 +11,7 @@ import pytest
 
 import minicnn
 from minicnn.errors import WeightFileError
-from minicnn.models.conversion import model_of_file
+from minicnn.models.files import load
 from minicnn.weightfiles import read_weights
 
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
@@ -27,7 +27,7 @@ def softmax(logits):
 def answer(path, pixels):
     """What a file's network gives for pixels, with the file's own preprocessing."""
     table = read_weights(path).preprocessing or {"scale": 1, "mean": 0, "std": 1}
-    return model_of_file(path).network(((pixels * table["scale"] - table["mean"]) / table["std"]).astype(np.float32))
+    return load(path).network(((pixels * table["scale"] - table["mean"]) / table["std"]).astype(np.float32))
 
 
 @pytest.mark.parametrize("name", FILES)

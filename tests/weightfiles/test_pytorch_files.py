@@ -53,7 +53,7 @@ def test_onnx_files_describe_their_network(name, outputs):
     file = read_weights(STORED / name)
     network, shape = described_network(file)
     assert shape == (8, 12, 3)
-    assert network.layers["conv2"].window.stride == (2, 1)
+    assert network.layers["features.3"].window.stride == (2, 1)
     assert np.abs(network.with_parameters(load_arrays(file, network, shape))(x) - logits).max() < 1e-6
 
 
