@@ -21,7 +21,7 @@ from minicnn.weightfiles.pytorch import (
     read_pytorch_zip,
 )
 from minicnn.weightfiles.safetensors import read_safetensors
-from minicnn.weightfiles.stored import WeightFile
+from minicnn.weightfiles.stored import WeightFile, shown
 
 EXPECTED = "Keras (.h5, .keras), PyTorch (.pth), safetensors, ONNX, or NumPy (.npz)"
 
@@ -55,9 +55,7 @@ def read_weights(path: str | os.PathLike, key: str | None = None) -> WeightFile:
         If it is missing, damaged or of no known format.
     """
     with _explained(path) as checked:
-        if key is not None:
-            raise WeightFileError(f"its format holds one network alone; leave {key!r} out")
-        return _read(checked)
+        return _read(checked, key)
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
@@ -89,15 +87,20 @@ def _explained(path: str | os.PathLike) -> Iterator[Path]:
         raise WeightFileError(f"{path}: {error}") from None
 
 
-def _read(path: Path) -> WeightFile:
+def _read(path: Path, key: str | None) -> WeightFile:
     with open(path, "rb") as file:
         start = file.read(64)
+    if looks_like_pytorch_legacy(start):
+        return read_pytorch_legacy(path, key)
+    archive = Archive(path) if start.startswith(LOCAL_HEADER) and not h5py.is_hdf5(path) else None
+    if archive is not None and any(name.rpartition("/")[2] == "data.pkl" for name in archive.members):
+        return read_pytorch_zip(archive, key)
+    if key is not None:
+        raise WeightFileError(f"its format holds one network alone; leave the key {shown(key)!r} out (--key)")
+    if archive is not None:
+        return _read_archive(archive)
     if h5py.is_hdf5(path):
         return read_keras(path)
-    if start.startswith(LOCAL_HEADER):
-        return _read_archive(Archive(path))
-    if looks_like_pytorch_legacy(start):
-        return read_pytorch_legacy(path)
     if start[8:9] == b"{":
         return read_safetensors(path)
     for beginning, words in MISTAKEN.items():
@@ -110,10 +113,8 @@ def _read(path: Path) -> WeightFile:
 
 
 def _read_archive(archive: Archive) -> WeightFile:
-    """Tell what kind of zip archive it is."""
+    """Tell what kind of zip archive it is, of those that are not PyTorch's."""
     names = list(archive.members)
-    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
-        return read_pytorch_zip(archive)
     if names and all(name.endswith(".npy") for name in names):
         return read_npz(archive)
     if "config.json" in names:
