@@ -117,10 +117,11 @@ def _module_tensors(module: Marker, prefix: str = "", depth: int = 0) -> dict[st
         raise WeightFileError(f"it holds modules in modules, more than {DEEPEST_MODULES} deep; expected a network")
     tensors: dict[str, Tensor | Marker] = {}
     for part in ("_parameters", "_buffers"):
-        own = module.state[part]
-        temporary = module.state.get("_non_persistent_buffers_set") or ()
-        for name, value in own.items() if isinstance(own, dict) else ():
-            if _is_tensor(value) and not (part == "_buffers" and name in temporary):
+        own = module.state[part] if isinstance(module.state[part], dict) else {}
+        temporary = module.state.get("_non_persistent_buffers_set")
+        saved = own if part == "_parameters" or not isinstance(temporary, list) else {k: v for k, v in own.items() if k not in temporary}
+        for name, value in saved.items():
+            if _is_tensor(value):
                 tensors[f"{prefix}{name}"] = value
     modules = module.state["_modules"]
     for name, inner in modules.items() if isinstance(modules, dict) else ():

@@ -58,6 +58,8 @@ def _rebuild_tensor(*arguments) -> Tensor:
     if len(arguments) < 4:
         raise WeightFileError("its pickle rebuilds a tensor from too little; get the file again")
     storage, offset, shape, strides = arguments[:4]
+    if isinstance(storage, Marker):
+        raise WeightFileError(storage.why or f"its numbers are in {shown(storage.name)}, which is not known")
     numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else ()
     whole = numbers and all(type(number) is int and 0 <= number < 1 << 48 for number in numbers)
     if not isinstance(storage, Storage) or not whole or len(shape) != len(strides) or len(shape) > 8:
@@ -71,6 +73,11 @@ def _rebuild_parameter(*arguments) -> Tensor:
     if not arguments or not isinstance(arguments[0], Tensor):
         raise WeightFileError("its pickle makes a parameter of something that is no tensor; get the file again")
     return arguments[0]
+
+
+def _set(*arguments) -> list:
+    """Make a list of what a set would hold, as `pickles` does."""
+    return list(arguments[0]) if arguments and isinstance(arguments[0], (list, tuple)) else []
 
 
 def _rebuild_from_type(*arguments) -> Tensor:
@@ -93,6 +100,8 @@ def _ordered_dict(*arguments) -> dict:
 #: All that names in a pickle may stand for.
 ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": _ordered_dict,
+    "__builtin__.set": _set,
+    "builtins.set": _set,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,

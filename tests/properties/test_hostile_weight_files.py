@@ -87,6 +87,8 @@ KEPT = (
     "bfloat16.safetensors",
     "torchscript.onnx",
     "dynamo.onnx",
+    "checkpoints/training.pth",
+    "checkpoints/object.pth",
     "onnx/torch-torchscript.onnx",
     "onnx/keras-tensorflow.onnx",
     "onnx/keras-torch.onnx",
