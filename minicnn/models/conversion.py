@@ -116,10 +116,11 @@ def find_for(architecture: Architecture, file: WeightFile, where: str | os.PathL
     if file.description is None:
         layers = _renamed(architecture, found.description.layers)
         return _of_architecture(architecture, layers, found.description.input_shape, file, found.assumptions)
-    usual = _of_architecture(architecture, found.description.layers, found.description.input_shape, file, {}).description
     theirs = found.description
-    classes, preprocessing = theirs.classes or usual.classes, theirs.preprocessing or usual.preprocessing
-    return Found(dataclasses.replace(theirs, name=architecture.name, classes=classes, preprocessing=preprocessing))
+    usual = _of_architecture(architecture, theirs.layers, theirs.input_shape, file, {})
+    classes, preprocessing = theirs.classes or usual.description.classes, theirs.preprocessing or usual.description.preprocessing
+    description = dataclasses.replace(theirs, name=architecture.name, classes=classes, preprocessing=preprocessing)
+    return Found(description, usual.assumptions if theirs.preprocessing is None else {})
 
 
 def find_agreed(description: Description, file: WeightFile, name: str, where: str, given: Collection[str]) -> Description:

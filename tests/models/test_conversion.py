@@ -149,6 +149,16 @@ def test_a_named_network_with_steps_of_another_head():
     assert found.description.input_shape == (96, 96, 3) and list(found.assumptions) == ["preprocessing"]
 
 
+def test_a_model_file_that_does_not_say_how_pixels_are_prepared(tmp_path):
+    network = minicnn.he_initialized(ARCHITECTURES["minivgg"].network(classes=3))
+    minicnn.save(minicnn.Model(network, "mine", None, None, 32), tmp_path / "mine.h5")
+    with pytest.warns(UserWarning, match="assumed: the preprocessing 'cifar10' of the published weights"):
+        model = minicnn.load("minivgg", tmp_path / "mine.h5")
+    assert model.preprocessing == minicnn.PREPROCESSING["cifar10"]
+    assert minicnn.load("minivgg", tmp_path / "mine.h5", preprocessing="unit").origin.assumptions == ()
+    assert minicnn.load(tmp_path / "mine.h5").preprocessing is None
+
+
 def test_what_a_file_says_of_its_pixels():
     table = {"colors": "rgb", "scale": 1 / 255, "mean": [0.0, 0.0, 0.0], "std": [1.0, 1.0, 1.0]}
     gap = ARCHITECTURES["vgg16-gap"].network(classes=4)

@@ -79,7 +79,8 @@ def test_every_parameter_is_on_the_command_line(name):
     there = {parameter.name: parameter for parameter in command.params}
     wanted = {*entry.settings, *entry.photo_parameters}
     assert wanted <= set(there)
-    assert set(there) - wanted <= {"model", "weights", "algorithm", "overwrite", "out", "picture", "size"}
+    own = {"model", "weights", "classes", "preprocessing", "key", "algorithm", "overwrite", "out", "picture", "size"}
+    assert set(there) - wanted <= own
     for parameter in entry.settings.values():
         option = there[parameter.name]
         assert isinstance(option, click.Option) and option.help and option.is_flag == parameter.kind.is_flag
