@@ -8,6 +8,7 @@ import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -15,6 +16,7 @@ from tqdm import tqdm
 from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
+from minicnn.notebook import BAR
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
 from minicnn.visualizers.contract.kinds import SHIPPED, PhotoKind
@@ -52,6 +54,34 @@ class KindType(click.ParamType):
             self.fail(str(error), parameter, context)
 
 
+def joined(parse: Callable[[str], Any], default: Any = None) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], Any]:
+    """Make the callback of an option of several values, with commas between them, that `parse` reads; given several times, they add up."""
+
+    def read(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Any:
+        try:
+            return parse(",".join(texts)) if texts else default
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, parameter) from None
+
+    return read
+
+
+def names_option(name: str, metavar: str, meaning: str) -> Callable[[Callable], Callable]:
+    """Make an option of several names."""
+    callback = joined(lambda text: tuple(part.strip() for part in text.split(",")), ())
+    return click.option(name, multiple=True, callback=callback, metavar=metavar, help=meaning)
+
+
+class PhotosArgument(click.Argument):
+    """One photo or folder, or several, as a shell makes of ``*.jpg``; without any the default."""
+
+    def __init__(self, name: str, default: Path | None = None):
+        def read(context: click.Context, parameter: click.Parameter, photos: tuple[Path, ...]) -> Any:
+            return default if not photos else photos[0] if len(photos) == 1 else list(photos)
+
+        super().__init__([name], type=KindType(PhotoKind()), nargs=-1, callback=read, metavar="[PHOTO|FOLDER]...")
+
+
 photo_argument = click.argument("photo", type=KindType(PhotoKind()), default=f"{SHIPPED}panda", required=False)
 
 #: What --model takes.
@@ -77,7 +107,8 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files
 
 def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrite: bool) -> None:
     """Save a result under every name, and its picture alone; say what there is to read, and how to go on if it was stopped."""
-    if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
+    goes_on = result.stopped and "resume" in result.source.get("settings", {})
+    if goes_on and not any(path.suffix.lower() == ".npz" for path in paths):
         paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
     for path in sorted(paths, key=lambda path: path.suffix.lower() != ".npz"):  # first what a stopped run goes on from
         result.save(path, overwrite)
@@ -89,9 +120,10 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
         click.echo(result.text)
     for path in [*paths, *filter(None, [image])]:
         click.echo(f"{result.title}: {path}")
-    if result.stopped:
+    if goes_on:
         state = next(path for path in paths if path.suffix.lower() == ".npz")
         click.echo(f"stopped; the same command with --resume {state} goes on", err=True)
+    if result.stopped:
         click.get_current_context().exit(130)
 
 
@@ -104,7 +136,7 @@ def _free_name(path: Path, overwrite: bool) -> Path:
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar with the time left, on a terminal only; yields the function progress(done, total)."""
-    with tqdm(desc=label, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f}% |{bar}| {remaining} left") as bar:
+    with tqdm(desc=label, leave=False, disable=None, bar_format=BAR) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

@@ -12,6 +12,7 @@ from minicnn.cli.options import (
     KindType,
     algorithm_option,
     model_option,
+    names_option,
     overwrite_option,
     part_bars,
     photo_argument,
@@ -21,6 +22,7 @@ from minicnn.cli.options import (
     size_option,
     weights_option,
 )
+from minicnn.cli.predict import predict
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
 from minicnn.errors import MinicnnError, ShapeError
@@ -50,8 +52,8 @@ CHECK_SIZE = 32
 @size_option
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
-@click.option("--only", multiple=True, metavar="METHOD", help="Show this method only. May be given several times.")
-@click.option("--skip", multiple=True, metavar="METHOD", help="Leave this method out. May be given several times.")
+@names_option("--only", "METHOD,METHOD", "Show these methods only.")
+@names_option("--skip", "METHOD,METHOD", "Leave these methods out.")
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
 @click.option("--style", type=KindType(SecondPhotoKind()), help="A second photo, for style-transfer, which is left out without it.")
 @overwrite_option
@@ -80,28 +82,6 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, st
         )
     print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in times])
     click.echo(f"Open {page.resolve()}")
-
-
-@click.command()
-@photo_argument
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@model_option
-@weights_option
-@size_option
-@algorithm_option
-def predict(photo, top, as_json, model, weights, size):
-    """Name what is on a photo."""
-    loaded = load(model, weights)
-    ranking = loaded.predict(photo, top, size)
-    if as_json:
-        answers = [{"class": name, "probability": probability} for name, probability in ranking]
-        click.echo(json.dumps({"photo": str(photo), "model": loaded.name, "top": answers}, indent=2))
-        return
-    for name, probability in ranking:
-        click.echo(f"{probability:7.2%}  {name}")
-    if loaded.unsure(ranking):
-        click.echo(loaded.unsure(ranking))
 
 
 @click.command()

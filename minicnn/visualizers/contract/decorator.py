@@ -7,7 +7,8 @@ panda", no layer at all. It also records what made the result, and warns if the 
 The function's signature is its interface everywhere: the annotation of each parameter says which kind of value it is
 (`minicnn.visualizers.contract.kinds` has the table), and so what a user may pass, what the method gets, and how the command line reads
 it. Photos that come by position are arguments there, all else are options. Values of the wrong kind are refused before the method runs.
-The photo is run forward once at most, when the method declares it `Traced` or asks for the likeliest class.
+The photo is run forward once at most, when the method declares it `Traced` or asks for the likeliest class. Of several photos or classes
+the method sees one at a time (`minicnn.visualizers.contract.batch`).
 
 Methods that draw attribution maps are registered with `attribution`; other methods can then work on their maps
 (`minicnn.visualizers.attribution.maps`).
@@ -15,18 +16,22 @@ Methods that draw attribution maps are registered with `attribution`; other meth
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, cast, get_args
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
+from minicnn.notebook import in_notebook, notebook_bar
 from minicnn.pictures.results import Result
+from minicnn.visualizers.contract.batch import Batch, Watcher
 from minicnn.visualizers.contract.call import Call, Size
 from minicnn.visualizers.contract.docstrings import completed
-from minicnn.visualizers.contract.kinds import TargetKind
+from minicnn.visualizers.contract.kinds import ProgressKind, TargetKind
 from minicnn.visualizers.contract.parameters import read_parameters
 from minicnn.visualizers.contract.provenance import with_provenance
 from minicnn.visualizers.contract.registry import REGISTRY, Attribution, Options, Question, Visualizer
@@ -38,6 +43,9 @@ PHOTO_PARAMETERS = (
     inspect.Parameter("size", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Size),
     inspect.Parameter("prepared", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
 )
+
+#: The same, unless the method has one itself: of several photos it is told how many are done.
+PROGRESS = inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Watcher | None)
 
 
 def visualizer(
@@ -104,28 +112,51 @@ def visualizer(
         def public(*positional: Any, size: Size = None, prepared: bool = False, **options: Any) -> Result:
             if entry.missing_extra:
                 raise MinicnnError(entry.missing_extra)
+            progress = options.pop("progress", None) if PROGRESS in added else None
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
+            watcher = entry.parameter_of(ProgressKind)
+            progress = bound.arguments[watcher] if watcher else progress
+            if progress is not None:
+                ProgressKind().check("progress", progress)
+
+            def run(given: Mapping[str, Any], progress: Watcher | None) -> tuple[Result, Call]:
+                call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
+                arguments = _resolved(entry, {**given, watcher: progress} if watcher else given, call)
+                result = cast("Callable[..., Result]", method)(**arguments)
+                _check_result(result, command)
+                if call.remark:
+                    result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
+                return with_provenance(result, entry, call, arguments, if_zero), call
+
             model = Model.of(bound.arguments["model"])
-            call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
-            arguments = _resolved(entry, bound.arguments, call)
-            result = cast("Callable[..., Result]", method)(**arguments)
-            _check_result(result, command)
-            if call.remark:
-                result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
-            return with_provenance(result, entry, call, arguments, if_zero)
+            batch = Batch(entry, model, bound.arguments, prepared)
+            with contextlib.ExitStack() as shown:
+                if progress is None and (watcher or batch.several) and in_notebook():
+                    progress = shown.enter_context(notebook_bar(command))
+                result = batch.run(run, progress) if batch.several else run(bound.arguments, progress)[0]
+            for text in result.warnings:
+                warnings.warn(text, stacklevel=2)
+            return result
 
         formats = saves or ((".png", ".npy", ".npz") if attribution else (".png", ".npz"))
         entry = Visualizer(
             command, public, parameters, question, paper, report, report if quick is None else quick, formats, image, attribution, extra
         )
-        for_photos = PHOTO_PARAMETERS if entry.takes_photo else ()
-        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *for_photos])  # type: ignore[attr-defined]
-        public.__doc__ = completed(method.__doc__, [*parameters, *(parameter.name for parameter in for_photos)], command)
+        added = added_parameters(entry)
+        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
+        public.__doc__ = completed(method.__doc__, [*parameters, *(parameter.name for parameter in added)], command)
         REGISTRY[command] = entry
         return cast("Callable[P, Result]", public)
 
     return register
+
+
+def added_parameters(entry: Visualizer) -> list[inspect.Parameter]:
+    """List what the public function of a method has on top of the method's own parameters."""
+    if not entry.takes_photo:
+        return []
+    return [*PHOTO_PARAMETERS, *(() if entry.parameter_of(ProgressKind) else (PROGRESS,))]
 
 
 def _check_result(result: Any, name: str) -> None:

@@ -134,6 +134,11 @@ class Visualizer:
         return self.photo_name is not None
 
     @property
+    def takes_photos(self) -> bool:
+        """Whether it looks at several photos together, and makes one result of them."""
+        return self.parameter_of(PhotosKind) is not None
+
+    @property
     def needs_photo(self) -> bool:
         """Whether it cannot do without a photo."""
         return self.photo_name is not None and self.parameters[self.photo_name].required
