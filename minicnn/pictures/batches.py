@@ -64,8 +64,9 @@ class BatchResult(Result):
                 f"{len(self)} results are too many for one picture, which holds {MOST_IN_FIGURE}; save them to a folder, such as maps, one "
                 "picture each, or their values to a file such as maps.npz"
             )
-        each = len(self.panels()) // len(self)
-        return render.figure(self.panels(), self.title, each * max(1, 6 // each))
+        panels = self.panels()
+        each = max(1, len(panels) // len(self))
+        return render.figure(panels, self.title, min(each * max(1, 6 // each), len(panels)))
 
     def save(self, path: str | os.PathLike, overwrite: bool = False) -> None:
         """Write a picture of each result to a folder, or all of them to one file, as the name says.

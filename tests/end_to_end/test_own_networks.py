@@ -86,7 +86,7 @@ def test_pictures_and_replay(folder, panda):
 
 
 def test_report(folder, panda):
-    arguments = ["--model", "fixed.h5", "--only", "saliency", "--only", "filter-model", "--only", "sanity", "--out", "page"]
+    arguments = ["--model", "fixed.h5", "--only", "saliency,filter-model,sanity", "--out", "page"]
     succeed("report", panda, *arguments, folder=folder)
     assert "fixed" in (folder / "page/index.html").read_text()
     assert np.asarray(Image.open(folder / "page/photo.png")).shape == (30, 38, 3)

@@ -23,10 +23,8 @@ from minicnn.pictures.tables import Row, aligned
 from minicnn.visualizers.contract.call import Call
 from minicnn.visualizers.contract.kinds import ImageKind, ProgressKind, TargetKind
 from minicnn.visualizers.contract.photos import file_identity
+from minicnn.visualizers.contract.progress import Watcher, part_of
 from minicnn.visualizers.contract.registry import Visualizer
-
-#: Called as progress(done, total).
-Watcher = Callable[[int, int], None]
 
 #: Runs the method once for some arguments; returns the result, and the call, which knows what the network answered.
 Run = Callable[[Mapping[str, Any], Watcher | None], tuple[Result, Call]]
@@ -90,7 +88,7 @@ class Batch:
             for position, photo in self.photos.each(self._load):
                 for i, target in enumerate(self.classes):
                     done = position * len(self.classes) + i
-                    result, call = run(self._arguments(photo, target), _part(progress, done, total, parts))
+                    result, call = run(self._arguments(photo, target), part_of(progress, done, total, parts))
                     results.append(result)
                     rows.append(self._row(position, result, call))
                     sources.append({**file_identity(self.photos.sources[position]), **result.source})
@@ -170,13 +168,6 @@ class Batch:
         photos = "" if self.photos.single else f" of {count // len(self.classes)} photos"
         names = "" if self.one_class else f" for {', '.join(self.model.class_name(index) for index in self.classes)}"
         return f"{self.entry.name}{photos}{names}"
-
-
-def _part(progress: Watcher | None, done: int, total: int, parts: int) -> Watcher | None:
-    """Return who watches one of so many runs."""
-    if progress is None:
-        return None
-    return lambda inner_done, inner_total: progress(done * parts + parts * inner_done // max(inner_total, 1), total * parts)
 
 
 def _check_memory(first: Result, total: int) -> None:

@@ -16,7 +16,6 @@ Methods that draw attribution maps are registered with `attribution`; other meth
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import functools
 import inspect
@@ -26,13 +25,13 @@ from typing import Any, ParamSpec, cast, get_args
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
-from minicnn.notebook import in_notebook, notebook_bar
 from minicnn.pictures.results import Result
-from minicnn.visualizers.contract.batch import Batch, Watcher
+from minicnn.visualizers.contract.batch import Batch
 from minicnn.visualizers.contract.call import Call, Size
 from minicnn.visualizers.contract.docstrings import completed
 from minicnn.visualizers.contract.kinds import ProgressKind, TargetKind
 from minicnn.visualizers.contract.parameters import read_parameters
+from minicnn.visualizers.contract.progress import Watcher, watched
 from minicnn.visualizers.contract.provenance import with_provenance
 from minicnn.visualizers.contract.registry import REGISTRY, Attribution, Options, Question, Visualizer
 
@@ -115,26 +114,21 @@ def visualizer(
             progress = options.pop("progress", None) if PROGRESS in added else None
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
-            watcher = entry.parameter_of(ProgressKind)
-            progress = bound.arguments[watcher] if watcher else progress
+            arguments, watcher = bound.arguments, entry.parameter_of(ProgressKind)
+            for parameter in parameters.values():
+                parameter.check(arguments[parameter.name], command)
             if progress is not None:
                 ProgressKind().check("progress", progress)
+            model = Model.of(arguments["model"])
 
             def run(given: Mapping[str, Any], progress: Watcher | None) -> tuple[Result, Call]:
                 call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
-                arguments = _resolved(entry, {**given, watcher: progress} if watcher else given, call)
-                result = cast("Callable[..., Result]", method)(**arguments)
-                _check_result(result, command)
-                if call.remark:
-                    result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
-                return with_provenance(result, entry, call, arguments, if_zero), call
+                return _run(method, entry, call, {**given, watcher: progress} if watcher else given, if_zero), call
 
-            model = Model.of(bound.arguments["model"])
-            batch = Batch(entry, model, bound.arguments, prepared)
-            with contextlib.ExitStack() as shown:
-                if progress is None and (watcher or batch.several) and in_notebook():
-                    progress = shown.enter_context(notebook_bar(command))
-                result = batch.run(run, progress) if batch.several else run(bound.arguments, progress)[0]
+            batch = Batch(entry, model, arguments, prepared)
+            reports = watcher is not None or batch.several
+            with watched(command, arguments[watcher] if watcher else progress, reports) as progress:
+                result = batch.run(run, progress) if batch.several else run(arguments, progress)[0]
             for text in result.warnings:
                 warnings.warn(text, stacklevel=2)
             return result
@@ -159,6 +153,16 @@ def added_parameters(entry: Visualizer) -> list[inspect.Parameter]:
     return [*PHOTO_PARAMETERS, *(() if entry.parameter_of(ProgressKind) else (PROGRESS,))]
 
 
+def _run(method: Callable, entry: Visualizer, call: Call, given: Mapping[str, Any], if_zero: str | None) -> Result:
+    """Run a method for one photo and one class; returns its result with what made it."""
+    arguments = _resolved(entry, given, call)
+    result = method(**arguments)
+    _check_result(result, entry.name)
+    if call.remark:
+        result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
+    return with_provenance(result, entry, call, arguments, if_zero)
+
+
 def _check_result(result: Any, name: str) -> None:
     """Raise MinicnnError unless a method returned what it should."""
     if not isinstance(result, Result):
@@ -169,9 +173,7 @@ def _check_result(result: Any, name: str) -> None:
 
 
 def _resolved(entry: Visualizer, given: Mapping[str, Any], call: Call) -> dict[str, Any]:
-    """Turn what a user passed into what the method gets, by name: checked, then in the order in which one value may depend on another."""
-    for name, parameter in entry.parameters.items():
-        parameter.check(given[name], entry.name)
+    """Turn what a user passed into what the method gets, by name, in the order in which one value may depend on another."""
     found = dict(given)
     for name, parameter in sorted(entry.parameters.items(), key=lambda item: item[1].kind.stage(given[item[0]])):
         if given[name] is not None:
