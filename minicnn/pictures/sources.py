@@ -52,6 +52,8 @@ class Sources:
         if self.folder is not None:
             self.sources = list(_files(self.folder))
         elif isinstance(given, np.ndarray) and given.ndim == 4 and not (prepared and len(given) == 1):
+            if not prepared:
+                _check_photos(given)
             self.sources = [given[i : i + 1] if prepared else given[i] for i in range(len(given))]
         elif isinstance(given, (list, tuple, Iterator)):
             self.sources = list(given)
@@ -101,8 +103,8 @@ class Sources:
     @cached_property
     def _names(self) -> list[str]:
         names = [readable_name(source) if is_path(source) else f"photo {i + 1}" for i, source in enumerate(self.sources)]
-        counts = Counter(names)
-        return [self._path(source) if counts[name] > 1 and is_path(source) else name for name, source in zip(names, self.sources)]
+        counts = Counter(name for name, _ in {(name, str(source)) for name, source in zip(names, self.sources) if is_path(source)})
+        return [self._path(source) if is_path(source) and counts[name] > 1 else name for name, source in zip(names, self.sources)]
 
     def _path(self, source: str | os.PathLike) -> str:
         path = source if self.folder is None else Path(source).relative_to(self.folder)
@@ -112,6 +114,15 @@ class Sources:
 def is_path(source: Any) -> TypeGuard[str | os.PathLike]:
     """Tell whether a photo was given as a path."""
     return isinstance(source, (str, os.PathLike))
+
+
+def _check_photos(array: np.ndarray) -> None:
+    """Raise ImageError if an array (N, height, width, channels) holds no photos, but most likely what a network takes."""
+    if array.dtype.kind == "f" and array.size and (array.min() < 0 or array.max() > 1):
+        raise ImageError(
+            f"the photos are an array with values from {array.min():.4g} to {array.max():.4g}; expected uint8 (0 to 255) or floating-point "
+            "(0 to 1). If model.prepare made it, pass prepared=True"
+        )
 
 
 def _files(folder: Path) -> list[Path]:

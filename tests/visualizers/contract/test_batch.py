@@ -57,6 +57,9 @@ def test_what_may_be_given(small_model, panda, folder):
     assert minicnn.saliency(small_model, x[:1], prepared=True).values.shape == (40, 40)
     with pytest.raises(ImageError, match="there is no photo in the array"):
         minicnn.saliency(small_model, x[:0], prepared=True)
+    for array in (x, x[:1]):
+        with pytest.raises(ImageError, match="values from .* If model.prepare made it, pass prepared=True"):
+            minicnn.saliency(small_model, array)
     with pytest.raises(ImageError, match="a trace of 2 images; expected one of a single image, or a list"):
         minicnn.saliency(small_model, small_model.network.trace(x))
 
@@ -156,6 +159,8 @@ def test_names_tell_photos_apart(small_model, panda, tmp_path):
     result = minicnn.saliency(small_model, tmp_path / "photos")
     assert [row["photo"] for row in result.rows] == ["a/1.jpg", "b/1.jpg", "1.png", "2.JPG"]
     assert result.names == ["a-1", "b-1", "1", "2"]
+    again = minicnn.saliency(small_model, [panda, panda])
+    assert [row["photo"] for row in again.rows] == ["panda.jpg"] * 2 and again.names == ["panda", "panda-2"]
 
 
 def test_saving(small_model, panda, tmp_path):
