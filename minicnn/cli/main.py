@@ -93,9 +93,7 @@ def main(arguments: list[str] | None = None) -> None:
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process runs
     stop_by_exception()
-    announce_compilation(
-        lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True)
-    )
+    announce_compilation(lambda text: click.echo(text, err=True))
     try:
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:

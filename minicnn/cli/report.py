@@ -10,11 +10,12 @@ from minicnn.cli.options import (
     KindType,
     algorithm_option,
     model_options,
+    names_option,
     overwrite_option,
     part_bars,
     photo_argument,
+    photo_options,
     print_table,
-    size_option,
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.visualizers.contract.kinds import SecondPhotoKind
@@ -25,11 +26,11 @@ from minicnn.visualizers.contract.kinds import SecondPhotoKind
 @click.option("--out", type=click.Path(path_type=Path), default="minicnn-report", show_default=True, help="The directory to write to.")
 @click.option("--target", help="The class that the maps are about, by name or index.  [default: the likeliest]")
 @model_options()
-@size_option
+@photo_options
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
-@click.option("--only", multiple=True, metavar="METHOD", help="Show this method only. May be given several times.")
-@click.option("--skip", multiple=True, metavar="METHOD", help="Leave this method out. May be given several times.")
+@names_option("--only", "METHOD,METHOD", "Show these methods only.")
+@names_option("--skip", "METHOD,METHOD", "Leave these methods out.")
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
 @click.option("--style", type=KindType(SecondPhotoKind()), help="A second photo, for style-transfer, which is left out without it.")
 @click.option("--resume", is_flag=True, help="Go on with a report that was stopped.")

@@ -14,13 +14,13 @@ from minicnn.cli.options import (
     model_options,
     overwrite_option,
     part_bars,
-    photo_argument,
     print_table,
     progress_bar,
     save_all,
     size_option,
     weights_option,
 )
+from minicnn.cli.predict import predict
 from minicnn.cli.report import report
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
@@ -43,27 +43,6 @@ model_argument = click.argument("model", default="vgg16-gap")
 
 #: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
 CHECK_SIZE = 32
-
-
-@click.command()
-@photo_argument
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@model_options()
-@size_option
-@algorithm_option
-def predict(photo, top, as_json, model, size):
-    """Name what is on a photo."""
-    loaded = model.load()
-    ranking = loaded.predict(photo, top, size)
-    if as_json:
-        answers = [{"class": name, "probability": probability} for name, probability in ranking]
-        click.echo(json.dumps({"photo": str(photo), "model": loaded.name, "top": answers}, indent=2))
-        return
-    for name, probability in ranking:
-        click.echo(f"{probability:7.2%}  {name}")
-    if loaded.unsure(ranking):
-        click.echo(loaded.unsure(ranking))
 
 
 @click.command()

@@ -20,10 +20,10 @@ from minicnn.cli.options import (
     key_option,
     model_options,
     overwrite_option,
+    photo_options,
     preprocessing_option,
     print_table,
     progress_bar,
-    size_option,
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.errors import OutputError, UnknownNameError, listed
@@ -84,7 +84,7 @@ def _number(name: str, default: float, text: str):
 )
 @preprocessing_option
 @key_option
-@size_option
+@photo_options
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
 @_choice("--optimizer", OptimizerName, DEFAULTS.optimizer, "How a gradient becomes a step.")
@@ -266,7 +266,7 @@ def _line(entry: dict[str, float], epochs: int) -> str:
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
 @model_options()
-@size_option
+@photo_options
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Photos at once; it bounds the memory.")
 @skip_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")

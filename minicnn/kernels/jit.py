@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable
 
 import numba
 from numba.core import event
+
+from minicnn.notebook import in_notebook
 
 #: After its part of a kernel, a thread of GNU OpenMP waits for the others in a busy loop, by default for milliseconds. Where another
 #: program needs the processor, that keeps the very thread from running that is waited for: a forward pass took 2 s instead of 0.06 s
@@ -57,25 +60,33 @@ def thread_count() -> int:
     return numba.get_num_threads()
 
 
-class _FirstCompilation(event.Listener):
-    """Calls back when numba compiles for the first time; loading from the cache does not count."""
+#: What is said before the first wait for the compiler.
+COMPILING = "compiling kernels for this machine, each when it is first needed; this is done once ..."
 
-    def __init__(self, callback: Callable[[], None]):
+
+class _FirstCompilation(event.Listener):
+    """Calls back when numba compiles a kernel for the first time; loading from the cache, and functions of others, do not count."""
+
+    def __init__(self, callback: Callable[[str], object]):
         self.callback = callback
         self.called = False
 
     def on_start(self, event):
-        if not self.called:
+        if not self.called and event.data["dispatcher"].py_func.__module__.startswith(__package__):
             self.called = True
-            self.callback()
+            self.callback(COMPILING)
 
     def on_end(self, event):
         pass
 
 
-def announce_compilation(callback: Callable[[], None]) -> None:
-    """Have a function called, once, if this process must compile a kernel because the cache does not hold it."""
+def announce_compilation(callback: Callable[[str], object]) -> None:
+    """Have a function called with `COMPILING`, once, if this process must compile a kernel because the cache does not hold it."""
     event.register("numba:compile", _FirstCompilation(callback))
+
+
+if in_notebook():  # the command line says so itself, and a program may
+    announce_compilation(lambda text: print(text, file=sys.stderr))
 
 
 def inlined(function: Callable) -> Callable:

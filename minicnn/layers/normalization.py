@@ -38,7 +38,7 @@ class BatchContext(NamedTuple):
     of_batch: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchNorm(Elementwise):
     """Give each channel mean 0 and variance 1, then a scale and a shift that are learned.
 

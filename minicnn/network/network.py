@@ -27,6 +27,7 @@ from minicnn.geometry import ReceptiveField
 from minicnn.layers import BatchNorm, Conv2D, Layer
 from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients, Walk
+from minicnn.pictures.tables import folded_table
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
 #: convolutions, dense layers and average pools: it is the layer's input.
@@ -59,7 +60,11 @@ class Trace:
     known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        return f"Trace of {len(self.outputs)} layers, input {self.input.shape}"
+        return f"Trace(input {self.input.shape}, {len(self.outputs)} layers, {self.last if self.outputs else 'output'} {self.result.shape})"
+
+    def _repr_html_(self) -> str:
+        rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs[name].shape)} for name in self.outputs]
+        return folded_table(repr(self), rows)
 
     def input_of(self, layer: str) -> np.ndarray:
         """Return what reached a layer."""
@@ -104,7 +109,11 @@ class Network:
         self._known_shapes: dict[Shape, dict[str, Shape]] = {}
 
     def __repr__(self) -> str:
-        return f"Network of {len(self.layers)} layers"
+        first, *_, last = [*self.layers, *self.layers] or ["nothing", "nothing"]
+        return f"Network({len(self.layers)} layers from {first} to {last}, {self.parameter_count:,} parameters)"
+
+    def _repr_html_(self) -> str:
+        return folded_table(repr(self), [{"layer": name, "what": repr(layer)} for name, layer in self.layers.items()])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Compute the last layer's output (logits, for a classifier) and keep nothing.
@@ -332,6 +341,11 @@ class Network:
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
         """All trainable arrays, as {layer: {parameter: array}}, layers without any left out."""
         return {name: layer.parameters for name, layer in self.layers.items() if layer.parameter_names}
+
+    @property
+    def parameter_count(self) -> int:
+        """How many trainable numbers there are."""
+        return sum(array.size for arrays in self.parameters.values() for array in arrays.values())
 
     @property
     def arrays(self) -> dict[str, dict[str, np.ndarray]]:

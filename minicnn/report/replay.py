@@ -72,6 +72,8 @@ def _call(
     source: Mapping[str, Any], photos: Mapping[str, np.ndarray], weights: str | os.PathLike | None, path: str | os.PathLike
 ) -> tuple[Visualizer, dict[str, Any]]:
     """Choose the method and its arguments."""
+    if "results" in source:
+        raise MinicnnError(f"{path} shows several results; expected a picture of one, as their folder holds (--out FOLDER)")
     if source["method"] not in REGISTRY:
         raise ImageError(f"{path} was made by a method {source['method']!r} that is not here; was it made by another version?")
     visualizer, settings = REGISTRY[source["method"]], dict(source["settings"])
