@@ -137,7 +137,7 @@ class Areas:
 
 
 def conclusion(areas: Areas, steps: int) -> str:
-    """Say in a few sentences what can be concluded."""
+    """Say in a few lines what can be concluded."""
     weak = [name for name in areas.methods if len(areas.beaten(name)) < len(BASELINES)]
     sentences = [
         f"{areas.way.capitalize()}: {verdict(areas)}.",
@@ -146,7 +146,7 @@ def conclusion(areas: Areas, steps: int) -> str:
     ]
     if close := areas.at_limit():
         sentences.append(f"At the limit of what these steps can show: {', '.join(close)}.")
-    return " ".join(sentences)
+    return "\n  ".join(sentences)
 
 
 def verdict(areas: Areas) -> str:

@@ -33,7 +33,7 @@ def test_a_linear_network(weighing):
     assert deletion["saliency"] == pytest.approx((weight.sum() / 2 + left[:-1].sum() + left[-1] / 2) / 108)
     assert deletion["saliency"] < min(deletion["random"], deletion["edges"])
     assert "Deletion: saliency beats random and edges on this photo." in result.text
-    assert "Insertion: none beats random or edges on this photo. Not better than random and edges: saliency." in result.text
+    assert "Insertion: none beats random or edges on this photo.\n  Not better than random and edges: saliency.\n" in result.text
     assert "limit" not in result.text and "deletion limit" not in result.table[0]  # a logit has none
 
 
