@@ -349,7 +349,7 @@ def test_a_folder_of_photos(tmp_path, panda):
     succeed(*options, ".", "--out", "a.csv", "--out", "a.json", folder=photos)
     lines = (photos / "a.csv").read_text().splitlines()
     rows = json.loads((photos / "a.json").read_text())["rows"]
-    assert lines[0] == "photo,class,method,deletion,insertion" and len(lines) == 1 + len(rows) == 4
+    assert lines[0].startswith("photo,class,method,deletion,insertion,deletion limit,") and len(lines) == 1 + len(rows) == 4
     assert lines[1].startswith("panda.jpg,") and ",saliency,0." in lines[1] and float(lines[1].split(",")[3]) == rows[0]["deletion"]
 
 
