@@ -1,108 +1,29 @@
-"""minicnn: look inside a convolutional network with nothing but NumPy and numba."""
+"""minicnn: look inside a convolutional network with nothing but NumPy and numba.
 
-from minicnn import layers
-from minicnn.errors import MinicnnError
-from minicnn.files.resources import shipped_photo
-from minicnn.kernels import use_algorithm
-from minicnn.models.architectures import ARCHITECTURES
-from minicnn.models.classes import ClassNames
-from minicnn.models.files import load, save
-from minicnn.models.model import Model
-from minicnn.network import gradcheck, objectives, rules
-from minicnn.network.folding import folded
-from minicnn.network.initialize import he_initialized
-from minicnn.network.network import Network, Trace
-from minicnn.network.probability import cross_entropy, softmax
-from minicnn.pictures import render
-from minicnn.pictures.photos import PREPROCESSING
-from minicnn.pictures.results import Result
-from minicnn.report.replay import replay
-from minicnn.visualizers import (
-    channels,
-    class_model,
-    compare,
-    deconvnet,
-    deep_dream,
-    filter_model,
-    filters,
-    grad_cam,
-    grad_cam_plus_plus,
-    gradient_x_input,
-    guided_backprop,
-    guided_grad_cam,
-    integrated_gradients,
-    intuition,
-    invert,
-    layer_cam,
-    layer_outputs,
-    lrp,
-    max_activating,
-    occlusion,
-    receptive_field,
-    saliency,
-    sanity,
-    score_cam,
-    segment,
-    smoothgrad,
-    style_transfer,
-    texture,
-    visualizer,
-    window,
-)
+The public names are those of `minicnn.public`. They are imported when the first of them is asked for: so the command line can deal with
+Ctrl-C before it imports anything large, which may take seconds.
+"""
+
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 
-__all__ = [
-    "ARCHITECTURES",
-    "PREPROCESSING",
-    "ClassNames",
-    "MinicnnError",
-    "Model",
-    "Network",
-    "Result",
-    "Trace",
-    "channels",
-    "class_model",
-    "compare",
-    "cross_entropy",
-    "deconvnet",
-    "deep_dream",
-    "filter_model",
-    "filters",
-    "folded",
-    "grad_cam",
-    "grad_cam_plus_plus",
-    "gradcheck",
-    "gradient_x_input",
-    "guided_backprop",
-    "guided_grad_cam",
-    "he_initialized",
-    "integrated_gradients",
-    "intuition",
-    "invert",
-    "layer_cam",
-    "layer_outputs",
-    "layers",
-    "load",
-    "lrp",
-    "max_activating",
-    "objectives",
-    "occlusion",
-    "receptive_field",
-    "render",
-    "replay",
-    "rules",
-    "saliency",
-    "sanity",
-    "save",
-    "score_cam",
-    "segment",
-    "shipped_photo",
-    "smoothgrad",
-    "softmax",
-    "style_transfer",
-    "texture",
-    "use_algorithm",
-    "visualizer",
-    "window",
-]
+if TYPE_CHECKING:
+    from minicnn.public import *  # noqa: F403
+else:
+
+    def __getattr__(name):
+        """Import a package of minicnn, or the public names."""
+        from importlib import import_module, util
+
+        if name.startswith("_") and name != "__all__":
+            raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
+        if util.find_spec(f"minicnn.{name}"):
+            return import_module(f"minicnn.{name}")
+        public = import_module("minicnn.public")
+        if name not in (*public.__all__, "__all__"):
+            raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
+        return globals().setdefault(name, getattr(public, name))
+
+    def __dir__():
+        return sorted({*globals(), *__getattr__("__all__")})

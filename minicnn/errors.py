@@ -2,14 +2,23 @@
 
 Every message names what was found, what was expected and what to do next. The command line prints the message alone and exits
 with code 2. All are ``ValueError``s, so that code which knows nothing of minicnn can catch them too.
+
+Messages quote what files say, and their names, which may hold anything. What a terminal could take for a command is replaced, and a message
+that is very long is cut in its middle, so that both what was found and what to do stay.
 """
 
 import difflib
 from collections.abc import Iterable, Sequence
 
+#: No message has more characters.
+LONGEST_MESSAGE = 500
+
 
 class MinicnnError(ValueError):
     """The base of all errors below."""
+
+    def __init__(self, message: str = ""):
+        super().__init__(shortened(printable(message)))
 
 
 class ShapeError(MinicnnError):
@@ -42,6 +51,18 @@ class OutputError(MinicnnError):
 
 class DownloadError(MinicnnError):
     """A file that cannot be fetched, or that is not the one that was published."""
+
+
+def printable(text: str) -> str:
+    """Return a text with "?" for each character that cannot be printed, such as those that control a terminal, and on one line."""
+    text = "".join(character if character.isprintable() else " " if character in "\n\t\r" else "?" for character in text)
+    return text.encode("utf-8", "replace").decode()
+
+
+def shortened(text: str, longest: int = LONGEST_MESSAGE) -> str:
+    """Return a text, of one that is too long its beginning and its end."""
+    end = longest // 3
+    return text if len(text) <= longest else f"{text[: longest - end - 5]} ... {text[-end:]}"
 
 
 def did_you_mean(name: str, names: Iterable[str]) -> str:

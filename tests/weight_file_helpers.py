@@ -122,13 +122,14 @@ layers = [
 LAYOUTS = {"applications": write_applications, "full model": write_full_model, "keras 3": write_keras3}
 
 
-def onnx_model(path, nodes, **arrays):
-    """Save an ONNX model of such nodes from x to y, with constants."""
+def onnx_model(path, nodes, input_shape=(1, 3, 4, 6), opset=17, kind=1, **arrays):
+    """Save an ONNX model of such nodes from x, of such a shape and kind of numbers, to y, with constants."""
     onnx = pytest.importorskip("onnx")
     value = onnx.helper.make_tensor_value_info
     tensors = [onnx.numpy_helper.from_array(array, name) for name, array in arrays.items()]
     made = [
         onnx.helper.make_node(kind, inputs, outputs, name=f"node{i}", **options) for i, (kind, inputs, outputs, options) in enumerate(nodes)
     ]
-    graph = onnx.helper.make_graph(made, "graph", [value("x", 1, [1, 3, 4, 6])], [value("y", 1, None)], tensors)
-    onnx.save(onnx.helper.make_model(graph), path)
+    graph = onnx.helper.make_graph(made, "graph", [value("x", kind, input_shape)], [value("y", 1, None)], tensors)
+    version = [onnx.helper.make_opsetid("", opset)]
+    path.write_bytes(onnx.helper.make_model(graph, opset_imports=version, ir_version=8).SerializeToString())

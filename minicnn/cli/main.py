@@ -11,10 +11,10 @@ import click
 
 from minicnn.cli.options import print_help_alone
 from minicnn.cli.plugins import import_named, load_installed
-from minicnn.cli.signals import stop_by_exception
+from minicnn.cli.signals import STOPPED, STOPPED_TEXT, finish_undisturbed, stop_by_exception
 from minicnn.cli.tools import SECTIONS, TOOLS
 from minicnn.cli.visualize import make_command
-from minicnn.errors import MinicnnError, did_you_mean
+from minicnn.errors import MinicnnError, did_you_mean, printable, shortened
 from minicnn.kernels import announce_compilation
 from minicnn.visualizers import REGISTRY
 from minicnn.visualizers.contract.registry import Question
@@ -92,11 +92,9 @@ def main(arguments: list[str] | None = None) -> None:
     for name in ("stdout", "stderr"):  # a closed one is None, which progress bars cannot take
         if getattr(sys, name) is None:
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115  # for as long as the process runs
-    stop_by_exception()
-    announce_compilation(
-        lambda: click.echo("compiling kernels for this machine, each when it is first needed; this is done once ...", err=True)
-    )
+    announce_compilation(lambda text: click.echo(text, err=True))
     try:
+        stop_by_exception()
         sys.exit(commands.main(arguments, prog_name="minicnn", standalone_mode=False))
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx else "minicnn"
@@ -111,10 +109,11 @@ def main(arguments: list[str] | None = None) -> None:
     except OSError as error:
         _fail(f"{error.filename or 'the output'}: {error.strerror or error}")
     except (KeyboardInterrupt, click.Abort):
-        click.echo("\nstopped; nothing was written", err=True)
-        sys.exit(130)
+        finish_undisturbed()
+        click.echo(STOPPED_TEXT, err=True, nl=False)
+        sys.exit(STOPPED)
 
 
 def _fail(message: str) -> None:
-    click.echo(f"Error: {' '.join(message.split())}", err=True)
+    click.echo(f"Error: {shortened(printable(' '.join(message.split())))}", err=True)
     sys.exit(2)

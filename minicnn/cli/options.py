@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import click
 from tqdm import tqdm
@@ -15,6 +18,12 @@ from tqdm import tqdm
 from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.descriptions import Description
+from minicnn.models.files import describe, describe_text, load
+from minicnn.models.model import Model
+from minicnn.notebook import BAR
+from minicnn.pictures.decoding import accept_truncated
+from minicnn.pictures.photos import PREPROCESSING
 from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
 from minicnn.visualizers.contract.kinds import SHIPPED, PhotoKind
@@ -52,17 +61,134 @@ class KindType(click.ParamType):
             self.fail(str(error), parameter, context)
 
 
+def joined(parse: Callable[[str], Any], default: Any = None) -> Callable[[click.Context, click.Parameter, tuple[str, ...]], Any]:
+    """Make the callback of an option of several values, with commas between them, that `parse` reads; given several times, they add up."""
+
+    def read(context: click.Context, parameter: click.Parameter, texts: tuple[str, ...]) -> Any:
+        try:
+            return parse(",".join(texts)) if texts else default
+        except ValueError as error:
+            raise click.BadParameter(str(error), context, parameter) from None
+
+    return read
+
+
+def names_option(name: str, metavar: str, meaning: str) -> Callable[[Callable], Callable]:
+    """Make an option of several names."""
+    callback = joined(lambda text: tuple(part.strip() for part in text.split(",")), ())
+    return click.option(name, multiple=True, callback=callback, metavar=metavar, help=meaning)
+
+
+class PhotosArgument(click.Argument):
+    """One photo or folder, or several, as a shell makes of ``*.jpg``; without any the default."""
+
+    def __init__(self, name: str, default: Path | None = None):
+        def read(context: click.Context, parameter: click.Parameter, photos: tuple[Path, ...]) -> Any:
+            return default if not photos else photos[0] if len(photos) == 1 else list(photos)
+
+        super().__init__([name], type=KindType(PhotoKind()), nargs=-1, callback=read, metavar="[PHOTO|FOLDER]...")
+
+
 photo_argument = click.argument("photo", type=KindType(PhotoKind()), default=f"{SHIPPED}panda", required=False)
 
 #: What --model takes.
-MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a description (.toml), with --weights, or a model file (.h5)."
-model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
+MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a weight file that says what it is, or a description (.toml), with --weights."
+
+
+@dataclass(frozen=True)
+class ModelChoice:
+    """What the options about the model say; see `minicnn.load` for their meaning.
+
+    Attributes
+    ----------
+    name : str
+    weights : Path or None
+    classes, preprocessing, key : str or None
+    """
+
+    name: str
+    weights: Path | None = None
+    classes: str | None = None
+    preprocessing: str | None = None
+    key: str | None = None
+
+    def load(self, fold: bool = True) -> Model:
+        """Load the model; what had to be assumed about it is printed."""
+        model = load(self.name, self.weights, fold, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+        for text in () if model.origin is None else model.origin.assumptions:
+            click.echo(f"Warning: {text}", err=True)
+        return model
+
+    def describe(self) -> Description:
+        """Tell what the model is, without its weights."""
+        return describe(self.name, self.weights, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+
+    def written(self) -> str:
+        """Write the model's description; of a weight file alone that does not tell of which network it is, as well as its shapes allow."""
+        return describe_text(self.name, self.weights, classes=self.classes, preprocessing=self.preprocessing, key=self.key)
+
+
+key_option = click.option("--key", help="Which of several networks in a PyTorch checkpoint: the names of its dictionaries, with dots.")
+preprocessing_option = click.option(
+    "--preprocessing",
+    metavar="NAME",
+    help=f"How pixels become the network's input: {', '.join(PREPROCESSING)}, or a table as in a description.  [default: the model's]",
+)
+classes_option = click.option(
+    "--classes",
+    metavar="FILE",
+    help="The names of the network's outputs: a text with one in each line, JSON, or a folder of class folders.  [default: the model's]",
+)
 weights_option = click.option(
     "--weights", type=click.Path(path_type=Path), help="A weight file, the name of a downloaded one, or a model file of the same network."
 )
+
+
+model_option = click.option("--model", default="vgg16-gap", show_default=True, help=MODELS)
+
+
+def model_options(name: Callable = model_option) -> Callable:
+    """Add the options about the model to a command, which gets them as one `ModelChoice`, called model.
+
+    Parameters
+    ----------
+    name : decorator
+        The option, or argument, called model.
+    """
+
+    def decorate(command: Callable) -> Callable:
+        @functools.wraps(command)
+        def run(model, weights, classes, preprocessing, key, **others):
+            return command(model=ModelChoice(model, weights, classes, preprocessing, key), **others)
+
+        for option in (key_option, preprocessing_option, classes_option, weights_option, name):
+            run = option(run)
+        return run
+
+    return decorate
+
+
 size_option = click.option(
     "--size", type=SizeType(), help="Pixels to scale the photo to: one number, or HEIGHTxWIDTH.  [default: the model's, or the method's]"
 )
+truncated_option = click.option(
+    "--accept-truncated",
+    is_flag=True,
+    expose_value=False,
+    callback=lambda context, parameter, value: context.with_resource(accept_truncated(_warn)) if value else None,
+    help="Take what there is of JPEGs whose end is missing.",
+)
+
+
+def _warn(text: str) -> None:
+    click.echo(f"Warning: {text}", err=True)
+
+
+def photo_options(command: Callable) -> Callable:
+    """Add the options about photos to a command: their size, and whether those that are cut off are taken."""
+    return size_option(truncated_option(command))
+
+
 algorithm_option = click.option(
     "--algorithm",
     type=click.Choice(ALGORITHMS),
@@ -77,7 +203,8 @@ overwrite_option = click.option("--overwrite", is_flag=True, help="Replace files
 
 def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrite: bool) -> None:
     """Save a result under every name, and its picture alone; say what there is to read, and how to go on if it was stopped."""
-    if result.stopped and not any(path.suffix.lower() == ".npz" for path in paths):
+    goes_on = result.stopped and "resume" in result.source.get("settings", {})
+    if goes_on and not any(path.suffix.lower() == ".npz" for path in paths):
         paths = [*paths, _free_name(paths[0].with_suffix(".npz"), overwrite)]
     for path in sorted(paths, key=lambda path: path.suffix.lower() != ".npz"):  # first what a stopped run goes on from
         result.save(path, overwrite)
@@ -89,9 +216,10 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
         click.echo(result.text)
     for path in [*paths, *filter(None, [image])]:
         click.echo(f"{result.title}: {path}")
-    if result.stopped:
+    if goes_on:
         state = next(path for path in paths if path.suffix.lower() == ".npz")
         click.echo(f"stopped; the same command with --resume {state} goes on", err=True)
+    if result.stopped:
         click.get_current_context().exit(130)
 
 
@@ -104,7 +232,7 @@ def _free_name(path: Path, overwrite: bool) -> Path:
 @contextlib.contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int], None]]:
     """Show a bar with the time left, on a terminal only; yields the function progress(done, total)."""
-    with tqdm(desc=label, leave=False, disable=None, bar_format="{desc}: {percentage:3.0f}% |{bar}| {remaining} left") as bar:
+    with tqdm(desc=label, leave=False, disable=None, bar_format=BAR) as bar:
 
         def progress(done: int, total: int) -> None:
             bar.total = total

@@ -9,16 +9,15 @@ import click
 from minicnn.cli.options import (
     KindType,
     algorithm_option,
-    model_option,
+    model_options,
+    names_option,
     overwrite_option,
     part_bars,
     photo_argument,
+    photo_options,
     print_table,
-    size_option,
-    weights_option,
 )
 from minicnn.cli.signals import finish_undisturbed
-from minicnn.models.files import load
 from minicnn.visualizers.contract.kinds import SecondPhotoKind
 
 
@@ -26,18 +25,17 @@ from minicnn.visualizers.contract.kinds import SecondPhotoKind
 @photo_argument
 @click.option("--out", type=click.Path(path_type=Path), default="minicnn-report", show_default=True, help="The directory to write to.")
 @click.option("--target", help="The class that the maps are about, by name or index.  [default: the likeliest]")
-@model_option
-@weights_option
-@size_option
+@model_options()
+@photo_options
 @click.option("--seed", default=0, show_default=True, type=click.IntRange(min=0), help="For the random methods.")
 @algorithm_option
-@click.option("--only", multiple=True, metavar="METHOD", help="Show this method only. May be given several times.")
-@click.option("--skip", multiple=True, metavar="METHOD", help="Leave this method out. May be given several times.")
+@names_option("--only", "METHOD,METHOD", "Show these methods only.")
+@names_option("--skip", "METHOD,METHOD", "Leave these methods out.")
 @click.option("--quick", is_flag=True, help="Fewer samples and steps.")
 @click.option("--style", type=KindType(SecondPhotoKind()), help="A second photo, for style-transfer, which is left out without it.")
 @click.option("--resume", is_flag=True, help="Go on with a report that was stopped.")
 @overwrite_option
-def report(photo, out, target, model, weights, size, seed, only, skip, quick, style, resume, overwrite):
+def report(photo, out, target, model, size, seed, only, skip, quick, style, resume, overwrite):
     """Write a web page of what the network sees in a photo.
 
     Without PHOTO it uses the one that ships with the package (shipped:panda; there is also shipped:moose). Ctrl-C ends it with a page of
@@ -45,7 +43,7 @@ def report(photo, out, target, model, weights, size, seed, only, skip, quick, st
     """
     from minicnn.report import choose_methods, write_report
 
-    loaded = load(model, weights)
+    loaded = model.load()
     with part_bars(len(choose_methods(only, skip, style is not None)) + 1) as progress:
         written = write_report(
             loaded,

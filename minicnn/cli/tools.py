@@ -9,25 +9,27 @@ import click
 import numpy as np
 
 from minicnn.cli.options import (
+    ModelChoice,
     algorithm_option,
-    model_option,
+    model_options,
     overwrite_option,
     part_bars,
-    photo_argument,
     print_table,
     progress_bar,
     save_all,
     size_option,
     weights_option,
 )
+from minicnn.cli.predict import predict
 from minicnn.cli.report import report
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
-from minicnn.errors import MinicnnError, ShapeError
+from minicnn.errors import MinicnnError, OutputError, ShapeError
+from minicnn.files.writing import write_file
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
-from minicnn.models.files import describe, kind_of, load
+from minicnn.models.files import DESCRIPTION_SUFFIX, kind_of
 from minicnn.models.model import Model
 from minicnn.models.specs import MisfitError
 from minicnn.network.gradcheck import Check, check_network
@@ -36,30 +38,11 @@ from minicnn.network.network import Network
 from minicnn.network.summary import summarize
 from minicnn.pictures.results import check_names
 
+#: The model, where it is an argument of the command.
+model_argument = click.argument("model", default="vgg16-gap")
+
 #: The image size for gradient checks: small, as each layer is run several times in float64, but large enough for VGG's five pools.
 CHECK_SIZE = 32
-
-
-@click.command()
-@photo_argument
-@click.option("--top", default=5, show_default=True, type=click.IntRange(min=1), help="How many classes to print.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-@model_option
-@weights_option
-@size_option
-@algorithm_option
-def predict(photo, top, as_json, model, weights, size):
-    """Name what is on a photo."""
-    loaded = load(model, weights)
-    ranking = loaded.predict(photo, top, size)
-    if as_json:
-        answers = [{"class": name, "probability": probability} for name, probability in ranking]
-        click.echo(json.dumps({"photo": str(photo), "model": loaded.name, "top": answers}, indent=2))
-        return
-    for name, probability in ranking:
-        click.echo(f"{probability:7.2%}  {name}")
-    if loaded.unsure(ranking):
-        click.echo(loaded.unsure(ranking))
 
 
 @click.command()
@@ -83,15 +66,15 @@ def replay(picture, weights, out, overwrite):
 
 
 @click.command()
-@click.argument("model", default="vgg16-gap")
+@model_options(model_argument)
 @size_option
 def summary(model, size):
     """Print a network's layers in numbers.
 
-    MODEL is a name, a description (.toml) or a model file (.h5). If a layer does not fit what reaches it, the table ends there.
+    MODEL is a name, a weight file or a description (.toml). If a layer does not fit what reaches it, the table ends there.
     """
     try:
-        description = describe(model)
+        description = model.describe()
         network, shape, misfit = description.network, description.input_shape, None
     except MisfitError as error:
         network, shape, misfit = error.below, error.input_shape, error
@@ -121,9 +104,28 @@ def summary(model, size):
     click.echo("Receptive field, jump and padding in pixels of the image; 'all' where each output sees the whole image.")
 
 
+@click.command("describe")
+@model_options(model_argument)
+@click.option("--out", type=click.Path(path_type=Path), help="The file to write, .toml.  [default: it is printed]")
+@overwrite_option
+def describe_model(model, out, overwrite):
+    """Print a model's description (.toml), to be changed, and to be given as --model.
+
+    MODEL is a name or a file. Of a weight file that does not say of which network it is, it is what follows from the shapes of its
+    arrays, and comments say what has to be checked.
+    """
+    text = model.written()
+    if out is None:
+        click.echo(text, nl=False)
+        return
+    if out.suffix.lower() != DESCRIPTION_SUFFIX:
+        raise OutputError(f"the description is called {out}; expected a name that ends with {DESCRIPTION_SUFFIX}")
+    write_file(out, text.encode(), overwrite)
+    click.echo(f"{out}: use it with --model {out} --weights {model.weights or (model.name if Path(model.name).is_file() else 'FILE')}")
+
+
 @click.command()
-@click.argument("model", default="vgg16-gap")
-@weights_option
+@model_options(model_argument)
 @click.option("--size", default=None, type=click.IntRange(min=1), help=f"Pixels of the test image.  [default: {CHECK_SIZE}]")
 @click.option(
     "--seed",
@@ -132,12 +134,12 @@ def summary(model, size):
     type=click.IntRange(min=0),
     help="For the test image, the directions, and weights where there are none.",
 )
-def gradcheck(model, weights, size, seed):
+def gradcheck(model, size, seed):
     """Compare every backward pass with finite differences.
 
     The image is random. A model without weights of its own gets random ones.
     """
-    network, shape = _network_to_check(model, weights, size, seed)
+    network, shape = _network_to_check(model, size, seed)
     Model.of(network).check_memory(*shape, batch=4)  # float64, at two points
     x = 50 * np.random.default_rng(seed).standard_normal((1, *shape))
     arrays = list(dict.fromkeys(name for parameters in network.parameters.values() for name in parameters))
@@ -150,7 +152,7 @@ def gradcheck(model, weights, size, seed):
     print_table(["layer", "input", *arrays, "verdict"], rows)
     click.echo("Relative errors of one random direction each, in float64.")
     if wrong:
-        raise MinicnnError(f"{model}: a backward pass is not that of the finite differences, or cannot be compared; see the rows")
+        raise MinicnnError(f"{model.name}: a backward pass is not that of the finite differences, or cannot be compared; see the rows")
 
 
 @click.command()
@@ -210,25 +212,25 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
 #: The tools, by the heading of the help under which they stand.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Photos": (report, predict, replay),
-    "Models and weights": (summary, weights_group, gradcheck, bench),
+    "Models and weights": (summary, describe_model, weights_group, gradcheck, bench),
     "Training": (train, evaluate),
 }
 
 TOOLS: dict[str, click.Command] = {str(command.name): command for commands in SECTIONS.values() for command in commands}
 
 
-def _network_to_check(model: str, weights: Path | None, size: int | None, seed: int) -> tuple[Network, Shape]:
+def _network_to_check(model: ModelChoice, size: int | None, seed: int) -> tuple[Network, Shape]:
     """Load the model's weights if there are any, else make random ones; and choose the shape of the test image."""
-    description, architecture = describe(model), ARCHITECTURES.get(model)
+    description, architecture = model.describe(), ARCHITECTURES.get(model.name)
     shape = (size, size, description.input_shape[2]) if size else description.input_shape
     if architecture is None:
-        random = weights is None and kind_of(model) == "description"
+        random = model.weights is None and kind_of(model.name) == "description"
     else:
-        random = weights is None and architecture.shipped_weights is None
+        random = model.weights is None and architecture.shipped_weights is None
         if size is None and (random or architecture.any_size):
             shape = (CHECK_SIZE, CHECK_SIZE, 3)
     if not random:
-        return load(model, weights, fold=False).network, shape
+        return model.load(fold=False).network, shape
     return he_initialized(description.network if architecture is None else architecture.network(shape[0]), seed), shape
 
 

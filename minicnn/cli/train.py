@@ -17,12 +17,13 @@ from tqdm import tqdm
 from minicnn import training
 from minicnn.cli.options import (
     algorithm_option,
-    model_option,
+    key_option,
+    model_options,
     overwrite_option,
+    photo_options,
+    preprocessing_option,
     print_table,
     progress_bar,
-    size_option,
-    weights_option,
 )
 from minicnn.cli.signals import finish_undisturbed
 from minicnn.errors import OutputError, UnknownNameError, listed
@@ -32,7 +33,7 @@ from minicnn.kernels import current_algorithm
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.classes import as_name
 from minicnn.models.descriptions import write_description
-from minicnn.models.files import check_model_place, load, save
+from minicnn.models.files import check_model_place, save
 from minicnn.models.model import Model
 from minicnn.pictures.tables import as_csv
 from minicnn.training import (
@@ -49,13 +50,18 @@ from minicnn.training import (
 )
 from minicnn.training.curves import curves_png
 from minicnn.training.loop import OptimizerName, steps_per_epoch
+from minicnn.training.reading import Part
 from minicnn.training.schedules import Schedule
+from minicnn.weightfiles import read_metadata
 
 DEFAULTS = Settings()
 
 
 def _choice(name: str, kind, default: str, text: str):
     return click.option(name, type=click.Choice(get_args(kind)), default=default, show_default=True, help=text)
+
+
+skip_option = click.option("--skip-damaged", is_flag=True, help="Leave out photos that cannot be read, rather than end with an error.")
 
 
 def _number(name: str, default: float, text: str):
@@ -69,14 +75,16 @@ def _number(name: str, default: float, text: str):
     "--model",
     default="minivgg",
     show_default=True,
-    help="A model's name or a description (.toml), which start from random weights; or a model file (.h5), which is trained further.",
+    help="A model's name or a description (.toml), which start from random weights; or a weight file alone, which is trained further.",
 )
 @click.option(
     "--weights",
     type=click.Path(path_type=Path),
     help="A model file, or a model's name, to start from as far as its layers fit; or another weight file of the whole network.",
 )
-@size_option
+@preprocessing_option
+@key_option
+@photo_options
 @_number("--epochs", DEFAULTS.epochs, "How often each photo is used.")
 @_number("--batch-size", DEFAULTS.batch_size, "Photos in one step; it bounds the memory.")
 @_choice("--optimizer", OptimizerName, DEFAULTS.optimizer, "How a gradient becomes a step.")
@@ -92,25 +100,28 @@ def _number(name: str, default: float, text: str):
 @click.option("--validation", default=0.1, show_default=True, help="The share of each class's photos that is set apart to validate with.")
 @_number("--patience", DEFAULTS.patience, "End after so many epochs in a row without a better one on the validation photos; 0 for never.")
 @_number("--seed", DEFAULTS.seed, "For the split, the first weights, order, flips, shifts and dropout: same seed, same network.")
+@skip_option
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint of a training that was stopped.")
 @algorithm_option
 @overwrite_option
-def train(data, out, model, weights, size, flip, crop, cutout, validation, resume, overwrite, **settings):
+def train(data, out, model, weights, preprocessing, key, size, flip, crop, cutout, validation, skip_damaged, resume, overwrite, **settings):
     """Train a network on photos.
 
-    DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), or a .csv
-    file with a photo's path and its label in each row. Beside FILE.h5 it writes FILE-log.csv and FILE-curves.png, and after each epoch
-    FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the checkpoint, and with --resume the training goes on as if it had not
-    been stopped. The network that is kept is that of the epoch with the highest validation accuracy, of equal ones that with the lower
-    loss.
+    DATA is a folder with a folder of photos for each class, an .npz file with images (N, H, W, 3), uint8, and labels (N,), a .csv file
+    with a photo's path and its label in each row, or MNIST's files; of data in two parts, that for training. Beside FILE.h5 it writes
+    FILE-log.csv and FILE-curves.png, and after each epoch FILE-checkpoint.npz, which goes at the end. Ctrl-C saves the checkpoint, and
+    with --resume the training goes on as if it had not been stopped. The network that is kept is that of the epoch with the highest
+    validation accuracy, of equal ones that with the lower loss.
     """
     settings = Settings(**settings)
-    check_model_place(out, overwrite)
+    check_model_place(out, overwrite or resume)
     files = _files_beside(out, overwrite, resume)
-    dataset = read_dataset(data)
-    start = start_training(model, dataset.classes, weights, settings.seed, size)
+    dataset = _dataset(data, "train", skip_damaged)
+    start = start_training(model, dataset.classes, weights, settings.seed, size, preprocessing=preprocessing, key=key)
     task = _task(dataset.in_order(start.model.classes), start.model, settings, validation, flip, crop, cutout)
     identity = _identity(settings, task, start, validation)
+    if out.exists() and not overwrite:
+        _check_written_by(out, identity)
     state = read_checkpoint(files["checkpoint.npz"], start.model.network, identity) if resume else State(start.model.network)
     beginning = f"going on after step {state.step:,}" if state.step else f"starting from {start}"
     click.echo(f"{_counts(task)}; {beginning}")
@@ -124,9 +135,19 @@ def train(data, out, model, weights, size, flip, crop, cutout, validation, resum
     finish_undisturbed()
     write_file(files["log.csv"], as_csv(state.history).encode(), overwrite or resume)
     write_file(files["curves.png"], curves_png(state.history, f"{start.model.name}: training"), overwrite or resume)
-    save(start.model.with_network(state.result), out, overwrite, metadata=_metadata(data, start, identity))
+    save(start.model.with_network(state.result), out, overwrite or resume, metadata=_metadata(data, start, identity))
     files["checkpoint.npz"].unlink(missing_ok=True)
     _say_what_came_of_it(state, out, len(task.dataset.classes))
+
+
+def _dataset(data: Path, part: Part, skip_damaged: bool) -> Dataset:
+    """Read photos and labels with a progress bar, and say what was left out."""
+    with progress_bar("reading photos") as progress:
+        dataset = read_dataset(data, part, skip_damaged, progress)
+    if dataset.skipped:
+        names = listed([readable_name(path) for path in dataset.skipped], 20)
+        click.echo(f"Warning: {len(dataset.skipped)} damaged files are left out: {names}", err=True)
+    return dataset
 
 
 def _files_beside(out: Path, overwrite: bool, resume: bool) -> dict[str, Path]:
@@ -156,6 +177,12 @@ def _task(dataset: Dataset, model: Model, settings: Settings, validation: float,
 def _counts(task: PhotoTask) -> str:
     photos = f"{len(task.training):,} photos to train on, {len(task.validation):,} to validate with"
     return f"{photos}, {len(task.dataset.classes)} classes"
+
+
+def _check_written_by(out: Path, identity: dict) -> None:
+    """Raise OutputError unless a model file is that of this very training, which was killed just before its checkpoint went."""
+    if read_metadata(out).get("training") != json.dumps(identity):
+        raise OutputError(f"{out} exists, and is not what this training wrote; choose another name, or overwrite it (--overwrite)")
 
 
 def _metadata(data: Path, start: Start, identity: dict) -> dict[str, str]:
@@ -238,19 +265,19 @@ def _line(entry: dict[str, float], epochs: int) -> str:
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@model_option
-@weights_option
-@size_option
+@model_options()
+@photo_options
 @click.option("--batch-size", default=64, show_default=True, type=click.IntRange(min=1), help="Photos at once; it bounds the memory.")
+@skip_option
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @algorithm_option
-def evaluate(data, model, weights, size, batch_size, as_json):
+def evaluate(data, model, size, batch_size, skip_damaged, as_json):
     """Measure how often a network is right on photos whose classes are known.
 
-    DATA is as for train. Its classes must be classes of the model, by name or number.
+    DATA is as for train; of data in two parts, that for testing. Its classes must be classes of the model, by name or number.
     """
-    loaded = load(model, weights)
-    dataset = read_dataset(data)
+    loaded = model.load()
+    dataset = _dataset(data, "test", skip_damaged)
     dataset = dataclasses.replace(dataset, labels=np.array(_indices_of(loaded, dataset.classes))[dataset.labels])
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
     task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))

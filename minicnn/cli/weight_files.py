@@ -7,13 +7,20 @@ from pathlib import Path
 import click
 import numpy as np
 
-from minicnn.cli.options import overwrite_option, print_table
+from minicnn.cli.options import (
+    ModelChoice,
+    classes_option,
+    key_option,
+    overwrite_option,
+    preprocessing_option,
+    print_table,
+)
 from minicnn.files.published import recognized
 from minicnn.files.writing import file_sha256
 from minicnn.models.architectures import ARCHITECTURES
-from minicnn.models.conversion import model_of_file
 from minicnn.models.files import check_model_place, save
 from minicnn.models.model import Model
+from minicnn.pictures.photos import PREPROCESSING
 from minicnn.weightfiles import read_weights
 from minicnn.weightfiles.stored import kind_name
 
@@ -28,9 +35,10 @@ model_option = click.option(
 
 @click.command()
 @file_argument
-def info(file):
+@key_option
+def info(file, key):
     """Tell what a weight file is: format, layers, shapes, and whether it is a well-known one."""
-    stored = read_weights(file)
+    stored = read_weights(file, key)
     click.echo(f"{file}: {stored.format}, {file.stat().st_size:,} bytes")
     rows = [
         [layer.name, kind_name(layer.kind), key, " x ".join(map(str, array.shape)), array.dtype.name]
@@ -50,12 +58,13 @@ def info(file):
 @click.command()
 @file_argument
 @model_option
-def check(file, model):
+@key_option
+def check(file, model, key):
     """Read all numbers of a weight file, and compare its shapes with a model's.
 
     Ends with code 0 if all numbers are finite and all shapes fit, else with code 2.
     """
-    loaded = model_of_file(file, model)
+    loaded = _choice(file, model, key=key).load(fold=False)
     print_table(
         ["layer", "array", "shape", "mean", "deviation", "smallest", "largest"],
         [
@@ -71,17 +80,32 @@ def check(file, model):
 @file_argument
 @click.argument("out", type=click.Path(path_type=Path))
 @model_option
+@classes_option
+@preprocessing_option
+@key_option
 @click.option("--half", is_flag=True, help="Store weights with 16 bits, in half the space.")
 @overwrite_option
-def convert(file, out, model, half, overwrite):
+def convert(file, out, model, classes, preprocessing, key, half, overwrite):
     """Write a weight file as a model file, which minicnn loads with nothing else.
 
     Later: minicnn predict PHOTO --model OUT.
     """
     check_model_place(out, overwrite)
-    loaded = model_of_file(file, model)
+    loaded = _choice(file, model, classes, preprocessing, key).load(fold=False)
     save(loaded, out, overwrite, half)
     click.echo(f"{out}: {_called(loaded)}, {out.stat().st_size:,} bytes. Use it with --model {out}")
+    if loaded.preprocessing is None:
+        click.echo(
+            f"It does not say how pixels become its input, so photos need that said: --model {out} --preprocessing NAME; or convert it "
+            f"again with --preprocessing NAME --overwrite. NAME is one of {', '.join(PREPROCESSING)}"
+        )
+    if loaded.classes is None and loaded.is_classifier((1, *loaded.input_shape())):
+        click.echo("Its classes have no names, only numbers; --classes FILE gives them names, here and with --model.")
+
+
+def _choice(file: Path, model: str | None, classes=None, preprocessing=None, key=None) -> ModelChoice:
+    """Choose the network that is named, with the weights of the file; or else the file alone."""
+    return ModelChoice(model or str(file), file if model else None, classes, preprocessing, key)
 
 
 def _called(model: Model) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from minicnn.errors import OutputError
+from minicnn.errors import OutputError, printable
 from minicnn.files.unfinished import own_prefix, remove_abandoned
 
 
@@ -48,8 +48,8 @@ def file_hash(path: str | os.PathLike, algorithm: str) -> hashlib._Hash:
 
 
 def readable_name(path: str | os.PathLike) -> str:
-    """Return a file's name as text that can be shown and saved, also where it is not UTF-8."""
-    return os.fsencode(Path(path).name).decode("utf-8", "replace")
+    """Return a file's name as text that can be shown and saved, also where it is not UTF-8, or holds what controls a terminal."""
+    return printable(os.fsencode(Path(path).name).decode("utf-8", "replace"))
 
 
 def write_file(path: str | os.PathLike, content: bytes, overwrite: bool = False) -> None:

@@ -16,7 +16,7 @@ from minicnn.kernels.convolution import (
     use_algorithm,
 )
 from minicnn.kernels.dense import dense, dense_backward
-from minicnn.kernels.jit import announce_compilation, thread_count
+from minicnn.kernels.jit import announce_compilation
 from minicnn.kernels.normalization import (
     combined,
     moments,
@@ -32,6 +32,7 @@ from minicnn.kernels.pooling import (
 from minicnn.kernels.rectifier import relu, relu_backward
 from minicnn.kernels.regions import cut_changed
 from minicnn.kernels.sums import channel_sums
+from minicnn.kernels.threads import thread_count
 
 __all__ = [
     "ALGORITHMS",

@@ -11,7 +11,8 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels.blas import matrix_product
-from minicnn.kernels.jit import jit, jit_reordering_sums, thread_count
+from minicnn.kernels.jit import jit, jit_reordering_sums
+from minicnn.kernels.threads import thread_count
 
 #: Up to so many rows the kernels here beat BLAS.
 FEW_ROWS = 16

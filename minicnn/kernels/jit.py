@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import os
+import sys
 from collections.abc import Callable
 
 import numba
 from numba.core import event
+from numba.core.caching import FunctionCache
+
+from minicnn.kernels import threads
+from minicnn.notebook import in_notebook
 
 #: After its part of a kernel, a thread of GNU OpenMP waits for the others in a busy loop, by default for milliseconds. Where another
 #: program needs the processor, that keeps the very thread from running that is waited for: a forward pass took 2 s instead of 0.06 s
@@ -24,8 +31,7 @@ def jit(function: Callable) -> Callable:
     numba renews a cached kernel when the kernel's own file changes, not when another file changes from which it compiles something in,
     such as `vectors`. After editing those, delete the folders ``__pycache__`` here.
 
-    Kernels may be called from several threads with numba's threading layers "omp" (its default on Linux) and "tbb", not with
-    "workqueue"; and, as with all OpenMP code, not in a process forked after the first call.
+    How kernels are called from several threads, and in forked processes, is told in `threads`.
 
     Parameters
     ----------
@@ -35,7 +41,7 @@ def jit(function: Callable) -> Callable:
     Returns
     -------
     callable
-        The compiled function; ``.py_func`` is the original.
+        It takes arguments by position only; ``.__wrapped__`` is the original.
     """
     return _compile(function)
 
@@ -46,36 +52,63 @@ def jit_reordering_sums(function: Callable) -> Callable:
 
 
 def _compile(function: Callable, **options) -> Callable:
-    try:
-        return numba.njit(parallel=True, cache=True, **options)(function)
-    except RuntimeError:  # numba found no folder that it may write to
-        return numba.njit(parallel=True, **options)(function)
+    compiled = numba.njit(parallel=True, **options)(function)
+    with contextlib.suppress(RuntimeError):  # numba found no folder that it may write to
+        compiled._cache = _Cache(function)
+
+    @functools.wraps(function)
+    def kernel(*arguments):
+        return threads.call(compiled, arguments)
+
+    return kernel
 
 
-def thread_count() -> int:
-    """Tell how many threads the kernels use."""
-    return numba.get_num_threads()
+class _Cache(FunctionCache):
+    """numba's cache, to which a damaged file is one that is not there, and a full disk no reason to stop.
+
+    What cannot be read is compiled anew and written again; what cannot be written is compiled anew in each process.
+    """
+
+    def load_overload(self, signature, target_context):
+        try:
+            return super().load_overload(signature, target_context)
+        except Exception:  # whatever pickle makes of such a file
+            with contextlib.suppress(OSError):
+                self.flush()
+            return None
+
+    def save_overload(self, signature, data):
+        with contextlib.suppress(Exception):
+            super().save_overload(signature, data)
+
+
+#: What is said before the first wait for the compiler.
+COMPILING = "compiling kernels for this machine, each when it is first needed; this is done once ..."
 
 
 class _FirstCompilation(event.Listener):
-    """Calls back when numba compiles for the first time; loading from the cache does not count."""
+    """Calls back when numba compiles a kernel for the first time; loading from the cache, and functions of others, do not count."""
 
-    def __init__(self, callback: Callable[[], None]):
+    def __init__(self, callback: Callable[[str], object]):
         self.callback = callback
         self.called = False
 
     def on_start(self, event):
-        if not self.called:
+        if not self.called and event.data["dispatcher"].py_func.__module__.startswith(__package__):
             self.called = True
-            self.callback()
+            self.callback(COMPILING)
 
     def on_end(self, event):
         pass
 
 
-def announce_compilation(callback: Callable[[], None]) -> None:
-    """Have a function called, once, if this process must compile a kernel because the cache does not hold it."""
+def announce_compilation(callback: Callable[[str], object]) -> None:
+    """Have a function called with `COMPILING`, once, if this process must compile a kernel because the cache does not hold it."""
     event.register("numba:compile", _FirstCompilation(callback))
+
+
+if in_notebook():  # the command line says so itself, and a program may
+    announce_compilation(lambda text: print(text, file=sys.stderr))
 
 
 def inlined(function: Callable) -> Callable:

@@ -73,9 +73,10 @@ from numba import prange
 from minicnn.geometry import Window
 from minicnn.kernels import vectors
 from minicnn.kernels.blas import matrix_product
-from minicnn.kernels.jit import inlined, jit, thread_count
+from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.product import COLUMNS, multiply_packed, pack_columns, padded_rows
+from minicnn.kernels.threads import thread_count
 
 #: The most memory for V and M together, in bytes: small enough for a processor's cache.
 BLOCK_BYTES = 3_000_000

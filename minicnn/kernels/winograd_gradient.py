@@ -20,7 +20,7 @@ from numba import prange
 
 from minicnn.geometry import Window
 from minicnn.kernels.blas import matrix_product
-from minicnn.kernels.jit import inlined, jit, thread_count
+from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import scratch
 from minicnn.kernels.product import (
     COLUMNS,
@@ -28,6 +28,7 @@ from minicnn.kernels.product import (
     multiply_transposed,
     padded_rows,
 )
+from minicnn.kernels.threads import thread_count
 from minicnn.kernels.winograd import (
     BLOCK_BYTES,
     HALF,

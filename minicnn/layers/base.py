@@ -85,6 +85,11 @@ class Layer:
     padding_value: ClassVar[float] = 0.0
     relevance: ClassVar[Relevance | None] = None
 
+    def __repr__(self) -> str:
+        shown = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters if hasattr(self, name)}
+        words = [f"{name} {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value!r}" for name, value in shown.items()]
+        return f"{type(self).__name__}({', '.join(words)})"
+
     @property
     def parameters(self) -> dict[str, np.ndarray]:
         """The trainable arrays by name."""

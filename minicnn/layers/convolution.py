@@ -18,7 +18,7 @@ from minicnn.layers.terms import Terms, cut_window, gather
 from minicnn.layers.weighted import Weighted
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Conv2D(Weighted):
     """Slide a bank of filters over the image; each output is one window times one filter, summed, plus a bias.
 

@@ -44,7 +44,7 @@ class Flatten(Layer):
         return Terms(gradient[place : place + 1], np.ones(1, gradient.dtype), first=place)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Dense(Weighted):
     """Connect every input with every output: y = x W + b.
 

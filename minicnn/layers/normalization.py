@@ -17,6 +17,7 @@ S. Ioffe, C. Szegedy, "Batch Normalization", arXiv:1502.03167, algorithms 1 and 
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -37,7 +38,7 @@ class BatchContext(NamedTuple):
     of_batch: bool
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class BatchNorm(Elementwise):
     """Give each channel mean 0 and variance 1, then a scale and a shift that are learned.
 
@@ -57,7 +58,7 @@ class BatchNorm(Elementwise):
     ShapeError
         If the four arrays do not have the same shape.
     MinicnnError
-        If `epsilon` is not above 0, or `momentum` not between 0 and 1.
+        If `epsilon` is not finite and above 0, or `momentum` not between 0 and 1.
     """
 
     weight: np.ndarray
@@ -80,8 +81,8 @@ class BatchNorm(Elementwise):
         if self.weight.ndim != 1 or len(set(shapes.values())) != 1:
             found = ", ".join(f"{name} {shape}" for name, shape in shapes.items())
             raise ShapeError(f"a batch normalization got {found}; expected (channels,) for all four")
-        if not self.epsilon > 0 or not 0 <= self.momentum <= 1:
-            raise MinicnnError(f"epsilon is {self.epsilon} and momentum {self.momentum}; expected above 0, and 0 to 1")
+        if not 0 < self.epsilon < math.inf or not 0 <= self.momentum <= 1:
+            raise MinicnnError(f"epsilon is {self.epsilon} and momentum {self.momentum}; expected finite and above 0, and 0 to 1")
         for name in shapes:  # a frozen dataclass is set so
             object.__setattr__(self, name, read_only(getattr(self, name)))
 

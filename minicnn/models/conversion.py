@@ -1,81 +1,195 @@
-"""A model from a weight file alone: which network it belongs to follows from what it says, or from its shapes."""
+"""Which network a weight file is of: what it says itself, or what its shapes say.
+
+    1. A model file of minicnn holds the description.
+    2. Other files may hold the network's steps: ONNX, and whole models of Keras. A network of the very steps of a registered
+       architecture is that, with its layers' names.
+    3. Of all others only the shapes are known. If the convolutions are those of a registered architecture, it is that, with as many
+       classes as the last dense layer has outputs; its dense layers may be others, see `minicnn.models.heads`.
+
+What a file does not say has to be assumed; every assumption is told.
+"""
 
 from __future__ import annotations
 
+import dataclasses
+import itertools
 import os
-from pathlib import Path
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
-from minicnn.errors import DescriptionError, WeightFileError
+from minicnn.errors import DescriptionError, WeightFileError, listed
 from minicnn.layers.base import Shape
-from minicnn.models.architectures import ARCHITECTURES
-from minicnn.models.files import describe, load
-from minicnn.models.matching import load_arrays, match_layers
-from minicnn.models.model import Model, Origin
-from minicnn.models.specs import LayerSpec, build_network
+from minicnn.models.architectures import ARCHITECTURES, Architecture
+from minicnn.models.classes import imagenet
+from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
+from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
+from minicnn.models.specs import LayerSpec, Specs, build_network
 from minicnn.network.network import Network
-from minicnn.weightfiles import WeightFile, read_weights
-from minicnn.weightfiles.stored import kind_name
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing
+from minicnn.weightfiles import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import CONVOLUTION, kind_name
+
+#: What layers are called whose names the file does not tell.
+SHORT_WORDS = {
+    "convolution": "conv",
+    "batch_norm": "norm",
+    "max_pool": "pool",
+    "average_pool": "pool",
+    "global_average_pool": "gap",
+    "dense": "fc",
+}
+
+#: The side of images that is assumed where a file with steps does not tell it.
+USUAL_SIDE = 224
 
 
-def model_of_file(path: str | os.PathLike, name: str | os.PathLike | None = None) -> Model:
-    """Load the model that a weight file belongs to, with batch normalization where it is.
+@dataclass(frozen=True, eq=False)
+class Found:
+    """The network that a weight file is of.
+
+    Attributes
+    ----------
+    description : Description
+    assumptions : dict of str to str
+        What the file does not say and was assumed, for people, by what it is about, such as "preprocessing".
+    """
+
+    description: Description
+    assumptions: Mapping[str, str] = field(default_factory=dict)
+
+
+def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
+    """Tell which network a weight file is of, from the file alone.
 
     Parameters
     ----------
-    path : path
-        A weight file of any format, or a model file.
-    name : str or path, optional
-        The model, as for `minicnn.load`. Without it a model file, or an ONNX file, says it itself; for others it is the registered
-        architecture whose shapes are the file's.
+    file : WeightFile
+    where : path
+        The file's, for errors, and for the name of its network.
 
     Raises
     ------
     WeightFileError
-        If the file cannot be read, or fits no network.
-    UnknownNameError, DescriptionError
-        If there is no such model.
+        If the file does not say it, and its shapes are those of no registered architecture; or if what it says makes no sense.
     """
-    if name is not None:
-        return load(name, path, fold=False)
-    file = read_weights(path)
     if file.description is not None:
-        return load(path, fold=False)
-    if (fitting := fitting_name(file)) is not None:
-        return load(fitting, path, fold=False)
-    try:
-        if (described := described_network(file)) is not None:
-            network, shape = described
-            network = network.with_parameters(load_arrays(file, network, shape))
-            return Model(
-                network, Path(path).stem, input_size=(shape[0], shape[1]), origin=Origin(Path(path), fold=False, metadata=file.metadata)
-            )
-    except WeightFileError as error:
-        raise WeightFileError(f"{path}: {error}") from None
-    counts = {kind: sum(layer.kind == kind for layer in file.layers) for kind in dict.fromkeys(layer.kind for layer in file.layers)}
-    found = ", ".join(f"{count} {kind_name(kind, count)}" for kind, count in counts.items())
+        return Found(read_description(file.description, str(where)))
+    if file.steps is not None:
+        return _by_steps(file, where)
+    for wanted in ("its own head", "another head"):
+        for architecture in by_preference():
+            try:
+                layers, told = layers_by_shapes(architecture, file)
+            except WeightFileError:
+                continue
+            if ("head" in told) == (wanted == "another head"):
+                if any(spec.word == "global_average_pool" for spec in layers.values()):
+                    side = architecture.input_size
+                    told = {"head": "global average pooling before its dense layer", **told, "input": f"images of {side} x {side} pixels"}
+                return _of_architecture(architecture, layers, architecture.input_size, file, told)
+    fault = fault_in_line(file.layers)
+    advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}; weights alone do not tell more"
     raise WeightFileError(
-        f"{path} fits none of the models {', '.join(ARCHITECTURES)}: it has {found or 'no layers'}. Describe its network in a TOML file "
-        "and name "
-        "that (--model FILE.toml)"
+        f"{where} does not say of which network it is, and fits none of the models {', '.join(ARCHITECTURES)}: it has "
+        f"{counted(file)}. {advice}"
     )
 
 
-def fitting_name(file: WeightFile) -> str | None:
-    """Name the registered architecture whose shapes are the file's, or at least begin so if the file has no top; None if there is none.
+def find_for(architecture: Architecture, file: WeightFile, where: str | os.PathLike) -> Found:
+    """Tell what an architecture's network is in a weight file: its convolutions, and a head that may be another.
 
-    Those that ship with weights, and so need no file, come last.
+    Raises
+    ------
+    WeightFileError
+        If the file is of another network, or does not tell enough.
     """
-    without_top = None
-    for name in sorted(ARCHITECTURES, key=lambda name: ARCHITECTURES[name].shipped_weights is not None):
-        description = describe(name)
+    if file.description is None and file.steps is None:
         try:
-            pairs = match_layers(file, description.network, description.input_shape)
-        except WeightFileError:
-            continue
-        if len(pairs) == len(description.network.arrays):
-            return name
-        without_top = without_top or name
-    return without_top
+            layers, told = layers_by_shapes(architecture, file)
+        except OtherHeadError as error:
+            raise WeightFileError(f"{where}: {error}. {remedy(where)}") from None
+        except WeightFileError as error:
+            raise WeightFileError(f"{where}: {error}") from None
+        return _of_architecture(architecture, layers, architecture.input_size, file, told)
+    found = find_network(file, where)
+    _check_trunk(architecture, found.description.layers, where)
+    if file.description is None:
+        layers = _renamed(architecture, found.description.layers)
+        return _of_architecture(architecture, layers, found.description.input_shape, file, found.assumptions)
+    theirs = found.description
+    usual = _of_architecture(architecture, theirs.layers, theirs.input_shape, file, {})
+    classes, preprocessing = theirs.classes or usual.description.classes, theirs.preprocessing or usual.description.preprocessing
+    description = dataclasses.replace(theirs, name=architecture.name, classes=classes, preprocessing=preprocessing)
+    return Found(description, usual.assumptions if theirs.preprocessing is None else {})
+
+
+def find_agreed(description: Description, file: WeightFile, name: str, where: str, given: Collection[str]) -> Description:
+    """Return what a network is by its description, a text, and by the file that has its weights.
+
+    Parameters
+    ----------
+    description : Description
+    file : WeightFile
+    name, where : str
+        What errors call the text and the file.
+    given : collection of str
+        "classes", "preprocessing", where the user said these: then the two need not agree.
+
+    Raises
+    ------
+    WeightFileError
+        If the two disagree.
+    """
+    advice = f"{where} says itself what it is: load it alone (--model {where})"
+    classes, preprocessing = None, _stated_preprocessing(file, description.input_shape[2])
+    if file.description is not None:
+        stored = read_description(file.description, where, build=False)
+        classes, preprocessing = stored.classes, stored.preprocessing
+        wanted, theirs = list(description.layers.items()), list(stored.layers.items())
+        without_top = all(spec.word != "dense" for spec in stored.layers.values())
+        if theirs != (wanted[: len(theirs)] if without_top else wanted):
+            pairs = enumerate(itertools.zip_longest(theirs, wanted), start=1)
+            number, there, here = next((number, there, here) for number, (there, here) in pairs if there != here)
+            raise WeightFileError(
+                f"{where} is of another network than {name}: layer {number} is {_called(there)} there and {_called(here)} here. {advice}"
+            )
+    if "classes" not in given and classes and description.classes and list(classes) != list(description.classes):
+        shown = f"{listed(classes)} there and {listed(description.classes)} here"
+        raise WeightFileError(f"{where} has other classes than {name}: {shown}. {advice}")
+    ours = description.preprocessing
+    if "preprocessing" not in given and preprocessing and ours and preprocessing != ours:
+        there, here = (written_preprocessing(each) for each in (preprocessing, ours))
+        raise WeightFileError(f"{where} has other preprocessing than {name}: {there} there and {here} here. {advice}")
+    return dataclasses.replace(
+        description, classes=classes or description.classes, preprocessing=preprocessing or description.preprocessing
+    )
+
+
+def _called(layer: tuple[str, LayerSpec] | None) -> str:
+    """Write a layer's name, kind and options in one line."""
+    return "missing" if layer is None else f"{layer[0]} ({layer[1]})"
+
+
+def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
+    """Read off a file's steps what its network's layers are, by the file's own names where these are valid and there only once.
+
+    Raises
+    ------
+    DescriptionError
+        If a step is none of our layers.
+    """
+    steps = file.steps or ()
+    names = [step.name for step in steps]
+    own = {name for name in names if LAYER_NAME.fullmatch(name) and names.count(name) == 1}
+    specs: dict[str, LayerSpec] = {}
+    counts: dict[str, int] = {}
+    for step in steps:
+        word = SHORT_WORDS.get(step.word, step.word)
+        counts[word] = counts.get(word, 0) + 1
+        numbered = (f"{word}{number}" for number in itertools.count(counts[word]))
+        name = step.name if step.name in own else next(name for name in numbered if name not in own and name not in specs)
+        specs[name] = LayerSpec.of(step.word, step.options)
+    return specs
 
 
 def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
@@ -88,21 +202,127 @@ def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
     """
     if file.steps is None or file.input_shape is None:
         return None
-    short = {
-        "convolution": "conv",
-        "batch_norm": "norm",
-        "max_pool": "pool",
-        "average_pool": "pool",
-        "global_average_pool": "gap",
-        "dense": "fc",
-    }
-    specs: dict[str, LayerSpec] = {}
-    counts: dict[str, int] = {}
     try:
-        for step in file.steps:
-            word = short.get(step.word, step.word)
-            counts[word] = counts.get(word, 0) + 1
-            specs[f"{word}{counts[word]}"] = LayerSpec.of(step.word, step.options)
-        return build_network(specs, file.input_shape), file.input_shape
+        return build_network(described_layers(file), file.input_shape), file.input_shape
     except DescriptionError as error:
         raise WeightFileError(f"the network in the file does not fit together: {error}") from None
+
+
+def by_preference() -> list[Architecture]:
+    """List the architectures; those that ship with weights, and so need no file, come last."""
+    return sorted(ARCHITECTURES.values(), key=lambda architecture: architecture.shipped_weights is not None)
+
+
+def counted(file: WeightFile) -> str:
+    """Count a file's layers by kind, as in "13 convolutions, 3 dense layers"."""
+    kinds = [layer.kind for layer in file.layers]
+    return ", ".join(f"{kinds.count(kind)} {kind_name(kind, kinds.count(kind))}" for kind in dict.fromkeys(kinds)) or "no layers"
+
+
+def remedy(where: str | os.PathLike) -> str:
+    """Say what to do about a weight file that does not tell its network."""
+    return (
+        f"'minicnn describe {where} --out my.toml' writes down what its shapes tell; correct that, and use it with --model my.toml "
+        f"--weights {where}"
+    )
+
+
+def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:
+    """Tell the network of a file that holds its steps."""
+    try:
+        layers = described_layers(file)
+        for architecture in by_preference():
+            shape = file.input_shape or (architecture.input_size, architecture.input_size, 3)
+            if _comparable(layers) == _comparable(architecture.layers(_units(layers) or 1)):
+                return _of_architecture(architecture, _renamed(architecture, layers), shape, file, {})
+        shape, told = file.input_shape or (USUAL_SIDE, USUAL_SIDE, _input_channels(file.layers)), {}
+        if file.input_shape is None:
+            told = {"input": f"images of {USUAL_SIDE} x {USUAL_SIDE} pixels"}
+        description = Description(
+            os.path.splitext(os.path.basename(where))[0] or "network",
+            layers,
+            shape,
+            _stated_preprocessing(file, shape[2]),
+            stated_epsilons=_stated_epsilons(layers, file),
+        )
+        build_network(layers, shape)
+        return Found(description, told)
+    except DescriptionError as error:
+        raise WeightFileError(f"{where}: the network in the file does not fit together: {error}") from None
+
+
+def _of_architecture(
+    architecture: Architecture, layers: Specs, input_size: int | tuple[int, int, int], file: WeightFile, told: Mapping[str, str]
+) -> Found:
+    """Describe an architecture's network of such layers, with the classes and the preprocessing that it surely or usually has."""
+    shape = (input_size, input_size, 3) if isinstance(input_size, int) else input_size
+    usual, outputs = architecture.class_names(), _units(layers)
+    published = PREPROCESSING[architecture.preprocessing]
+    if isinstance(file.preprocessing, str) and architecture.class_names is imagenet:
+        published = PREPROCESSING[file.preprocessing]
+    stated = _stated_preprocessing(file, shape[2])
+    classes = usual if outputs == len(usual) else None
+    if outputs and classes is None and stated is None:
+        name = next(name for name, known in PREPROCESSING.items() if known == published)
+        told = {**told, "preprocessing": f"the preprocessing {name!r} of the published weights"}
+    epsilons = _stated_epsilons(layers, file)
+    return Found(Description(architecture.name, layers, shape, stated or published, classes, epsilons), told)
+
+
+def _check_trunk(architecture: Architecture, layers: Specs, where: str | os.PathLike) -> None:
+    """Raise WeightFileError unless a file's network begins as the architecture's does before its head."""
+    ours = _comparable(trunk_of(architecture.layers(1)))
+    theirs = _comparable(layers)
+    for number, (here, there) in enumerate(itertools.zip_longest(ours, theirs[: len(ours)]), start=1):
+        if here != there:
+            found, expected = ("missing" if one is None else f"({one[1]})" for one in (there, here))
+            raise WeightFileError(
+                f"{where} is of another network than {architecture.name}: layer {number} is {found} there and {expected} here. "
+                f"{where} says itself what it is: load it alone (--model {where})"
+            )
+    if len(theirs) > len(ours) and theirs[len(ours)][0] not in HEAD_WORDS:
+        raise WeightFileError(
+            f"{where} is of another network than {architecture.name}: it goes on with ({theirs[len(ours)][1]}) where that has its head. "
+            f"{where} says itself what it is: load it alone (--model {where})"
+        )
+
+
+def _comparable(layers: Specs) -> list[tuple[str, str]]:
+    """Write layers so that they are equal where networks compute the same, up to the numbers: each as its kind, and with its options."""
+    kept = [spec for spec in layers.values() if spec.word != "dropout"]
+    return [(spec.word, "batch_norm" if spec.word == "batch_norm" else str(spec)) for spec in kept]
+
+
+def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
+    """Give an architecture's names to the layers that are its own: to all, or if the head is another one to those before."""
+    own = architecture.layers(_units(layers) or 1)
+    same = own if _comparable(own) == _comparable(layers) else trunk_of(own)
+    names = iter([name for name, spec in same.items() if spec.word != "dropout"])
+    renamed: dict[str, LayerSpec] = {}
+    for name, spec in layers.items():
+        new = name if spec.word == "dropout" else next(names, name)
+        renamed[f"{new}_" if new in renamed else new] = spec
+    return renamed
+
+
+def _units(layers: Specs) -> int | None:
+    """Tell how many numbers a network ends in; None if it does not end in a dense layer."""
+    kept = [spec for spec in layers.values() if spec.word != "dropout"]
+    return int(kept[-1].options["units"]) if kept and kept[-1].word == "dense" else None
+
+
+def _input_channels(layers: Sequence[StoredLayer]) -> int:
+    first = next((layer for layer in layers if layer.kind == CONVOLUTION), None)
+    return 3 if first is None else first.arrays["weight"].shape[2]
+
+
+def _stated_preprocessing(file: WeightFile, channels: int) -> Preprocessing | None:
+    """Read the preprocessing that the file itself says, not only what is usual for its format."""
+    return None if file.preprocessing is None or isinstance(file.preprocessing, str) else read_preprocessing(file.preprocessing, channels)
+
+
+def _stated_epsilons(layers: Specs, file: WeightFile) -> frozenset[str]:
+    """List the batch normalizations whose epsilon the file's steps state."""
+    norms = [name for name, spec in layers.items() if spec.word == "batch_norm"]
+    stated = [step for step in file.steps or () if step.word == "batch_norm"]
+    return frozenset(name for name, step in zip(norms, stated) if "epsilon" in step.options)

@@ -3,7 +3,7 @@
     name = "my-network"
     input = [32, 32, 3]                 # height, width, channels
     classes = ["cat", "dog"]            # or "imagenet", or "cifar10"; may be left out
-    preprocessing = "torch"             # or "caffe", "cifar10", or a table; may be left out
+    preprocessing = "torch"             # or another name of minicnn.PREPROCESSING, or a table; may be left out
 
     layers = [
       {convolution = "conv1", filters = 16, size = 3, padding = 1},
@@ -44,8 +44,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+import textwrap
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -53,7 +54,8 @@ from minicnn.errors import DescriptionError, did_you_mean
 from minicnn.layers import LAYERS
 from minicnn.layers.base import Shape
 from minicnn.layers.options import is_count, is_number
-from minicnn.models.classes import ClassNames, can_be_shown, cifar10, imagenet
+from minicnn.models.class_files import CLASSES
+from minicnn.models.classes import ClassNames, can_be_shown
 from minicnn.models.specs import LayerSpec, MisfitError, Specs, build_network, is_word, specs_of
 from minicnn.network.network import Network
 from minicnn.pictures.photos import COLORS, PREPROCESSING, Preprocessing
@@ -62,9 +64,6 @@ try:
     import tomllib
 except ImportError:  # Python 3.10
     import tomli as tomllib
-
-#: Lists of class names that a description may call by name.
-CLASSES: dict[str, Callable[[], ClassNames]] = {"imagenet": imagenet, "cifar10": cifar10}
 
 #: Names of layers can be parts of file names, and of lists with commas and equals signs on the command line.
 LAYER_NAME = re.compile(r"[\w+-][\w.+-]*")
@@ -129,13 +128,13 @@ def read_description(text: str, where: str, build: bool = True) -> Description:
     try:
         _check_fields(fields)
         input_shape = _read_input(fields["input"])
-        preprocessing = _read_preprocessing(fields.get("preprocessing"), input_shape[2])
+        preprocessing = read_preprocessing(fields["preprocessing"], input_shape[2]) if "preprocessing" in fields else None
         layers = _read_layers(fields["layers"])
         stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "batch_norm" in layer and "epsilon" in layer)
         name, classes = _read_name(fields.get("name", "network")), _read_classes(fields.get("classes"))
         description = Description(name, layers, input_shape, preprocessing, classes, stated)
         if build:
-            _check_classes(classes, description.network, input_shape)
+            check_classes(classes, description.network, input_shape)
         return description
     except MisfitError as error:
         raise MisfitError(f"{where}: {error}", error.below, error.input_shape) from None
@@ -149,6 +148,7 @@ def write_description(
     name: str = "network",
     preprocessing: Preprocessing | None = None,
     classes: Sequence[str] | None = None,
+    comments: Sequence[str] = (),
 ) -> str:
     """Write a description, such that reading it gives the same network, without its weights.
 
@@ -159,18 +159,21 @@ def write_description(
     name : str
     preprocessing : Preprocessing, optional
     classes : sequence of str, optional
+    comments : sequence of str
+        What a reader should know, for the beginning.
 
     Raises
     ------
     DescriptionError
         If the network has layers, or names, that a description cannot hold.
     """
-    lines = [f"name = {_toml(name)}", f"input = {_toml(list(input_shape))}"]
+    lines = [line for comment in comments for line in textwrap.wrap(comment, 100, initial_indent="# ", subsequent_indent="# ")]
+    lines += [f"name = {_toml(name)}", f"input = {_toml(list(input_shape))}"]
     if classes is not None:
         known = (word for word, names in CLASSES.items() if list(names()) == list(classes))
         lines.append(f"classes = {_toml(next(known, list(classes)))}")
     if preprocessing is not None:
-        lines.append(f"preprocessing = {_toml(_preprocessing_fields(preprocessing))}")
+        lines.append(f"preprocessing = {_toml(written_preprocessing(preprocessing))}")
     lines += ["", "layers = ["]
     lines += [f"  {_toml({spec.word: layer, **spec.written})}," for layer, spec in specs_of(network).items()]
     text = "\n".join([*lines, "]", ""])
@@ -201,15 +204,36 @@ def _read_input(shape: Any) -> tuple[int, int, int]:
     return tuple(shape)
 
 
-def _read_preprocessing(given: Any, channels: int) -> Preprocessing | None:
-    if given is None:
-        return None
+def read_preprocessing(given: Any, channels: int) -> Preprocessing:
+    """Read how pixels become the numbers of a network with so many input channels.
+
+    Parameters
+    ----------
+    given : str, dict or Preprocessing
+        One of `minicnn.PREPROCESSING` (those that treat all colors alike also fit gray input); a table as in a description; or the same
+        as a text, "{colors = ...}".
+    channels : int
+
+    Raises
+    ------
+    DescriptionError
+        If it is none of these, or has another number of channels.
+    """
+    if isinstance(given, str) and given.lstrip().startswith("{"):
+        try:
+            given = tomllib.loads(f"preprocessing = {given}")["preprocessing"]
+        except (ValueError, RecursionError) as error:
+            raise DescriptionError(f"the preprocessing is no valid TOML: {error}") from None
     if isinstance(given, str):
         if given not in PREPROCESSING:
             hint = did_you_mean(given, PREPROCESSING)
             raise DescriptionError(f"there is no preprocessing {given!r}{hint}; there are {', '.join(PREPROCESSING)}, or write a table")
         found = PREPROCESSING[given]
-    elif isinstance(given, dict):
+        if channels == 1 and len(found.mean) == len(found.std) == 1:
+            found = replace(found, colors="gray")
+    elif isinstance(given, Preprocessing):
+        found = given
+    elif isinstance(given, Mapping):
         found = _own_preprocessing(given)
     else:
         raise DescriptionError(f"preprocessing is {given!r}; expected one of {', '.join(PREPROCESSING)}, or a table")
@@ -238,6 +262,8 @@ def _own_preprocessing(given: Mapping[str, Any]) -> Preprocessing:
             )
     if min(std) <= 0:
         raise DescriptionError(f"std is {std!r}; expected numbers above 0")
+    if len(set(mean)) == len(set(std)) == 1:  # as those have it that treat all colors alike, by name
+        mean, std = mean[:1], std[:1]
     return Preprocessing(order, float(scale), tuple(map(float, mean)), tuple(map(float, std)))
 
 
@@ -286,16 +312,17 @@ def _read_classes(given: Any) -> ClassNames | None:
     raise DescriptionError('classes is no list of names that can be shown; expected such as ["cat", "dog"]')
 
 
-def _check_classes(classes: ClassNames | None, network: Network, input_shape: Shape) -> None:
+def check_classes(classes: ClassNames | None, network: Network, input_shape: Shape) -> None:
     """Raise DescriptionError unless the network has an output for each class."""
     last, shape = list(network.shapes(input_shape).items())[-1]
     if classes is not None and shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
-        named = f"{len(classes)} class{'es' * (len(classes) != 1)}"
-        raise DescriptionError(f"it names {named}, but the last layer, {last}, puts out {puts_out}; expected a number for each class")
+        named = f"{len(classes)} class{'es are' if len(classes) != 1 else ' is'} named"
+        raise DescriptionError(f"{named}, but the last layer, {last}, puts out {puts_out}; expected a name for each number")
 
 
-def _preprocessing_fields(preprocessing: Preprocessing) -> str | dict[str, Any]:
+def written_preprocessing(preprocessing: Preprocessing) -> str | dict[str, Any]:
+    """Write a preprocessing as `read_preprocessing` reads it: by its name, or else as a table."""
     for word, known in PREPROCESSING.items():
         if known == preprocessing:
             return word

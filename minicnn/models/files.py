@@ -3,23 +3,24 @@
     =======================  ==========================================  ==============================================
     what is loaded           says what the network is                    has the weights
     =======================  ==========================================  ==============================================
-    a name, "vgg16-gap"      `minicnn.models.architectures`                     the package, a downloaded file, or one given beside it
-    a description, .toml     itself, see `minicnn.models.descriptions`          a weight file given beside it
-    a model file, .h5        the description in it                       itself
+    a name, "vgg16-gap"      `minicnn.models.architectures`              the package, a downloaded file, or one given beside it
+    a description, .toml     itself, see `minicnn.models.descriptions`   a weight file given beside it
+    a weight file            itself, or its shapes, see                  itself
+                             `minicnn.models.conversion`
     =======================  ==========================================  ==============================================
 
-A model file is a Keras HDF5 file, as `minicnn.weightfiles.keras` describes, whose root has the attribute `minicnn_description`. Batch
-normalization has the arrays gamma, beta, moving_mean and moving_variance.
+A *model file* is a weight file that minicnn wrote: a Keras HDF5 file, as `minicnn.weightfiles.keras` describes, whose root has the
+attribute `minicnn_description`. Batch normalization has the arrays gamma, beta, moving_mean and moving_variance.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import os
-from collections.abc import Mapping
+import warnings
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -29,34 +30,50 @@ from minicnn.errors import (
     OutputError,
     UnknownNameError,
     WeightFileError,
-    listed,
 )
 from minicnn.files.published import PUBLISHED, cached_file, published_metadata
 from minicnn.files.resources import shipped_file
 from minicnn.files.writing import check_place
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
-from minicnn.models.classes import imagenet
-from minicnn.models.descriptions import Description, read_description, write_description
+from minicnn.models.class_files import class_names
+from minicnn.models.conversion import Found, find_agreed, find_for, find_network
+from minicnn.models.descriptions import (
+    Description,
+    check_classes,
+    read_description,
+    read_preprocessing,
+    write_description,
+    written_preprocessing,
+)
+from minicnn.models.guessing import guess_network
 from minicnn.models.matching import load_arrays
 from minicnn.models.model import Model, Origin
-from minicnn.models.specs import LayerSpec
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
-from minicnn.pictures.photos import PREPROCESSING
-from minicnn.weightfiles import DESCRIPTION, read_metadata, read_weights, write_keras
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing
+from minicnn.weightfiles import DESCRIPTION, WeightFile, read_weights, write_keras
 
-#: How the names of model files end, and of descriptions.
+#: How the names of model files end that can be written, and of descriptions.
 MODEL_SUFFIXES, DESCRIPTION_SUFFIX = (".h5", ".hdf5", ".keras"), ".toml"
+
+#: How the names of other weight files end; only a name that does not exist has to be told by its end.
+WEIGHT_SUFFIXES = (*MODEL_SUFFIXES, ".onnx", ".pth", ".pt", ".safetensors", ".npz")
 
 #: No description is longer, in bytes.
 LONGEST_DESCRIPTION = 10_000_000
 
 #: What the name of a model stands for.
-Kind = Literal["registered", "description", "model file"]
+Kind = Literal["registered", "description", "weight file"]
+
+#: Class names, or where they are; see `minicnn.models.class_files`.
+Classes = str | os.PathLike | Sequence[str]
+
+#: A preprocessing, its name, or a table as in a description.
+HowPrepared = str | Mapping[str, Any] | Preprocessing
 
 
 def kind_of(name: str | os.PathLike) -> Kind:
-    """Tell what the name of a model stands for: a registered architecture, a description (.toml), or else a model file.
+    """Tell what the name of a model stands for: a registered architecture, a description (.toml), or else a weight file.
 
     Raises
     ------
@@ -68,129 +85,209 @@ def kind_of(name: str | os.PathLike) -> Kind:
     path = Path(name)
     if path.suffix.lower() == DESCRIPTION_SUFFIX:
         return "description"
-    if path.suffix.lower() not in MODEL_SUFFIXES and not path.exists():
+    if path.suffix.lower() not in WEIGHT_SUFFIXES and not path.exists():
         try:
             find_architecture(str(name))
         except UnknownNameError as error:
-            raise UnknownNameError(f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a model file (.h5)") from None
-    return "model file"
+            raise UnknownNameError(
+                f"{error}; or give the path of a description ({DESCRIPTION_SUFFIX}) or a weight file ({', '.join(WEIGHT_SUFFIXES)})"
+            ) from None
+    return "weight file"
 
 
-def describe(name: str | os.PathLike) -> Description:
+def describe(
+    name: str | os.PathLike,
+    weights: str | os.PathLike | None = None,
+    *,
+    classes: Classes | None = None,
+    preprocessing: HowPrepared | None = None,
+    key: str | None = None,
+) -> Description:
     """Tell what a model is, without its weights.
 
     Parameters
     ----------
-    name : str or path
-        One of `minicnn.ARCHITECTURES`, a description (.toml) or a model file.
+    name, weights, classes, preprocessing, key
+        As for `load`. Without a weight file a name or a description stands for itself.
 
     Raises
     ------
     UnknownNameError
-        If there is no such model.
+        If there is no such model, or not so many classes.
     DescriptionError, WeightFileError
-        If the file cannot be read, or its description makes no sense.
+        If a file cannot be read, or what it says makes no sense.
     """
-    kind, path = kind_of(name), Path(name)
-    if kind == "registered":
-        architecture = ARCHITECTURES[str(name)]
-        shape, classes = (architecture.input_size, architecture.input_size, 3), architecture.class_names()
-        return Description(architecture.name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
-    if kind == "description":
-        return read_description(_read_text(path), str(path))
-    metadata = read_metadata(path)
-    if DESCRIPTION not in metadata:
-        raise WeightFileError(
-            f"{path} holds weights, but does not say of which network: name the model and give the file as its weights "
-            f'(--model vgg16 --weights {path.name}; load("vgg16", weights="{path.name}"))'
-        )
-    return read_description(metadata[DESCRIPTION], str(path))
+    kind = kind_of(name)
+    path = _own_path(kind, name, weights)
+    file = None if path is None else read_weights(path, key)
+    return _find(kind, name, path, file, classes, preprocessing).description
 
 
-def load(name: str | os.PathLike = "vgg16-gap", weights: str | os.PathLike | None = None, fold: bool = True) -> Model:
+def describe_text(
+    name: str | os.PathLike,
+    weights: str | os.PathLike | None = None,
+    *,
+    classes: Classes | None = None,
+    preprocessing: HowPrepared | None = None,
+    key: str | None = None,
+) -> str:
+    """Write a model's description (.toml).
+
+    Of a weight file alone that does not tell of which network it is, it is what follows from the shapes of its arrays, and comments say
+    what has to be checked. Parameters and errors are those of `describe`.
+    """
+    kind = kind_of(name)
+    path = _own_path(kind, name, weights)
+    file = None if path is None else read_weights(path, key)
+    found = _find(kind, name, path, file, classes, preprocessing, guess=True)
+    comments = [f"{path} does not say the following; check it, and correct or complete it:"] if found.assumptions else []
+    comments += [f"- {text}" for text in found.assumptions.values()]
+    description = found.description
+    return write_description(
+        description.network, description.input_shape, description.name, description.preprocessing, description.classes, comments
+    )
+
+
+def load(
+    name: str | os.PathLike = "vgg16-gap",
+    weights: str | os.PathLike | None = None,
+    fold: bool = True,
+    *,
+    classes: Classes | None = None,
+    preprocessing: HowPrepared | None = None,
+    key: str | None = None,
+) -> Model:
     """Load a model with its weights.
 
     Parameters
     ----------
     name : str or path
         One of `minicnn.ARCHITECTURES` (vgg16-gap ships with its weights, those of vgg16 and vgg19 can be downloaded, the others need a
-        file), a description (.toml), which needs a file, too, or a model file, which needs nothing else.
+        file), a description (.toml), which needs a file, too, or a weight file that says itself of which network it is, or whose shapes
+        do: a model file, ONNX, Keras' whole models, or weights of a registered architecture.
     weights : path or str, optional
-        A weight file of any format that `minicnn.weightfiles` reads, with or without top, or a model file of the same network, whose
-        classes and preprocessing are then the model's. Or the name of a downloaded file, such as "vgg16-notop". Without top the network
-        ends with its last pooling layer and has no classes. Published weights of a format have the preprocessing that is usual for it.
+        A weight file of any format that `minicnn.weightfiles` reads, with or without top, for any number of classes, or a model file of
+        the same network, whose classes and preprocessing are then the model's. Or the name of a downloaded file, such as "vgg16-notop".
+        Without top the network ends with its last pooling layer and has no classes. Published weights of a format have the preprocessing
+        that is usual for it.
     fold : bool
         Whether batch normalization is merged into the layers below, which computes the same with fewer layers.
+    classes : sequence of str, path or str, optional
+        The names of the network's outputs, or where they are: a text with a name in each line, a JSON file, a folder of class folders,
+        "imagenet" or "cifar10".
+    preprocessing : str, dict or Preprocessing, optional
+        How pixels become the network's input: one of `minicnn.PREPROCESSING`, or a table as in a description.
+    key : str, optional
+        Which of several networks in a PyTorch checkpoint, as for `minicnn.weightfiles.read_weights`.
 
     Returns
     -------
     Model
+        What a file did not say, and was assumed, is in its `origin.assumptions`, and a warning.
 
     Raises
     ------
     UnknownNameError
-        If there is no such model.
+        If there is no such model, or not so many classes.
     DescriptionError
-        If a description makes no sense.
+        If a description makes no sense, or the preprocessing does not fit the network.
     WeightFileError
-        If the weights are missing, damaged, of another network, or a model file that contradicts the description.
+        If the weights are missing, damaged, of another network, or a model file that contradicts the description; or if they are given
+        alone and do not tell of which network they are.
     """
-    kind, description = kind_of(name), describe(name)
+    kind = kind_of(name)
     path = _weights_path(kind, name, weights)
-    file = read_weights(path)
-    if file.description is not None and kind != "model file":
-        description = _agreed(kind, description, read_description(file.description, str(path), build=False), name, path)
-    elif file.preprocessing is not None and kind == "registered" and ARCHITECTURES[str(name)].class_names is imagenet:
-        description = dataclasses.replace(description, preprocessing=PREPROCESSING[file.preprocessing])
-    network, classes = description.network, description.classes
+    file = read_weights(path, key)
+    found = _find(kind, name, path, file, classes, preprocessing)
+    description = found.description
+    network, names = description.network, description.classes
     try:
         arrays = load_arrays(file, network, description.input_shape, description.stated_epsilons)
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     if set(arrays) != set(network.arrays):  # without top
-        network, classes = Model(network).trunk.network, None
+        network, names = Model(network).trunk.network, None
     network = network.with_parameters(arrays)
     height, width = description.input_shape[:2]
+    if file.description is None and "assumed" in file.metadata:
+        found = dataclasses.replace(found, assumptions={**found.assumptions, "arrays": file.metadata["assumed"]})
+    assumptions = _told(found, path)
+    for text in assumptions:
+        warnings.warn(text, stacklevel=2)
+    origin = Origin(
+        path,
+        None if kind == "registered" else Path(name),
+        fold,
+        {**published_metadata(path), **file.metadata},
+        _given(description, classes, preprocessing, key),
+        assumptions,
+    )
     return Model(
         folded(network) if fold else network,
         description.name,
         description.preprocessing,
-        classes,
+        names,
         input_size=height if height == width else (height, width),
-        origin=Origin(path, None if kind == "registered" else Path(name), fold, {**published_metadata(path), **file.metadata}),
+        origin=origin,
     )
 
 
-def _agreed(kind: Kind, description: Description, stored: Description, name: str | os.PathLike, path: Path) -> Description:
-    """Return what the network is by its description and by the model file that has its weights, or raise WeightFileError if these disagree.
+def _find(
+    kind: Kind,
+    name: str | os.PathLike,
+    path: Path | None,
+    file: WeightFile | None,
+    classes: Classes | None,
+    preprocessing: HowPrepared | None,
+    guess: bool = False,
+) -> Found:
+    """Tell which network a name stands for, with a weight file if there is one; what was given goes before what is found."""
+    given = {name for name, value in (("classes", classes), ("preprocessing", preprocessing)) if value is not None}
+    if kind == "registered":
+        architecture = ARCHITECTURES[str(name)]
+        found = Found(_of_name(str(name))) if file is None else find_for(architecture, file, str(path))
+    elif kind == "description":
+        described = read_description(_read_text(Path(name)), str(name))
+        found = Found(described if file is None else find_agreed(described, file, str(name), str(path), given))
+    else:
+        assert file is not None
+        found = (guess_network if guess else find_network)(file, str(path))
+    description, assumptions = found.description, {what: text for what, text in found.assumptions.items() if what not in given}
+    if preprocessing is not None:
+        description = dataclasses.replace(description, preprocessing=read_preprocessing(preprocessing, description.input_shape[2]))
+    if classes is not None:
+        names = class_names(classes)
+        check_classes(names, description.network, description.input_shape)
+        description = dataclasses.replace(description, classes=names)
+    return Found(description, assumptions)
 
-    What is registered with an architecture about classes and preprocessing is only what is usual; the file's own goes before.
-    """
-    ours, theirs = list(description.layers.items()), list(stored.layers.items())
-    without_top = all(spec.word != "dense" for spec in stored.layers.values())
-    advice = f"{path} says itself what it is: load it alone (--model {path})"
-    if theirs != (ours[: len(theirs)] if without_top else ours):
-        pairs = enumerate(itertools.zip_longest(theirs, ours), start=1)
-        number, there, here = next((number, there, here) for number, (there, here) in pairs if there != here)
-        raise WeightFileError(
-            f"{path} is of another network than {name}: layer {number} is {_called(there)} there and {_called(here)} here. {advice}"
-        )
-    for field in ("classes", "preprocessing") if kind == "description" else ():
-        here, there = getattr(description, field), getattr(stored, field)
-        if here is not None and there is not None and (list(here) != list(there) if field == "classes" else here != there):
-            shown = [listed(value) if field == "classes" else value for value in (there, here)]
-            raise WeightFileError(f"{path} has other {field} than {name}: {shown[0]} there and {shown[1]} here. {advice}")
-    return dataclasses.replace(
-        description,
-        input_shape=stored.input_shape if kind == "registered" else description.input_shape,
-        classes=stored.classes or description.classes,
-        preprocessing=stored.preprocessing or description.preprocessing,
-    )
+
+def _of_name(name: str) -> Description:
+    """Describe a registered architecture as it is published."""
+    architecture = ARCHITECTURES[name]
+    shape, classes = (architecture.input_size, architecture.input_size, 3), architecture.class_names()
+    return Description(name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
 
 
-def _called(layer: tuple[str, LayerSpec] | None) -> str:
-    """Write a layer's name, kind and options in one line."""
-    return "missing" if layer is None else f"{layer[0]} ({layer[1]})"
+def _told(found: Found, path: Path) -> tuple[str, ...]:
+    """Write what was assumed in one line, with what to do if it is wrong."""
+    if not found.assumptions:
+        return ()
+    advice = ["For another preprocessing: --preprocessing NAME."] if "preprocessing" in found.assumptions else []
+    if found.assumptions.keys() - {"preprocessing"}:
+        advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
+    assumed = "; ".join(found.assumptions.values())
+    return (f"{path} does not say all of its network; assumed: {assumed}. {' '.join(advice)}",)
+
+
+def _given(description: Description, classes: Classes | None, preprocessing: HowPrepared | None, key: str | None) -> dict[str, Any]:
+    """Return what `load` was given beside the files, such that it can be written down and given again."""
+    given: dict[str, Any] = {}
+    if classes is not None and description.classes is not None:
+        given["classes"] = list(description.classes)
+    if preprocessing is not None and description.preprocessing is not None:
+        given["preprocessing"] = written_preprocessing(description.preprocessing)
+    return given if key is None else {**given, "key": key}
 
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
@@ -230,6 +327,8 @@ def save(
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
     kept = {} if model.origin is None else model.origin.metadata
+    if model.origin is not None and model.origin.assumptions:
+        kept = {**kept, "assumed": " ".join(model.origin.assumptions)}
     write_keras(path, _stored(network, half), {**kept, **(metadata or {}), DESCRIPTION: description}, overwrite)
 
 
@@ -253,23 +352,30 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
     return stored
 
 
-def _weights_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
-    """Find the weights' file: the given one, by path or as the name of a download; else the shipped or downloaded one; or itself."""
-    if kind == "model file":
+def _own_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path | None:
+    """Find the weights' file that is named: itself, or the given one, by path or as the name of a download; None if none is."""
+    if kind == "weight file":
         if weights is not None:
             raise WeightFileError(
-                f"{name} is a model file and has weights of its own, so {weights} cannot be loaded with it; name a model or a "
-                "description (.toml) for it"
+                f"{name} has weights of its own, so {weights} cannot be loaded with it; name a model or a description (.toml) for it"
             )
         return Path(name)
-    if weights is not None:
-        return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
+    if weights is None:
+        return None
+    return cached_file(PUBLISHED[str(weights)]) if str(weights) in PUBLISHED else Path(weights)
+
+
+def _weights_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path:
+    """Find the weights' file: the one that is named, or else the shipped or downloaded one."""
+    if (path := _own_path(kind, name, weights)) is not None:
+        return path
     if kind == "description":
+        read_description(_read_text(Path(name)), str(name))  # what is wrong with it comes first
         raise WeightFileError(f"{name} describes a network and holds no weights; give a file that has them (--weights FILE, weights=FILE)")
     if (shipped := ARCHITECTURES[str(name)].shipped_weights) is not None:
         return shipped_file(shipped)
     if name in PUBLISHED:
-        return cached_file(PUBLISHED[name])
+        return cached_file(PUBLISHED[str(name)])
     raise WeightFileError(f"{name} does not ship with weights; give a weight file (--weights FILE, weights=FILE), or use vgg16-gap")
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
-from minicnn.layers import Layer
+from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
 from minicnn.models.specs import LayerSpec
 from minicnn.network.network import Network
@@ -42,8 +42,14 @@ CHECK_BLOCK = 1 << 16
 #: What arrays are that a file leaves out, because the layer does without them.
 LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
+#: What to do about a file that does not fit.
+ADVICE = "Name the model that the file was made for (--model), or describe its network in a text (.toml)"
+
 #: What tells layers of a series apart.
-NUMBERS = re.compile("[0-9]+")
+NUMBERS = re.compile("_?[0-9]+")
+
+#: Layers that begin a network's top: behind them there are rows of numbers, no images.
+TOP = frozenset({"flatten", "global_average_pool", DENSE})
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,7 +86,7 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
         If the file is of another network, or holds NaN.
     """
     values: dict[str, dict[str, Any]] = {}
-    for pair in match_layers(file, network, input_shape):
+    for pair in match_layers(file, network, input_shape, stated):
         shapes = {key: array.shape for key, array in pair.layer.arrays.items()}
         values[pair.name] = {
             key: as_float32(pair.stored.arrays[key], f"{key} of {shown(pair.stored.name)}").reshape(shape) for key, shape in shapes.items()
@@ -93,12 +99,12 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
     return values
 
 
-def match_layers(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
+def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> list[Pair]:
     """Match the layers of a file and of a network, and compare shapes, without reading arrays; otherwise as `load_arrays`."""
     pairs = _by_kind(file, network) if file.description is None else _by_name(file, network)
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
     if file.steps is not None:
-        _compare_steps(file.steps, network)
+        _compare_steps(file.steps, network, stated)
     order = list(network.layers)
     return sorted(pairs, key=lambda pair: order.index(pair.name))
 
@@ -151,8 +157,7 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
             raise WeightFileError(
-                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. "
-                "Name the model that the file was made for"
+                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. {ADVICE}"
             )
         pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
     return pairs
@@ -210,8 +215,7 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
         over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
         if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
             raise WeightFileError(
-                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. "
-                "Name the model that the file was made for"
+                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. {ADVICE}"
             )
     if image is not None and channels_first:
         height, width, channels = image
@@ -221,18 +225,48 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
 
 
-def _compare_steps(steps: Sequence[Step], network: Network) -> None:
-    """Raise WeightFileError unless the network's convolutions and pools slide as those that the file describes."""
-    described = [LayerSpec.of(step.word, step.options) for step in steps]
-    built = [LayerSpec.of(layer.word, layer.to_options()) for layer in network.layers.values() if layer.word]
-    found, expected = ([_sliding(spec) for spec in specs if "size" in spec.options] for specs in (described, built))
-    for ours, theirs in itertools.zip_longest(expected, found, fillvalue="nothing"):
-        if ours != theirs:
-            raise WeightFileError(f"the file's network has {theirs} where {ours} is expected. Name the model that the file was made for")
+def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[str]) -> None:
+    """Raise WeightFileError unless a network is the one that the file describes, in all that changes its numbers.
+
+    Dropout does not, nor does flattening what is flat. A file without top is compared up to where the network flattens. Layers of one's
+    own may stand for any steps; beside such, only what has weights or slides is compared.
+    """
+    known = {name: layer for name, layer in network.layers.items() if LAYERS.get(layer.word) is type(layer)}
+    expected = _telling([(name, LayerSpec.of(layer.word, layer.to_options())) for name, layer in known.items()])
+    found = _telling([(step.name, LayerSpec.of(step.word, step.options)) for step in steps])
+    if not any(spec.word == DENSE for _, spec in found) and any(spec.word == DENSE for _, spec in expected):
+        expected, found = (list(itertools.takewhile(lambda named: named[1].word not in TOP, specs)) for specs in (expected, found))
+    if len(known) < len(network.layers):
+        expected, found = ([(name, spec) for name, spec in specs if spec.options] for specs in (expected, found))
+    for ours, theirs in itertools.zip_longest(expected, found):
+        told = [_told(named, ours is None or ours[0] in stated) for named in (ours, theirs)]
+        if told[0] != told[1]:
+            expectation, finding = (f"{text} (called {shown(named[0])})" if named else text for text, named in zip(told, (ours, theirs)))
+            raise WeightFileError(
+                f"the file's network has {finding} where {expectation} is expected. Load the file alone, as it says itself what it is, "
+                "or correct the description"
+            )
 
 
-def _sliding(spec: LayerSpec) -> str:
-    return f"a {spec.word} with {', '.join(f'{key} {spec.options[key]}' for key in ('size', 'stride', 'padding'))}"
+def _telling(specs: Sequence[tuple[str, LayerSpec]]) -> list[tuple[str, LayerSpec]]:
+    """Keep the layers that change the numbers, or the order in which they are."""
+    kept: list[tuple[str, LayerSpec]] = []
+    flat = False
+    for name, spec in specs:
+        if spec.word != "dropout" and not (spec.word == "flatten" and flat):
+            kept.append((name, spec))
+        flat = flat or spec.word in TOP
+    return kept
+
+
+def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool) -> str:
+    """Write what is compared: of batch normalization at most epsilon, as a file's numbers have it, in float32."""
+    if named is None:
+        return "nothing"
+    word, options = named[1]
+    if word == BATCH_NORM:
+        options = {"epsilon": float(f"{options['epsilon']:.6g}")} if epsilon_counts else {}
+    return " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()
 
 
 def _count(number: int, kind: str) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+import warnings
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from numbers import Integral
 from pathlib import Path
+from typing import Any, cast, overload
 
 import numpy as np
 import psutil
@@ -23,7 +26,16 @@ from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
 from minicnn.network.probability import softmax
-from minicnn.pictures.photos import Photo, Preprocessing, fit_photo, load_photo, whole_size
+from minicnn.network.summary import summarize
+from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
+from minicnn.pictures.sources import Sources
+from minicnn.pictures.tables import folded_table
+
+#: Class names and probabilities, the likeliest first.
+Ranking = list[tuple[str, float]]
+
+#: Pixels to scale a photo to: those of its center, or (height, width); None for what the model takes.
+Size = int | tuple[int, int] | None
 
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
@@ -45,12 +57,26 @@ class Origin:
         Whether batch normalization was merged into the layers below.
     metadata : dict of str to str
         What the weight file says about itself.
+    given : dict of str to Any
+        The class names, the preprocessing and the key that `minicnn.load` was given beside the files, as texts, lists and tables.
+    assumptions : tuple of str
+        What the weight file does not say, and was assumed.
     """
 
     weights: Path
     description: Path | None = None
     fold: bool = True
     metadata: Mapping[str, str] = field(default_factory=dict)
+    given: Mapping[str, Any] = field(default_factory=dict)
+    assumptions: tuple[str, ...] = ()
+
+
+class Rankings(list[Ranking]):
+    """A ranking for each of several photos, and their `names`: the files."""
+
+    def __init__(self, rankings: Sequence[Ranking] = (), names: Sequence[str] = ()):
+        super().__init__(rankings)
+        self.names = list(names)
 
 
 class Model:
@@ -86,6 +112,22 @@ class Model:
         self.classes = classes if classes is None or isinstance(classes, ClassNames) else ClassNames(classes)
         self.input_size = input_size
         self.origin = origin
+
+    def __repr__(self) -> str:
+        layers, parameters = len(self.network.layers), self.network.parameter_count
+        size = " x ".join(map(str, self.input_shape()))
+        classes = [] if self.classes is None else [f"{len(self.classes)} classes"]
+        return f"Model({', '.join([repr(self.name), f'{layers} layers', f'{parameters:,} parameters', f'input {size}', *classes])})"
+
+    def _repr_html_(self) -> str:
+        try:
+            rows = [
+                {"layer": row.name, "output": " x ".join(map(str, row.output_shape)), "parameters": f"{row.parameters:,}"}
+                for row in summarize(self.network, self.input_shape())
+            ]
+        except ShapeError:  # it takes images of another size
+            return self.network._repr_html_()
+        return folded_table(repr(self), rows)
 
     @classmethod
     def of(cls, model: Model | Network) -> Model:
@@ -157,7 +199,11 @@ class Model:
                 raise ImageError(f"got size={size} and prepared=True; a prepared array has its size already, so leave one of them out")
             return self._check_prepared(photo)
         if self.preprocessing is None:
-            raise ImageError("a bare network knows no preprocessing; pass an array that is ready for it, and prepared=True")
+            raise ImageError(
+                f"{'a bare network' if self.origin is None else self.name} knows no preprocessing, how pixels become its input; load "
+                f"it with one of {', '.join(PREPROCESSING)} (--preprocessing torch; load(..., preprocessing='torch')), or pass an array "
+                "that is ready for it, and prepared=True"
+            )
         height, width = as_pair(self.input_size if size is None else size, "size", 1)
         image = load_photo(photo)
         if whole and not isinstance(size, tuple):
@@ -200,7 +246,10 @@ class Model:
             If the model is a bare network, which knows no preprocessing.
         """
         if self.preprocessing is None:
-            raise ImageError("a bare network knows no preprocessing, so its input cannot be turned into pixels")
+            raise ImageError(
+                "a bare network knows no preprocessing, so its input cannot be turned into pixels; load it with one "
+                "(--preprocessing torch; load(..., preprocessing='torch'))"
+            )
         return self.preprocessing.undo(x)
 
     def color_name(self, channel: int) -> str:
@@ -211,35 +260,56 @@ class Model:
         """Turn the last axis from the network's order of colors into red, green, blue, or back; gray and a bare network's stay."""
         return array if self.preprocessing is None else self.preprocessing.swap_channels(array)
 
+    @overload  # a text is a photo, or a folder
+    def predict(  # type: ignore[overload-overlap]
+        self, photo: Photo, top: int = 5, size: Size = None, prepared: bool = False
+    ) -> Ranking: ...
+
+    @overload
+    def predict(self, photo: Sequence[Photo] | Iterator[Photo], top: int = 5, size: Size = None, prepared: bool = False) -> Rankings: ...
+
     def predict(
         self,
-        photo: Photo,
+        photo: Photo | Sequence[Photo] | Iterator[Photo],
         top: int = 5,
-        size: int | tuple[int, int] | None = None,
+        size: Size = None,
         prepared: bool = False,
-    ) -> list[tuple[str, float]]:
-        """Name what is on a photo.
+    ) -> Ranking | Rankings:
+        """Name what is on a photo, or on each of several.
 
         Parameters
         ----------
         photo, size, prepared
-            As for `prepare`.
+            As for `prepare`. Several photos are a list, the path of a folder, or an array with one more axis in front. What is in a folder
+            and no photo is passed over, with a warning.
         top : int
             How many classes to return.
 
         Returns
         -------
-        list of (str, float)
-            Class names and probabilities in [0, 1], the likeliest first.
+        list of (str, float), or Rankings
+            Class names and probabilities in [0, 1], the likeliest first. Of several photos a list of such lists, each just what its photo
+            alone gives; its `names` are the photos'.
 
         Raises
         ------
         MinicnnError
-            If the photo cannot be used, `top` is less than 1, or the network has no classes.
+            If a photo cannot be used, `top` is less than 1, or the network has no classes.
         """
         if not isinstance(top, Integral) or top < 1:
             raise MinicnnError(f"top is {top!r}; expected an integer of at least 1")
-        return self.ranked(self.probabilities(self.prepare(photo, size, prepared)), top)
+        photos = Sources(photo, prepared)
+        found = {position: self.ranked(answer, top) for position, answer in self.answers(photos, size, prepared)}
+        if photos.single:
+            return found[0]
+        if photos.remark:
+            warnings.warn(photos.remark, stacklevel=2)
+        return Rankings(list(found.values()), [photos.name(position) for position in found])
+
+    def answers(self, photos: Sources, size: Size = None, prepared: bool = False) -> Iterator[tuple[int, np.ndarray]]:
+        """Compute the probability of every class for one photo after the other; yields their positions and arrays (classes,)."""
+        for position, x in photos.each(lambda position: self.prepare(photos.sources[position], size, prepared)):
+            yield position, self.probabilities(x)
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """Compute the probability of every class for one prepared image (1, H, W, C); returns an array (classes,)."""
@@ -263,12 +333,12 @@ class Model:
             raise MinicnnError(f"{self.name} has {len(self.classes)} class names for {len(probabilities)} outputs; give one for each")
         return probabilities
 
-    def ranked(self, probabilities: np.ndarray, top: int) -> list[tuple[str, float]]:
+    def ranked(self, probabilities: np.ndarray, top: int) -> Ranking:
         """Pair the largest probabilities (classes,) with the names of their classes, the likeliest first."""
         order = np.argsort(-probabilities, kind="stable")[:top]
         return [(self.class_name(int(i)), float(probabilities[i])) for i in order]
 
-    def unsure(self, ranking: list[tuple[str, float]]) -> str | None:
+    def unsure(self, ranking: Ranking) -> str | None:
         """Say so if even the likeliest class is more likely wrong than right; None otherwise."""
         name, probability = ranking[0]
         if probability >= 0.5:
@@ -288,7 +358,37 @@ class Model:
             return self.classes.find(target)
         if isinstance(target, Integral):
             return int(target)
-        raise UnknownNameError(f"{self.name} has no class names, got {target!r}; give the index of the output instead")
+        if number := re.fullmatch("(?:class )?([0-9]{1,9})", str(target).strip()):
+            return int(number[1])
+        raise UnknownNameError(
+            f"{self.name} has no class names, got {target!r}; give the index of the output instead, or load it with names (--classes FILE, "
+            "classes=)"
+        )
+
+    def class_indices(self, targets: str | int | Sequence[str | int]) -> list[int]:
+        """Find one class or several; a text that is no class's name may hold several with commas between them.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such class, or more than one.
+        """
+        if isinstance(targets, (list, tuple)):
+            return [self.class_index(target) for target in targets]
+        if not isinstance(targets, str):
+            return [self.class_index(cast("int", targets))]
+        parts, found = targets.split(","), []
+        while parts:
+            for count in range(len(parts), 0, -1):  # a name may have commas in it
+                try:
+                    found.append(self.class_index(",".join(parts[:count])))
+                except UnknownNameError:
+                    if count == 1:
+                        raise
+                    continue
+                parts = parts[count:]
+                break
+        return found
 
     def class_name(self, index: int) -> str:
         """Name a class; without names, "class 7"."""

@@ -26,6 +26,7 @@ from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients, Walk
 from minicnn.network.graph import INPUT, Graph, Node
 from minicnn.network.trace import Trace
+from minicnn.pictures.tables import folded_table
 
 __all__ = ["Network", "Rule", "Rules", "Trace"]
 
@@ -70,7 +71,11 @@ class Network(Graph):
         self._known_shapes: dict[Shape, dict[str, Shape]] = {}
 
     def __repr__(self) -> str:
-        return f"Network of {len(self.layers)} layers"
+        first, *_, last = [*self.layers, *self.layers] or ["nothing", "nothing"]
+        return f"Network({len(self.layers)} layers from {first} to {last}, {self.parameter_count:,} parameters)"
+
+    def _repr_html_(self) -> str:
+        return folded_table(repr(self), [{"layer": name, "what": repr(layer)} for name, layer in self.layers.items()])
 
     def __call__(self, x: np.ndarray) -> np.ndarray:
         """Compute the last layer's output (logits, for a classifier) and keep nothing.
@@ -319,6 +324,11 @@ class Network(Graph):
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
         """All trainable arrays, as {layer: {parameter: array}}, layers without any left out."""
         return {name: layer.parameters for name, layer in self.layers.items() if layer.parameter_names}
+
+    @property
+    def parameter_count(self) -> int:
+        """How many trainable numbers there are."""
+        return sum(array.size for arrays in self.parameters.values() for array in arrays.values())
 
     @property
     def arrays(self) -> dict[str, dict[str, np.ndarray]]:

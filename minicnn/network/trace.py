@@ -10,6 +10,7 @@ import numpy as np
 
 from minicnn.layers.base import Context
 from minicnn.network.graph import INPUT
+from minicnn.pictures.tables import folded_table
 
 if TYPE_CHECKING:
     from minicnn.network.network import Network
@@ -38,7 +39,11 @@ class Trace:
     known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
     def __repr__(self) -> str:
-        return f"Trace of {len(self.outputs)} layers, input {self.input.shape}"
+        return f"Trace(input {self.input.shape}, {len(self.outputs)} layers, {self.last if self.outputs else 'output'} {self.result.shape})"
+
+    def _repr_html_(self) -> str:
+        rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs[name].shape)} for name in self.outputs]
+        return folded_table(repr(self), rows)
 
     def inputs_of(self, layer: str) -> tuple[np.ndarray, ...]:
         """Return what reached a layer: one array, or several that flow together there."""
@@ -61,5 +66,5 @@ class Trace:
 
     @property
     def result(self) -> np.ndarray:
-        """The last layer's output."""
-        return self.outputs[self.last]
+        """The last layer's output; of a network without layers its input."""
+        return self.outputs[self.last] if self.outputs else self.input

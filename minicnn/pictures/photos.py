@@ -10,33 +10,30 @@ On this side pixels are RGB, 8 bits, (height, width, 3). On the other side is wh
     caffe    B, G, R  0-255    123.68, 116.779, 103.939    1                     Keras' VGG16 and VGG19
     torch    R, G, B  0-1      0.485, 0.456, 0.406         0.229, 0.224, 0.225   torchvision
     cifar10  R, G, B  0-255    125.3, 123.0, 113.9         63.0, 62.1, 66.7      minivgg
+    tf       R, G, B  0-2      1                           1                     Keras' MobileNet, and others
+    unit     R, G, B  0-1      0                           1                     many small networks
+    none     R, G, B  0-255    0                           1                     networks that scale pixels themselves
     =======  =======  =======  ==========================  ====================  =============================
 """
 
 from __future__ import annotations
 
 import os
-import stat
-import warnings
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image
 
 from minicnn.errors import ImageError
+from minicnn.pictures.decoding import convert_picture, from_16_bits, read_picture
 
 #: The order of a network's colors, or gray alone.
 ColorOrder = Literal["rgb", "bgr", "gray"]
 
 #: What is accepted as a photo.
 Photo = str | os.PathLike | Image.Image | np.ndarray
-
-#: The formats that are opened, as Pillow calls them. It knows others, and would start Ghostscript for an EPS file.
-FORMATS = ("AVIF", "BMP", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "SGI", "TGA", "TIFF", "WEBP")
 
 #: Of the photo's largest centered part with the wanted proportions, the share of each side that is kept at least: networks are tested on
 #: the center 224 x 224 of an image resized to 256.
@@ -117,12 +114,16 @@ class Preprocessing:
             )
 
 
-#: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's; and CIFAR-10's.
+#: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's;
+#: CIFAR-10's; Keras' "tf", -1 to 1; 0 to 1; and plain 0 to 255.
 PREPROCESSING: dict[str, Preprocessing] = {
     "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
     "caffe-rgb": Preprocessing("rgb", mean=(123.68, 116.779, 103.939)),
     "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
+    "tf": Preprocessing(scale=1 / 127.5, mean=(1.0,)),
+    "unit": Preprocessing(scale=1 / 255),
+    "none": Preprocessing(),
 }
 
 
@@ -137,14 +138,14 @@ def load_photo(photo: Photo) -> Image.Image:
     Parameters
     ----------
     photo : path, PIL image or array
-        A file of one of `FORMATS` (of animations the first frame). Arrays are RGB, (height, width, 3), or gray, (height, width):
-        uint8 0-255, uint16 0-65535, or floating-point 0-1.
+        A file of one of `minicnn.pictures.decoding.FORMATS`, or with pillow-heif in HEIC; of animations the first frame. Arrays are RGB,
+        (height, width, 3), or gray, (height, width): uint8 0-255, uint16 0-65535, or floating-point 0-1.
 
     Returns
     -------
     PIL.Image.Image
-        Mode RGB. The camera's rotation (EXIF) is applied; gray, palette, 16-bit and CMYK pictures are converted; what is transparent
-        becomes white.
+        Mode RGB. The camera's rotation (EXIF) is applied; gray, palette, 16-bit and CMYK pictures are converted, and other colors than
+        the screen's (ICC profiles); what is transparent becomes white. JPEGs of very many pixels are reduced.
 
     Raises
     ------
@@ -154,11 +155,9 @@ def load_photo(photo: Photo) -> Image.Image:
     if isinstance(photo, np.ndarray):
         return Image.fromarray(_array_to_pixels(photo)).convert("RGB")
     if isinstance(photo, Image.Image):
-        return _decode(lambda: photo, "the image")
+        return convert_picture(photo)
     if isinstance(photo, (str, os.PathLike)):
-        path = Path(photo)
-        _check_file(path)
-        return _decode(lambda: _open(path), str(path))
+        return read_picture(Path(photo))
     raise ImageError(f"the photo is a {type(photo).__name__}; expected the path of a file, a PIL image, or an array")
 
 
@@ -188,92 +187,6 @@ def whole_size(image: Image.Image, longer: int) -> tuple[int, int]:
     return max(1, round(image.height * scale)), max(1, round(image.width * scale))
 
 
-def check_photo(path: str | os.PathLike) -> None:
-    """Raise ImageError unless a file begins like a photo; damage further inside shows when `load_photo` reads it."""
-    path = Path(path)
-    _check_file(path)
-    with _clear_errors(str(path)), _open(path):
-        pass
-
-
-def _check_file(path: Path) -> None:
-    """Raise ImageError unless there is a file to read at the path."""
-    try:
-        found = path.stat()
-    except PermissionError:
-        raise ImageError(f"{path} may not be read; check its permissions") from None
-    except (OSError, ValueError):
-        raise ImageError(f"there is no file {path}; expected the path of a photo") from None
-    if stat.S_ISDIR(found.st_mode):
-        raise ImageError(f"{path} is a directory; expected a photo, such as a JPEG or PNG file")
-    if not stat.S_ISREG(found.st_mode):
-        raise ImageError(f"{path} is no ordinary file; expected a photo, such as a JPEG or PNG file")
-
-
-def _open(path: Path) -> Image.Image:
-    """Open a picture of one of `FORMATS`, whatever its name is."""
-    Image.init()
-    return Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
-
-
-def _decode(open_image: Callable[[], Image.Image], name: str) -> Image.Image:
-    """Open and decode a picture."""
-    with _clear_errors(name):
-        image = open_image()
-        image.load()
-        return _to_rgb(ImageOps.exif_transpose(image), name)
-
-
-@contextmanager
-def _clear_errors(name: str) -> Iterator[None]:
-    """Turn every way in which reading a picture fails into one clear error."""
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning)  # odd metadata are not worth a warning
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
-            yield
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise ImageError(
-            f"{name} holds more than {Image.MAX_IMAGE_PIXELS:,} pixels; expected a photo of a reasonable size. Scale it down first"
-        ) from None
-    except Image.UnidentifiedImageError:
-        raise ImageError(f"{name} is not an image that can be read ({', '.join(FORMATS)}); save it as JPEG or PNG") from None
-    except PermissionError:
-        raise ImageError(f"{name} may not be read; check its permissions") from None
-    except ImageError:
-        raise
-    except MemoryError:
-        raise ImageError(f"{name} does not fit into memory; scale it down first") from None
-    except Exception as error:
-        raise ImageError(f"{name} is damaged ({error}); expected a complete photo. Copy or export it again") from None
-
-
-def _to_rgb(image: Image.Image, name: str) -> Image.Image:
-    if 0 in image.size:
-        raise ImageError(f"{name} has {image.width} x {image.height} pixels; expected at least one")
-    if image.mode.startswith("I"):
-        return Image.fromarray(_integers_to_pixels(image, name)).convert("RGB")
-    if image.mode == "F":
-        raise ImageError(f"{name} holds floating-point pixels, whose range is not known; save it with 8 or 16 bits per color")
-    if image.mode in ("La", "RGBa"):  # colors multiplied with the transparency
-        image = image.convert(image.mode.replace("a", "A"))
-    if image.has_transparency_data:
-        image = image.convert("RGBA")
-        white = Image.new("RGBA", image.size, "white")
-        return Image.alpha_composite(white, image).convert("RGB")
-    return image.convert("RGB")
-
-
-def _integers_to_pixels(image: Image.Image, name: str) -> np.ndarray:
-    """Bring gray with more than 8 bits to 8: 16 bits, or 32 bits (mode "I") that hold numbers of 16 bits or only 8."""
-    values = np.asarray(image)
-    low, high = int(values.min()), int(values.max())
-    if low < 0 or high > 65535:
-        raise ImageError(f"{name} holds numbers from {low} to {high}; expected 0 to 255 or 0 to 65535. Save it with 8 or 16 bits")
-    only_8_bits = image.mode == "I" and high <= 255 and image.format != "PNG"  # older Pillow opens 16-bit PNG as "I"
-    return values.astype(np.uint8) if only_8_bits else _array_to_pixels(values.astype(np.uint16))
-
-
 def _array_to_pixels(array: np.ndarray) -> np.ndarray:
     """Check an RGB or gray array and bring it to 8 bits."""
     if not (array.ndim == 2 or (array.ndim == 3 and array.shape[2] == 3)) or 0 in array.shape:
@@ -281,7 +194,7 @@ def _array_to_pixels(array: np.ndarray) -> np.ndarray:
     if array.dtype == np.uint8:
         return array
     if array.dtype.kind == "u" and array.dtype.itemsize == 2:
-        return (array / 257 + 0.5).astype(np.uint8)
+        return from_16_bits(array)
     found = f"type {array.dtype}"
     if array.dtype.kind == "f":
         if np.isfinite(array).all() and array.min() >= 0 and array.max() <= 1:

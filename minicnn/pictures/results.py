@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import base64
+import html
 import io
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+import zipfile
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import DTypeLike
 
-from minicnn.errors import OutputError
+from minicnn.errors import MinicnnError, OutputError
 from minicnn.files.writing import check_place, write_file
 from minicnn.pictures import render
 from minicnn.pictures.render.displays import Display
-from minicnn.pictures.tables import Row, as_csv
+from minicnn.pictures.tables import Row, as_csv, as_html
 
 #: The picture, one raw array, several raw arrays, animations, the table.
 SUFFIXES = (".png", ".npy", ".npz", ".gif", ".mp4", ".csv", ".json")
@@ -29,9 +32,15 @@ IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg")
 SOURCE_TEXT, INPUT_TEXT = "minicnn", "minicnn input"
 
 
-@dataclass(frozen=True, eq=False)
+#: How many arrays a result's one line names, and how many rows of its table a notebook shows.
+ARRAYS_NAMED, ROWS_SHOWN = 4, 20
+
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Result:
-    """The outcome of a visualization. In a notebook it shows itself.
+    """The outcome of a visualization. In a notebook it shows itself; `numpy.asarray` of it is its values.
+
+    It is also a sequence of results, of itself alone; of several photos or classes see `minicnn.pictures.batches.BatchResult`.
 
     Attributes
     ----------
@@ -79,6 +88,35 @@ class Result:
     warnings: tuple[str, ...] = ()
     stopped: bool = False
 
+    def __repr__(self) -> str:
+        several = [f"{len(self)} results"] if len(self.entries) != 1 or self.entries[0] is not self else []
+        named = [f"{name} {array.shape} {array.dtype}" for name, array in self.arrays.items()]
+        more = [f"{len(named) - ARRAYS_NAMED} arrays more"] if len(named) > ARRAYS_NAMED else []
+        state = ["stopped"] if self.stopped else []
+        return f"{type(self).__name__}({', '.join([repr(self.title), *several, *named[:ARRAYS_NAMED], *more, *state])})"
+
+    def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
+        if isinstance(self.values, Mapping):
+            raise MinicnnError(f"this result holds several arrays, not one: {', '.join(self.values)}; choose one of result.values")
+        made = np.asarray(self.values, dtype)
+        if copy is False and made is not self.values:
+            raise ValueError(f"the values are {self.values.dtype}, which cannot be {made.dtype} without a copy")
+        return made.copy() if copy and made is self.values else made
+
+    @property
+    def entries(self) -> Sequence[Result]:
+        """The results that it consists of: itself alone."""
+        return (self,)
+
+    def __len__(self) -> int:
+        return len(self.entries)
+
+    def __iter__(self) -> Iterator[Result]:
+        return iter(self.entries)
+
+    def __getitem__(self, position: int) -> Result:
+        return self.entries[position]
+
     @property
     def arrays(self) -> dict[str, np.ndarray]:
         """The values by name; a single array is called "values"."""
@@ -124,9 +162,11 @@ class Result:
         if suffix == ".png":
             content = self._repr_png_()
         elif suffix == ".npz":
-            content = _saved(np.savez_compressed, **self.arrays, source=np.array(self._source_text))
+            content = as_npz({"source": np.array(self._source_text), **self._more_arrays, **self.arrays})
         elif suffix == ".npy" and not isinstance(self.values, Mapping):
-            content = _saved(np.save, self.values)
+            buffer = io.BytesIO()
+            np.save(buffer, self.values)
+            content = buffer.getvalue()
         elif suffix in (".gif", ".mp4") and len(self.frames):
             content = render.animation(self.frames, suffix)
         elif suffix == ".csv" and self.table:
@@ -161,6 +201,11 @@ class Result:
         write_file(path, render.png(pixels, self._texts) if Path(path).suffix.lower() == ".png" else render.jpeg(pixels), overwrite)
 
     @property
+    def _more_arrays(self) -> dict[str, np.ndarray]:
+        """What a .npz file holds beside the values."""
+        return {}
+
+    @property
     def _source_text(self) -> str:
         return json.dumps(self.source, default=_as_python)
 
@@ -169,11 +214,26 @@ class Result:
         """What a PNG file says about itself."""
         texts = {"Title": self.title, "Software": "minicnn", SOURCE_TEXT: self._source_text}
         if self.inputs:
-            texts[INPUT_TEXT] = base64.b64encode(_saved(np.savez_compressed, **self.inputs)).decode("ascii")
+            texts[INPUT_TEXT] = base64.b64encode(as_npz(self.inputs)).decode("ascii")
         return texts
 
     def _repr_png_(self) -> bytes:
         return render.png(self.picture(), self._texts)
+
+    def _ipython_display_(self) -> None:
+        """Show the picture in a notebook, and below it what is better read; called by IPython alone, so it is there."""
+        from IPython.display import display  # type: ignore[import-not-found]
+
+        if self.displays or self.photo is not None:
+            display({"image/png": base64.b64encode(self._repr_png_()).decode("ascii"), "text/plain": repr(self)}, raw=True)
+        display({"text/html": self._words, "text/plain": "\n".join([repr(self), *self.warnings, self.text])}, raw=True)
+
+    @property
+    def _words(self) -> str:
+        """The title, what is odd, the text and the table, as HTML."""
+        parts = [f"<p>{html.escape(text)}</p>" for text in (repr(self), *(f"Warning: {warning}" for warning in self.warnings))]
+        parts += [f"<pre>{html.escape(self.text)}</pre>"] if self.text else []
+        return "".join([*parts, as_html(self.table, ROWS_SHOWN) if self.table else ""])
 
 
 def _as_python(number: np.generic) -> int | float:
@@ -209,8 +269,11 @@ def _check_suffix(path: Path, suffixes: Sequence[str]) -> None:
         raise OutputError(f"cannot write {path}: expected a name ending in {', '.join(suffixes)}")
 
 
-def _saved(save: Callable[..., None], *arrays: np.ndarray, **named_arrays: np.ndarray) -> bytes:
-    """Return what one of NumPy's functions writes."""
+def as_npz(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Return what a compressed .npz file holds; unlike `numpy.savez_compressed` it takes every name, "file" too."""
     buffer = io.BytesIO()
-    save(buffer, *arrays, **named_arrays)
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, array in arrays.items():
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as file:
+                np.lib.format.write_array(file, np.asanyarray(array), allow_pickle=False)
     return buffer.getvalue()

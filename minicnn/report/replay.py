@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import dataclasses
 import io
 import json
 import os
 import warnings
-import zipfile
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -17,6 +15,7 @@ import numpy as np
 from PIL import Image
 
 from minicnn.errors import ImageError, MinicnnError, WeightFileError
+from minicnn.files import npy
 from minicnn.files.writing import file_sha256
 from minicnn.kernels import use_algorithm
 from minicnn.models.files import load
@@ -62,7 +61,7 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         return _compared(result, source)
     except MinicnnError:
         raise
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, RecursionError) as error:
+    except npy.DAMAGED as error:
         raise ImageError(
             f"what {path} says does not fit together ({type(error).__name__}: {error}); "
             "it may have been changed, or made by another version"
@@ -73,6 +72,8 @@ def _call(
     source: Mapping[str, Any], photos: Mapping[str, np.ndarray], weights: str | os.PathLike | None, path: str | os.PathLike
 ) -> tuple[Visualizer, dict[str, Any]]:
     """Choose the method and its arguments."""
+    if "results" in source:
+        raise MinicnnError(f"{path} shows several results; expected a picture of one, as their folder holds (--out FOLDER)")
     if source["method"] not in REGISTRY:
         raise ImageError(f"{path} was made by a method {source['method']!r} that is not here; was it made by another version?")
     visualizer, settings = REGISTRY[source["method"]], dict(source["settings"])
@@ -104,14 +105,16 @@ def _call(
 
 def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: str | os.PathLike) -> Model:
     """Load the model that made a picture: a registered one, or from the files that are recorded."""
-    files = source.get("model_files", [])
+    files, given = source.get("model_files", []), source.get("given", {})
+    if not isinstance(given.get("classes", []), list):
+        raise TypeError("classes are no list")
     if not files:
-        return load(source["model"], weights, source["fold"])
+        return load(source["model"], weights, source["fold"], **given)
     if weights is not None:  # in place of those that are recorded last
         (name,) = _found_again(files[:-1], path)
-        return load(name, weights, fold=source["fold"])
+        return load(name, weights, source["fold"], **given)
     name, *own_weights = _found_again(files, path)
-    return load(name, own_weights[0] if own_weights else None, fold=source["fold"])
+    return load(name, own_weights[0] if own_weights else None, source["fold"], **given)
 
 
 def _prepared(model: Model, photo: np.ndarray) -> np.ndarray:
@@ -149,17 +152,14 @@ def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.n
     try:
         source = json.loads(texts[SOURCE_TEXT])
         return source, _unpacked(texts[INPUT_TEXT]) if INPUT_TEXT in texts else {}
-    except (ValueError, KeyError, OSError, EOFError, RecursionError, zipfile.BadZipFile, binascii.Error) as error:
+    except npy.DAMAGED as error:
         raise ImageError(f"what {path} says about itself is damaged ({error}); {expected}") from None
 
 
 def _unpacked(text: str) -> dict[str, np.ndarray]:
-    content = io.BytesIO(base64.b64decode(text, validate=True))
-    with zipfile.ZipFile(content) as archive:
-        if sum(entry.file_size for entry in archive.infolist()) > LARGEST_INPUT:
-            raise ValueError("its input is larger than any photo")
-    with np.load(content, allow_pickle=False) as file:
-        return dict(file)
+    """Read the arrays that a picture holds as text."""
+    arrays = npy.Arrays(io.BytesIO(base64.b64decode(text, validate=True)), LARGEST_INPUT)
+    return {name: arrays[name] for name in arrays}
 
 
 def _compared(result: Result, source: Mapping[str, Any]) -> Result:

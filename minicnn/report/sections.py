@@ -93,7 +93,7 @@ def _arguments(visualizer: Visualizer, subject: Subject, progress: ReportProgres
         return arguments
     if visualizer.whole is not None:
         return {**arguments, visualizer.photo_name: subject.photo, "size": _size_of_whole(visualizer, subject)}
-    if visualizer.needs_photo:
+    if visualizer.needs_photo or visualizer.photo_in_report:
         return {**arguments, visualizer.photo_name: subject.trace}
     return {**arguments, "size": (height, width)}
 

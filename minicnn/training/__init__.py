@@ -4,9 +4,10 @@ Uses `minicnn.models` and what is below it; never `minicnn.visualizers`.
 """
 
 from minicnn.training.checkpoint import read_checkpoint, write_checkpoint
-from minicnn.training.datasets import Dataset, read_dataset
+from minicnn.training.datasets import Dataset
 from minicnn.training.evaluation import Evaluation, evaluate
 from minicnn.training.loop import Settings, State, train
+from minicnn.training.reading import read_dataset
 from minicnn.training.start import Start, start_training
 from minicnn.training.tasks import PhotoTask, Task
 

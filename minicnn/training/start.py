@@ -21,7 +21,7 @@ from minicnn.layers.options import placeholder
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.classes import ClassNames
 from minicnn.models.descriptions import Description
-from minicnn.models.files import Kind, describe, kind_of, load
+from minicnn.models.files import HowPrepared, Kind, describe, kind_of, load
 from minicnn.models.model import Model
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
@@ -61,6 +61,9 @@ def start_training(
     weights: str | os.PathLike | None = None,
     seed: int = 0,
     size: int | tuple[int, int] | None = None,
+    *,
+    preprocessing: HowPrepared | None = None,
+    key: str | None = None,
 ) -> Start:
     """Make a model that is to be trained.
 
@@ -78,6 +81,8 @@ def start_training(
         For the random weights; see `minicnn.network.initialize`.
     size : int or (height, width), optional
         Of the photos, in pixels, if not what the network is for by itself.
+    preprocessing, key
+        As for `minicnn.load`; without a preprocessing it is the description's, the weights' or the architecture's.
 
     Returns
     -------
@@ -94,7 +99,8 @@ def start_training(
     MinicnnError
         As for `minicnn.load`.
     """
-    kind, description = kind_of(name), describe(name)
+    kind = kind_of(name)
+    description = describe(name, preprocessing=preprocessing, key=key if kind == "weight file" else None)
     channels = description.input_shape[2]
     height, width = description.input_shape[:2] if size is None else as_pair(size, "size", 1)
     stated = description.classes if kind == "description" else None
@@ -110,7 +116,7 @@ def start_training(
             f"{name}: {last} has {shape[0] if len(shape) == 1 else shape} outputs, and there are photos of {len(classes)} "
             f"class{'es' * (len(classes) > 1)}; expected as many"
         )
-    source = _source(kind, name, weights)
+    source = _source(kind, name, weights, key)
     network = he_initialized(network if source is None else _with_own_layers_of(network, source.network), seed)
     fresh = tuple(network.arrays)
     named = [names for names in (stated, None if source is None else source.classes) if names is not None]
@@ -118,8 +124,8 @@ def start_training(
     if source is not None:
         same_outputs = source.classes is None or list(source.classes) == list(ClassNames(ordered))
         network, fresh = _with_weights_of(network, source.network, () if same_outputs else (last,))
-    preprocessing = _preprocessing(kind, name, description, source)
-    return Start(Model(network, description.name, preprocessing, ordered, height if height == width else (height, width)), source, fresh)
+    chosen = description.preprocessing if preprocessing is not None else _preprocessing(kind, name, description, source)
+    return Start(Model(network, description.name, chosen, ordered, height if height == width else (height, width)), source, fresh)
 
 
 def _outputs_for(kind: Kind, name: str | os.PathLike, description: Description, side: int | None, count: int) -> Network:
@@ -132,15 +138,15 @@ def _outputs_for(kind: Kind, name: str | os.PathLike, description: Description, 
     return description.network.with_parameters({last: {"weight": placeholder(len(layer.weight), count), "bias": placeholder(count)}})
 
 
-def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Model | None:
+def _source(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None, key: str | None) -> Model | None:
     """Load what the training starts from: a model that says itself what it is, or else weights for the named network."""
-    if kind == "model file" or weights is None:
-        return load(name, weights, fold=False) if kind == "model file" else None
+    if kind == "weight file" or weights is None:
+        return load(name, weights, fold=False, key=key) if kind == "weight file" else None
     if str(weights) in ARCHITECTURES:
         return load(str(weights), fold=False)
-    if str(weights) not in PUBLISHED and read_weights(weights).description is not None:
+    if str(weights) not in PUBLISHED and read_weights(weights, key).description is not None:
         return load(weights, fold=False)
-    return load(name, weights, fold=False)
+    return load(name, weights, fold=False, key=key)
 
 
 def _with_own_layers_of(network: Network, source: Network) -> Network:
@@ -180,7 +186,8 @@ def _preprocessing(kind: Kind, name: str | os.PathLike, description: Description
     fitting = next((choice for choice in found if len(choice.names) == description.input_shape[2]), None)
     if fitting is None:
         raise DescriptionError(
-            f'{name} does not say how pixels become the network\'s input; give it a preprocessing, such as preprocessing = "torch"'
+            f"{name} does not say how pixels become the network's input; give it a preprocessing, such as --preprocessing torch "
+            '(preprocessing="torch"; in a description preprocessing = "torch")'
         )
     return fitting
 

@@ -1,7 +1,7 @@
 """Written by scripts/make_stubs; do not edit."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Literal
 
 from minicnn.models.model import Model
@@ -96,7 +96,7 @@ __all__ = [
 
 def intuition(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     *,
     filter: Literal["vertical", "horizontal", "sobel", "blur", "sharpen", "corner"] | None = None,
     stride: int = 1,
@@ -104,6 +104,7 @@ def intuition(
     step: Sequence[int] | None = None,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def filters(
     model: Model | Network,
@@ -114,36 +115,39 @@ def filters(
 ) -> Result: ...
 def window(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
     unit: Sequence[int] | None = None,
     channels: int = 4,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def layer_outputs(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     layer: str | None = None,
     *,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def channels(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     layer: str | None = None,
     *,
     first: int | None = None,
     top: int | None = None,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def receptive_field(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     layer: str | None = None,
     *,
     unit: Sequence[int] | None = None,
@@ -154,7 +158,7 @@ def receptive_field(
 ) -> Result: ...
 def invert(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     layer: str | None = None,
     *,
     steps: int = 90,
@@ -169,18 +173,19 @@ def invert(
 ) -> Result: ...
 def saliency(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     form: Literal["absolute", "signed", "raw"] = "absolute",
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def smoothgrad(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     samples: int = 50,
     noise: float = 0.15,
@@ -196,16 +201,17 @@ def smoothgrad(
 ) -> Result: ...
 def gradient_x_input(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def integrated_gradients(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     baseline: Literal["gray", "black", "mean", "blur", "noise"] = "gray",
     steps: int = 32,
@@ -218,74 +224,80 @@ def integrated_gradients(
 ) -> Result: ...
 def guided_backprop(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     form: Literal["absolute", "signed", "raw"] = "raw",
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def deconvnet(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     form: Literal["absolute", "signed", "raw"] = "raw",
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def lrp(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     rule: Literal["composite", "epsilon", "alpha-beta", "z-plus"] = "composite",
     epsilon: float = 0.25,
     alpha: float = 2.0,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def grad_cam(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
-    also: Sequence[str | int] = (),
+    also: str | Sequence[str | int] = (),
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def grad_cam_plus_plus(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
-    also: Sequence[str | int] = (),
+    also: str | Sequence[str | int] = (),
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def layer_cam(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
-    also: Sequence[str | int] = (),
+    also: str | Sequence[str | int] = (),
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def score_cam(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
-    also: Sequence[str | int] = (),
+    also: str | Sequence[str | int] = (),
     channels: int = 256,
     batch_size: int = 8,
     progress: Callable[[int, int], None] | None = None,
@@ -294,19 +306,20 @@ def score_cam(
 ) -> Result: ...
 def guided_grad_cam(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     layer: str | None = None,
     *,
     form: Literal["absolute", "signed", "raw"] = "raw",
     output: Literal["logit", "probability", "log-probability"] = "logit",
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def occlusion(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     patch: int | None = None,
     stride: int | None = None,
@@ -321,8 +334,8 @@ def occlusion(
 ) -> Result: ...
 def segment(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     method: str = "smoothgrad",
     foreground: float = 0.95,
@@ -332,11 +345,12 @@ def segment(
     seed: int = 0,
     size: Size = None,
     prepared: bool = False,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Result: ...
 def sanity(
     model: Model | Network,
-    image: Photo | Trace,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     methods: Sequence[str] | None = None,
     steps: int | None = None,
@@ -348,8 +362,8 @@ def sanity(
 ) -> Result: ...
 def compare(
     model: Model | Network,
-    photos: Photo | Trace | Sequence[Photo],
-    target: str | int | None = None,
+    photos: Photo | Trace | Iterable[Photo | Trace],
+    target: str | int | Sequence[str | int] | None = None,
     *,
     methods: Sequence[str] | None = None,
     steps: int = 16,
@@ -362,8 +376,8 @@ def compare(
 ) -> Result: ...
 def class_model(
     model: Model | Network,
-    image: Photo | Trace | None = None,
-    target: str | int | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace] | None = None,
+    target: str | int | Sequence[str | int] | None = None,
     *,
     preset: Literal["natural", "yosinski", "simonyan"] = "natural",
     steps: int | None = None,
@@ -387,7 +401,7 @@ def class_model(
 ) -> Result: ...
 def filter_model(
     model: Model | Network,
-    image: Photo | Trace | None = None,
+    image: Photo | Trace | Iterable[Photo | Trace] | None = None,
     layer: str | None = None,
     *,
     channel: int | Sequence[int] | None = None,
@@ -413,7 +427,7 @@ def filter_model(
 ) -> Result: ...
 def max_activating(
     model: Model | Network,
-    photos: Photo | Trace | Sequence[Photo],
+    photos: Photo | Trace | Iterable[Photo | Trace],
     layer: str | None = None,
     *,
     channel: int | Sequence[int] | None = None,
@@ -428,7 +442,7 @@ def max_activating(
 ) -> Result: ...
 def deep_dream(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     *,
     layers: str | Sequence[str] | Mapping[str, float] | None = None,
     guide: Photo | None = None,
@@ -445,7 +459,7 @@ def deep_dream(
 ) -> Result: ...
 def texture(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     *,
     layers: str | Sequence[str] | Mapping[str, float] | None = None,
     steps: int = 200,
@@ -461,7 +475,7 @@ def texture(
 ) -> Result: ...
 def style_transfer(
     model: Model | Network,
-    image: Photo | Trace,
+    image: Photo | Trace | Iterable[Photo | Trace],
     style: Photo,
     *,
     content_layers: str | Sequence[str] | Mapping[str, float] | None = None,

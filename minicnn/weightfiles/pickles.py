@@ -1,10 +1,10 @@
-"""Reading the pickles in PyTorch's files without running what they say.
+"""Pickles, read without running them.
 
-A pickle is a program for a small machine with a stack: some instructions push numbers and texts, some build lists and dictionaries,
-GLOBAL fetches any function of any Python module by name, and REDUCE calls it. So with Python's own `pickle` whoever wrote the file can run
-any code. Here is a machine that has only those instructions which files of tensors need. GLOBAL looks a name up in a table of what is
-allowed; everything else is refused by its name. The machine imports nothing, calls nothing but the table's functions, which are ours, and
-its memory is bounded by the length of the pickle.
+A pickle is a program for a small machine with a stack. PyTorch describes the tensors of a weight file by such a program, and beside them
+lies whatever a training script saved: its settings, dates, the optimizer. Python's own `pickle` would call any function that the program
+names. This reader takes it apart with `pickletools`, which only splits it into instructions, and runs those that build lists,
+dictionaries, texts and numbers. A name stands for something of the allowed table, or else for a `Marker`, which does nothing: what the
+program wants to call, to make or to change of it is noted there, and nothing of that name is looked up or imported.
 """
 
 from __future__ import annotations
@@ -12,20 +12,23 @@ from __future__ import annotations
 import io
 import pickletools
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.stored import shown
 
-#: No pickle is longer, in bytes; that of a VGG19 takes 8 KB. It bounds the memory that hostile ones can take to about 100 times as much.
-LONGEST_PICKLE = 1 << 20
+#: No pickle is longer, in bytes, and none has more instructions; that of a VGG19 has 8 KB and 1,500. Both bound the memory that hostile
+#: ones can take: an instruction makes an object of at most 300 bytes, a text or a number no more than is in the file.
+LONGEST_PICKLE, MOST_INSTRUCTIONS = 1 << 26, 4_000_000
 
 #: No integer has more bits.
 MOST_BITS = 128
 
 #: Instructions that push what comes with them, or a constant.
-PUSHES = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "BININT", "BININT1", "BININT2", "LONG1", "LONG4", "BINFLOAT"}
-PUSHES |= {"SHORT_BINSTRING", "BINSTRING"}  # texts of Python 2
+PUSHES = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"}
+PUSHES |= {"BINFLOAT", "FLOAT", "BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"}
+PUSHES |= {"SHORT_BINSTRING", "BINSTRING", "STRING"}  # texts of Python 2
 CONSTANTS: dict[str, Callable[[], Any]] = {
     "NONE": lambda: None,
     "NEWTRUE": lambda: True,
@@ -33,11 +36,34 @@ CONSTANTS: dict[str, Callable[[], Any]] = {
     "EMPTY_TUPLE": tuple,
     "EMPTY_LIST": list,
     "EMPTY_DICT": dict,
+    "EMPTY_SET": list,  # who reads weights does not care that nothing comes twice
 }
 TUPLES = {"TUPLE1": 1, "TUPLE2": 2, "TUPLE3": 3}
 
 #: Instructions that change nothing here.
 IDLE = {"PROTO", "FRAME"}
+
+
+@dataclass(eq=False)
+class Marker:
+    """Stands for something that is not made: an object of a class that is not looked up, or what a function would return.
+
+    Attributes
+    ----------
+    name : str
+        Of the class or the function, with its module.
+    why : str
+        If it was of the allowed table, what was wrong with its arguments; else empty.
+    state : object
+        What the pickle would give the object as its state.
+    items : dict
+        What it would put into it, if it is a kind of dictionary.
+    """
+
+    name: str
+    why: str = ""
+    state: Any = None
+    items: dict[Any, Any] = field(default_factory=dict)
 
 
 def read_pickle(content: bytes, allowed: Mapping[str, Any], persistent: Callable[[Any], Any] | None = None) -> tuple[Any, int]:
@@ -48,7 +74,7 @@ def read_pickle(content: bytes, allowed: Mapping[str, Any], persistent: Callable
     content : bytes
         Begins with the pickle. Only the first `LONGEST_PICKLE` bytes are looked at.
     allowed : dict
-        What GLOBAL may fetch, by its name with the module. Functions may be called by the pickle.
+        What names stand for, with the module. Functions may be called by the pickle. All others become a `Marker`.
     persistent : function, optional
         Turns a persistent identifier, by which a pickle refers to what lies outside it, into a value.
 
@@ -61,18 +87,20 @@ def read_pickle(content: bytes, allowed: Mapping[str, Any], persistent: Callable
     Raises
     ------
     WeightFileError
-        If it is damaged, or wants something that is not allowed.
+        If it is damaged, or larger than any.
     """
     stream = io.BytesIO(content[:LONGEST_PICKLE])
     machine = _Machine(allowed, persistent)
     try:
-        for opcode, argument, _ in pickletools.genops(stream):
+        for number, (opcode, argument, _) in enumerate(pickletools.genops(stream)):
+            if number == MOST_INSTRUCTIONS:
+                raise WeightFileError(f"its pickle has more than {MOST_INSTRUCTIONS:,} instructions; expected little beside the weights")
             machine.run(opcode.name, argument)
         if len(machine.stack) != 1 or machine.outer:
             raise WeightFileError("its pickle does not end with one value; get the file again")
     except (IndexError, KeyError):
         raise WeightFileError("its pickle takes something that is not there; get the file again") from None
-    except (ValueError, TypeError, OverflowError) as error:
+    except (ValueError, TypeError, OverflowError, RecursionError) as error:
         if isinstance(error, WeightFileError):
             raise
         raise WeightFileError(f"its pickle is damaged ({shown(error)}); get the file again") from None
@@ -96,14 +124,19 @@ class _Machine:
             self.stack.append(CONSTANTS[name]())
         elif name in TUPLES:
             self.stack.append(tuple([self.stack.pop() for _ in range(TUPLES[name])][::-1]))
-        elif name in ("BINPUT", "LONG_BINPUT"):
+        elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
             self.memo[argument] = self.stack[-1]
         elif name == "MEMOIZE":
             self.memo[len(self.memo)] = self.stack[-1]
-        elif name in ("BINGET", "LONG_BINGET"):
+        elif name in ("BINGET", "LONG_BINGET", "GET"):
             self.stack.append(self.memo[argument])
         elif name == "GLOBAL":
             self.fetch(argument.replace(" ", ".", 1))
+        elif name == "INST":
+            arguments = tuple(self.since_mark())
+            self.fetch(argument.replace(" ", ".", 1))
+            self.stack.append(arguments)
+            self.call()
         elif name not in IDLE and name != "STOP":
             instruction = self.INSTRUCTIONS.get(name)
             if instruction is None:
@@ -116,12 +149,7 @@ class _Machine:
         self.stack.append(value)
 
     def fetch(self, name: str) -> None:
-        if name not in self.allowed:
-            raise WeightFileError(
-                f"its pickle wants {shown(name)}; a file of weights needs only tensors, so it is refused and nothing of it was run. "
-                "Of a file that you trust, save the state_dict alone"
-            )
-        self.stack.append(self.allowed[name])
+        self.stack.append(self.allowed[name] if name in self.allowed else Marker(name))
 
     def fetch_from_stack(self) -> None:
         name, module = self.stack.pop(), self.stack.pop()
@@ -136,24 +164,54 @@ class _Machine:
         items, self.stack = self.stack, self.outer.pop()
         return items
 
+    def pop(self) -> None:
+        if self.stack:
+            self.stack.pop()
+        else:
+            self.since_mark()
+
+    def pop_mark(self) -> None:
+        self.since_mark()
+
     def call(self) -> None:
+        """Call an allowed function, or note that another would have been called; what allowed ones cannot take is noted, too."""
         arguments, function = self.stack.pop(), self.stack.pop()
-        if not callable(function) or not isinstance(arguments, tuple):
+        if isinstance(function, Marker):
+            self.stack.append(Marker(function.name))
+        elif callable(function) and isinstance(arguments, tuple):
+            try:
+                self.stack.append(function(*arguments))
+            except WeightFileError as error:
+                self.stack.append(Marker(getattr(function, "__name__", "a function"), str(error)))
+        else:
             raise WeightFileError("its pickle calls something that is no function; get the file again")
-        self.stack.append(function(*arguments))
+
+    def make(self) -> None:
+        """OBJ: the class lies below its arguments."""
+        cls, *arguments = self.since_mark()
+        self.stack += [cls, tuple(arguments)]
+        self.call()
+
+    def make_with_names(self) -> None:
+        """NEWOBJ_EX: arguments by name come last."""
+        self.stack.pop()
+        self.call()
 
     def set_state(self) -> None:
-        """BUILD, which PyTorch uses to hang version numbers onto a dictionary; they do not matter."""
-        self.stack.pop()
-        self.top(dict)
+        """BUILD: note an object's state; PyTorch hangs version numbers onto dictionaries and tensors so, which do not matter."""
+        state = self.stack.pop()
+        if isinstance(self.stack[-1], Marker):
+            self.stack[-1].state = state
 
     def append(self, items: list[Any]) -> None:
-        self.top(list).extend(items)
+        if not isinstance(self.stack[-1], Marker):
+            self.top(list).extend(items)
 
     def set_items(self, items: list[Any]) -> None:
-        if len(items) % 2 or not all(isinstance(key, (str, int)) for key in items[::2]):
+        top = self.stack[-1].items if isinstance(self.stack[-1], Marker) else self.top(dict)
+        if len(items) % 2 or not all(_can_be_key(key) for key in items[::2]):
             raise WeightFileError("its pickle has a dictionary whose keys are no names; get the file again")
-        self.top(dict).update(zip(items[::2], items[1::2]))
+        top.update(zip(items[::2], items[1::2]))
 
     def top(self, kind: type) -> Any:
         """Return the value on top of the stack, which must be a list or a dictionary of the pickle's own."""
@@ -161,20 +219,44 @@ class _Machine:
             raise WeightFileError(f"its pickle treats a {type(self.stack[-1]).__name__} as a {kind.__name__}; get the file again")
         return self.stack[-1]
 
+    def push_dictionary(self) -> None:
+        items = self.since_mark()
+        self.stack.append({})
+        self.set_items(items)
+
     def resolve(self) -> None:
         if self.persistent is None:
             raise WeightFileError("its pickle refers to something outside; get the file again")
-        self.stack.append(self.persistent(self.stack.pop()))
+        try:
+            self.stack.append(self.persistent(self.stack.pop()))
+        except WeightFileError as error:
+            self.stack.append(Marker("a storage", str(error)))
 
     INSTRUCTIONS: ClassVar[Mapping[str, Callable[[_Machine], None]]] = {
         "MARK": mark,
+        "POP": pop,
+        "POP_MARK": pop_mark,
+        "DUP": lambda self: self.push(self.stack[-1]),
         "TUPLE": lambda self: self.push(tuple(self.since_mark())),
+        "LIST": lambda self: self.push(self.since_mark()),
+        "FROZENSET": lambda self: self.push(self.since_mark()),
+        "DICT": push_dictionary,
         "APPEND": lambda self: self.append([self.stack.pop()]),
         "APPENDS": lambda self: self.append(self.since_mark()),
+        "ADDITEMS": lambda self: self.append(self.since_mark()),
         "SETITEM": lambda self: self.set_items([self.stack.pop(-2), self.stack.pop()]),
         "SETITEMS": lambda self: self.set_items(self.since_mark()),
         "BINPERSID": resolve,
         "STACK_GLOBAL": fetch_from_stack,
         "REDUCE": call,
+        "NEWOBJ": call,
+        "NEWOBJ_EX": make_with_names,
+        "OBJ": make,
         "BUILD": set_state,
     }
+
+
+def _can_be_key(key: Any) -> bool:
+    """Tell whether a dictionary can have a key: what is compared quickly, and flat tuples of that."""
+    plain = (str, bytes, int, float, bool, type(None), Marker)
+    return isinstance(key, plain) or (isinstance(key, tuple) and all(isinstance(part, plain) for part in key))

@@ -10,7 +10,7 @@ A tensor is rebuilt from a storage, an offset, sizes and strides; all are checke
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -19,9 +19,10 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import Archive
-from minicnn.weightfiles.pickles import LONGEST_PICKLE, read_pickle
+from minicnn.weightfiles.checkpoints import Storage, Tensor, choose_network
+from minicnn.weightfiles.pickles import LONGEST_PICKLE, Marker, read_pickle
 from minicnn.weightfiles.stored import Budget, WeightFile, shown
-from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
+from minicnn.weightfiles.torch_layout import TorchTensors, from_bfloat16
 
 #: The number that legacy files begin with, and their version.
 LEGACY_MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
@@ -29,8 +30,19 @@ LEGACY_MAGIC, LEGACY_VERSION = 0x1950A86A20F9469CFC6C, 1001
 #: The order of a number's bytes: the least significant first, or last.
 Order = Literal["<", ">"]
 
-#: Where checkpoints of a training keep the weights.
-WEIGHT_KEYS = ("state_dict", "model_state_dict", "model")
+#: The types of storages that hold numbers, by PyTorch's names: NumPy's, and whether these are the bits of bfloat16.
+STORAGE_TYPES = {
+    "FloatStorage": ("f4", False),
+    "HalfStorage": ("f2", False),
+    "DoubleStorage": ("f8", False),
+    "BFloat16Storage": ("u2", True),
+    "LongStorage": ("i8", False),
+    "IntStorage": ("i4", False),
+    "ShortStorage": ("i2", False),
+    "CharStorage": ("i1", False),
+    "ByteStorage": ("u1", False),
+    "BoolStorage": ("u1", False),
+}
 
 
 @dataclass(frozen=True)
@@ -41,30 +53,13 @@ class StorageType:
     bfloat16: bool = False
 
 
-@dataclass(frozen=True)
-class Storage:
-    """Where a tensor's numbers are: a key, and what a pickle claims about them."""
-
-    type: StorageType
-    key: str
-    count: int
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor as a pickle describes it, not yet looked up."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
-
-
 def _rebuild_tensor(*arguments) -> Tensor:
     """Note what a tensor is made of; whether it can be comes later."""
     if len(arguments) < 4:
         raise WeightFileError("its pickle rebuilds a tensor from too little; get the file again")
     storage, offset, shape, strides = arguments[:4]
+    if isinstance(storage, Marker):
+        raise WeightFileError(storage.why or f"its numbers are in {shown(storage.name)}, which is not known")
     numbers = (offset, *shape, *strides) if isinstance(shape, tuple) and isinstance(strides, tuple) else ()
     whole = numbers and all(type(number) is int and 0 <= number < 1 << 48 for number in numbers)
     if not isinstance(storage, Storage) or not whole or len(shape) != len(strides) or len(shape) > 8:
@@ -80,6 +75,18 @@ def _rebuild_parameter(*arguments) -> Tensor:
     return arguments[0]
 
 
+def _set(*arguments) -> list:
+    """Make a list of what a set would hold, as `pickles` does."""
+    return list(arguments[0]) if arguments and isinstance(arguments[0], (list, tuple)) else []
+
+
+def _rebuild_from_type(*arguments) -> Tensor:
+    """Rebuild a tensor of a class of its own: the function that rebuilds it, the class, the function's arguments, and a state."""
+    if len(arguments) < 3 or arguments[0] not in (_rebuild_tensor, _rebuild_parameter) or not isinstance(arguments[2], tuple):
+        raise WeightFileError("its pickle rebuilds a tensor in a way that is not known; save the state_dict again")
+    return arguments[0](*arguments[2])
+
+
 def _ordered_dict(*arguments) -> dict:
     """Make a dictionary, as Python 2 wrote them of a list of pairs."""
     pairs = arguments[0] if arguments else []
@@ -90,36 +97,27 @@ def _ordered_dict(*arguments) -> dict:
     return dict(pairs)
 
 
-STORAGE_TYPES = {
-    "FloatStorage": StorageType("f4"),
-    "HalfStorage": StorageType("f2"),
-    "DoubleStorage": StorageType("f8"),
-    "BFloat16Storage": StorageType("u2", bfloat16=True),
-    "LongStorage": StorageType("i8"),
-    "IntStorage": StorageType("i4"),
-    "ShortStorage": StorageType("i2"),
-    "CharStorage": StorageType("i1"),
-    "ByteStorage": StorageType("u1"),
-    "BoolStorage": StorageType("u1"),
-}
-
-#: All that the pickles may fetch.
+#: All that names in a pickle may stand for.
 ALLOWED: dict[str, Any] = {
     "collections.OrderedDict": _ordered_dict,
+    "__builtin__.set": _set,
+    "builtins.set": _set,
     "torch._utils._rebuild_tensor": _rebuild_tensor,
     "torch._utils._rebuild_tensor_v2": _rebuild_tensor,
     "torch._utils._rebuild_parameter": _rebuild_parameter,
-    **{f"torch.{name}": kind for name, kind in STORAGE_TYPES.items()},
+    "torch._utils._rebuild_parameter_with_state": _rebuild_parameter,
+    "torch._tensor._rebuild_from_type_v2": _rebuild_from_type,
+    **{f"torch.{name}": StorageType(*kind) for name, kind in STORAGE_TYPES.items()},
 }
 
 
-def read_pytorch_zip(archive: Archive) -> WeightFile:
-    """Read weights from PyTorch's zip format.
+def read_pytorch_zip(archive: Archive, key: str | None = None) -> WeightFile:
+    """Read weights from PyTorch's zip format; `key` as for `minicnn.weightfiles.read_weights`.
 
     Raises
     ------
     WeightFileError
-        If it is damaged, wants to run something, or holds something else than weights.
+        If it is damaged, or holds no network, or several to choose from.
     """
     pickled = [name for name in archive.members if name.endswith("data.pkl") and name.count("/") <= 1]
     if len(pickled) != 1:
@@ -135,10 +133,10 @@ def read_pytorch_zip(archive: Archive) -> WeightFile:
         raise WeightFileError(f"its pickle has {content.size:,} bytes; expected at most {LONGEST_PICKLE:,}")
     value, _ = read_pickle(content.tobytes(), ALLOWED, _storage)
 
-    def find(key: str) -> np.ndarray:
-        return archive.stored(f"{root}data/{key}")
+    def find(storage: str) -> np.ndarray:
+        return archive.stored(f"{root}data/{storage}")
 
-    return _weight_file("PyTorch, zip", value, find, "<" if word == b"little" else ">", archive.budget)
+    return _weight_file("PyTorch, zip", value, key, find, "<" if word == b"little" else ">", archive.budget)
 
 
 def looks_like_pytorch_legacy(start: bytes) -> bool:
@@ -146,7 +144,7 @@ def looks_like_pytorch_legacy(start: bytes) -> bool:
     return start[:1] == b"\x80" and LEGACY_MAGIC.to_bytes(10, "little") in start[:32]
 
 
-def read_pytorch_legacy(path: Path) -> WeightFile:
+def read_pytorch_legacy(path: Path, key: str | None = None) -> WeightFile:
     """Read weights from PyTorch's older format; raises as `read_pytorch_zip`."""
     content = np.memmap(path, np.uint8, mode="r")
     storages: dict[str, Storage] = {}
@@ -166,14 +164,15 @@ def read_pytorch_legacy(path: Path) -> WeightFile:
     if version != LEGACY_VERSION or not isinstance(system, dict) or not isinstance(keys, list):
         raise WeightFileError(f"it is a PyTorch file of version {shown(version)}; expected {LEGACY_VERSION}")
     order: Order = "<" if system.get("little_endian", True) else ">"
-    numbers = _legacy_numbers(content, position, [storages.get(key) if isinstance(key, str) else None for key in keys], order)
+    listed = [storages.get(name) if isinstance(name, str) else None for name in keys]
+    numbers = _legacy_numbers(content, position, listed, order)
 
-    def find(key: str) -> np.ndarray:
-        if key not in numbers:
-            raise WeightFileError(f"its storage {shown(key)} is missing; get the file again")
-        return numbers[key]
+    def find(storage: str) -> np.ndarray:
+        if storage not in numbers:
+            raise WeightFileError(f"its storage {shown(storage)} is missing; get the file again")
+        return numbers[storage]
 
-    return _weight_file("PyTorch, legacy", value, find, order, Budget(content.size))
+    return _weight_file("PyTorch, legacy", value, key, find, order, Budget(content.size))
 
 
 def _legacy_numbers(content: np.ndarray, position: int, storages: Sequence[Storage | None], order: Order) -> dict[str, np.ndarray]:
@@ -183,7 +182,7 @@ def _legacy_numbers(content: np.ndarray, position: int, storages: Sequence[Stora
         if storage is None or storage.key in numbers:
             raise WeightFileError("its list of storages is not that of its tensors; get the file again")
         count = int.from_bytes(content[position : position + 8].tobytes(), "little" if order == "<" else "big")
-        size = storage.count * np.dtype(storage.type.code).itemsize
+        size = storage.count * np.dtype(storage.code).itemsize
         position += 8 + size
         if count != storage.count or position > content.size:
             raise WeightFileError(f"it is truncated or damaged: the storage {shown(storage.key)} claims {size:,} bytes; get the file again")
@@ -203,26 +202,24 @@ def _storage(identifier: Any) -> Storage:
     _, kind, key, _, count = identifier[:5]
     if not isinstance(kind, StorageType) or not isinstance(key, str) or type(count) is not int or not 0 <= count < 1 << 48:
         raise WeightFileError("its pickle describes a storage by something else than a type, a key and a count; get the file again")
-    return Storage(kind, key, count)
+    return Storage(kind.code, key, count, kind.bfloat16)
 
 
-def _weight_file(form: str, value: Any, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> WeightFile:
-    tensors = {name: _array(name, tensor, find, order, budget) for name, tensor in _named_tensors(value).items()}
-    return WeightFile(form, torch_layers(tensors), channels_first=True, preprocessing="torch")
+def _weight_file(form: str, value: Any, key: str | None, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> WeightFile:
+    """Make a weight file of the network that a checkpoint holds."""
+    name, tensors = choose_network(value, key)
+    arrays = {tensor_name: _array(tensor_name, tensor, find, order, budget) for tensor_name, tensor in tensors.items()}
+    found = TorchTensors(arrays)
+    metadata = {**({"key": name} if name else {}), **found.metadata}
+    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=found.preprocessing or "torch")
 
 
-def _named_tensors(value: Any) -> Mapping[str, Tensor]:
-    """Find the dictionary of tensors: the value itself, or what a checkpoint holds under a usual key."""
-    for candidate in (value, *(value.get(key) for key in WEIGHT_KEYS if isinstance(value, dict))):
-        if isinstance(candidate, dict) and candidate and all(isinstance(item, Tensor) for item in candidate.values()):
-            return {str(name): tensor for name, tensor in candidate.items()}
-    raise WeightFileError("it holds no dictionary of tensors; expected a network's state_dict")
-
-
-def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:
+def _array(name: str, tensor: Tensor | Marker, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:
     """View a tensor's numbers in the file."""
+    if isinstance(tensor, Marker):
+        raise WeightFileError(f"its tensor {shown(name)} cannot be read, and nothing of the file was run: {tensor.why}")
     storage = tensor.storage
-    dtype = np.dtype(storage.type.code).newbyteorder(order)
+    dtype = np.dtype(storage.code).newbyteorder(order)
     data = find(storage.key)
     if data.size != storage.count * dtype.itemsize:
         raise WeightFileError(
@@ -234,7 +231,7 @@ def _array(name: str, tensor: Tensor, find: Callable[[str], np.ndarray], order: 
         raise WeightFileError(f"tensor {shown(name)} of shape {tensor.shape} does not lie within its storage of {storage.count:,} numbers")
     numbers = data.view(dtype)[tensor.offset :]
     array = np.lib.stride_tricks.as_strided(numbers, tensor.shape, [stride * dtype.itemsize for stride in tensor.strides], writeable=False)
-    if not storage.type.bfloat16:
+    if not storage.bfloat16:
         return array
     budget.take(4 * count, name)
     return from_bfloat16(array)

@@ -12,7 +12,7 @@ import h5py
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import LOCAL_HEADER, Archive
 from minicnn.weightfiles.hdf5.reading import opened
-from minicnn.weightfiles.keras import read_keras
+from minicnn.weightfiles.keras import read_keras, read_keras_archive
 from minicnn.weightfiles.npz import read_npz
 from minicnn.weightfiles.onnx import looks_like_onnx, read_onnx
 from minicnn.weightfiles.pytorch import (
@@ -21,9 +21,9 @@ from minicnn.weightfiles.pytorch import (
     read_pytorch_zip,
 )
 from minicnn.weightfiles.safetensors import read_safetensors
-from minicnn.weightfiles.stored import WeightFile
+from minicnn.weightfiles.stored import WeightFile, shown
 
-EXPECTED = "Keras HDF5 (.h5), PyTorch (.pth), safetensors, ONNX, or NumPy (.npz)"
+EXPECTED = "Keras (.h5, .keras), PyTorch (.pth), safetensors, ONNX, or NumPy (.npz)"
 
 #: What else is often found in place of weights, by its first bytes.
 MISTAKEN = {
@@ -35,7 +35,7 @@ MISTAKEN = {
 
 
 def read_weights(path: str | os.PathLike, key: str | None = None) -> WeightFile:
-    """Read a weight file: Keras HDF5, PyTorch, safetensors, ONNX, or D. Frossard's NumPy archive.
+    """Read a weight file: Keras HDF5 or archive, PyTorch, safetensors, ONNX, or D. Frossard's NumPy archive.
 
     Parameters
     ----------
@@ -55,9 +55,7 @@ def read_weights(path: str | os.PathLike, key: str | None = None) -> WeightFile:
         If it is missing, damaged or of no known format.
     """
     with _explained(path) as checked:
-        if key is not None:
-            raise WeightFileError(f"its format holds one network alone; leave {key!r} out")
-        return _read(checked)
+        return _read(checked, key)
 
 
 def read_metadata(path: str | os.PathLike) -> dict[str, str]:
@@ -89,15 +87,20 @@ def _explained(path: str | os.PathLike) -> Iterator[Path]:
         raise WeightFileError(f"{path}: {error}") from None
 
 
-def _read(path: Path) -> WeightFile:
+def _read(path: Path, key: str | None) -> WeightFile:
     with open(path, "rb") as file:
         start = file.read(64)
+    if looks_like_pytorch_legacy(start):
+        return read_pytorch_legacy(path, key)
+    archive = Archive(path) if start.startswith(LOCAL_HEADER) and not h5py.is_hdf5(path) else None
+    if archive is not None and any(name.rpartition("/")[2] == "data.pkl" for name in archive.members):
+        return read_pytorch_zip(archive, key)
+    if key is not None:
+        raise WeightFileError(f"its format holds one network alone; leave the key {shown(key)!r} out (--key)")
+    if archive is not None:
+        return _read_archive(archive)
     if h5py.is_hdf5(path):
         return read_keras(path)
-    if start.startswith(LOCAL_HEADER):
-        return _read_archive(Archive(path))
-    if looks_like_pytorch_legacy(start):
-        return read_pytorch_legacy(path)
     if start[8:9] == b"{":
         return read_safetensors(path)
     for beginning, words in MISTAKEN.items():
@@ -110,12 +113,10 @@ def _read(path: Path) -> WeightFile:
 
 
 def _read_archive(archive: Archive) -> WeightFile:
-    """Tell what kind of zip archive it is."""
+    """Tell what kind of zip archive it is, of those that are not PyTorch's."""
     names = list(archive.members)
-    if any(name.rpartition("/")[2] == "data.pkl" for name in names):
-        return read_pytorch_zip(archive)
     if names and all(name.endswith(".npy") for name in names):
         return read_npz(archive)
-    if "model.weights.h5" in names:
-        raise WeightFileError("it is a Keras 3 archive (.keras); unpack it (it is a zip archive) and give the file model.weights.h5 in it")
-    raise WeightFileError(f"it is a zip archive with {len(names)} parts, neither of PyTorch nor of NumPy; expected {EXPECTED}")
+    if "config.json" in names:
+        return read_keras_archive(archive)
+    raise WeightFileError(f"it is a zip archive with {len(names)} parts, not of PyTorch, Keras or NumPy; expected {EXPECTED}")

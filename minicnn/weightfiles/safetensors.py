@@ -16,7 +16,7 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.stored import Budget, WeightFile, natural_order, shown
-from minicnn.weightfiles.torch_layout import from_bfloat16, torch_layers
+from minicnn.weightfiles.torch_layout import TorchTensors, from_bfloat16
 
 #: No header is longer, in bytes; that of a VGG19 takes 4 KB.
 LONGEST_HEADER = 1 << 20
@@ -51,8 +51,15 @@ def read_safetensors(path: Path) -> WeightFile:
         position = end
     if position != data.size:
         raise WeightFileError(f"it has {data.size - position:,} bytes after its tensors; get the file again")
-    layers = torch_layers(tensors)
-    return WeightFile("safetensors", layers, metadata, channels_first=True, preprocessing="torch", by_alphabet=True)
+    found = TorchTensors(tensors)
+    return WeightFile(
+        "safetensors",
+        found.layers,
+        {**metadata, **found.metadata},
+        channels_first=True,
+        preprocessing=found.preprocessing or "torch",
+        by_alphabet=True,
+    )
 
 
 def _header(content: np.ndarray) -> tuple[dict, np.ndarray]:

@@ -6,13 +6,14 @@ of the file where that is possible, so that a reader takes next to no memory; `m
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
-from minicnn.errors import WeightFileError
+from minicnn.errors import WeightFileError, printable
 
 #: The kinds of layers that every format can hold, by their words in descriptions of networks.
 CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense", "batch_norm")
@@ -153,9 +154,11 @@ def stored_layer(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | N
     Raises
     ------
     WeightFileError
-        If they are of none of the `KINDS`.
+        If they are of none of the `KINDS`, or the epsilon is none.
     """
     check_arrays(name, arrays)
+    if epsilon is not None and not 0 < epsilon < math.inf:
+        raise WeightFileError(f"layer {shown(name)} has epsilon {epsilon:g}; expected a finite number above 0. Get the file again")
     kind = kind_of_arrays(arrays)
     if kind is None:
         shapes = ", ".join(f"{key} {array.shape}" for key, array in arrays.items())
@@ -195,8 +198,7 @@ def check_arrays(name: str, arrays: Mapping[str, np.ndarray]) -> None:
 def shown(name: object) -> str:
     """Return a name from a file, a number or an error as one printable line, cut if it is long; for other things only their type."""
     text = str(name) if isinstance(name, (str, bytes, int, Exception)) else f"a {type(name).__name__}"
-    text = "".join(character if character.isprintable() else "?" for character in text[:80])
-    return text.encode("utf-8", "replace").decode()
+    return printable(text[:80])
 
 
 def natural_order(name: str) -> list[tuple[int, str]]:

@@ -1,8 +1,12 @@
 """How PyTorch names and lays out a network's arrays, whatever file they are in.
 
-LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,)
-LAYER.bias           (filters,) ...
-LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
+    LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,)
+    LAYER.bias           (filters,) ...
+    LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
+
+Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. A network may hold the numbers of its
+preprocessing, too, as "normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known,
+unless it only counts something.
 """
 
 from __future__ import annotations
@@ -11,34 +15,105 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from minicnn.errors import WeightFileError
+from minicnn.errors import WeightFileError, listed
 from minicnn.weightfiles.stored import StoredLayer, shown, stored_layer
 
 FIELDS = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
 
+#: What wrappers put before all names: DataParallel, torch.compile, Lightning and other training scripts.
+WRAPPERS = ("module", "_orig_mod", "model", "net", "network", "backbone", "encoder", "ema_model")
 
-def torch_layers(tensors: Mapping[str, np.ndarray]) -> list[StoredLayer]:
-    """Put tensors together to layers, in the order in which they come.
+#: What counts something, and has no part in the answer: batches, and what profilers measure.
+COUNTS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
+
+#: What the numbers of a preprocessing are called: mean and standard deviation.
+STATISTICS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"), ("norm_mean", "norm_std"))
+
+
+class TorchTensors:
+    """A network's tensors, sorted out.
+
+    Parameters
+    ----------
+    tensors : dict of str to array
+        By the names of the state_dict.
+
+    Attributes
+    ----------
+    layers : list of StoredLayer
+        In the order in which the tensors come.
+    preprocessing : dict or None
+        What the file says of it, as a table of descriptions.
+    ignored : list of str
+        Tensors that have no part in the network's answer.
 
     Raises
     ------
     WeightFileError
-        If there are none, or some that belong to no layer of ours.
+        If there are no layers, or tensors that belong to no layer of ours.
     """
-    grouped: dict[str, dict[str, np.ndarray]] = {}
-    for name, tensor in tensors.items():
-        layer, _, field = name.rpartition(".")
-        if field == "num_batches_tracked":
+
+    def __init__(self, tensors: Mapping[str, np.ndarray]):
+        tensors = _unwrapped(tensors)
+        self.preprocessing, used = _preprocessing(tensors)
+        self.ignored: list[str] = []
+        grouped: dict[str, dict[str, np.ndarray]] = {}
+        for name, tensor in tensors.items():
+            layer, _, field = name.rpartition(".")
+            if field in FIELDS:
+                grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
+            elif field in COUNTS or tensor.dtype.kind != "f" or (name in used and self.preprocessing is None):
+                self.ignored += [name] * (field != "num_batches_tracked")
+            elif name not in used:
+                raise WeightFileError(
+                    f"there is a tensor {shown(name)!r}; expected only those named {', '.join(FIELDS)}, of convolutions, dense layers and "
+                    "batch normalization"
+                )
+        if not grouped:
+            raise WeightFileError("the file holds no tensors with names; expected a network's weights (its state_dict)")
+        self.layers: list[StoredLayer] = [stored_layer(layer, arrays) for layer, arrays in grouped.items()]
+
+    @property
+    def metadata(self) -> dict[str, str]:
+        """What there is to say of the tensors that are no weights."""
+        return {"ignored": listed([shown(name) for name in self.ignored])} if self.ignored else {}
+
+
+def _unwrapped(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
+    """Take the names of wrappers off, as long as all tensors but those that count something have one and the same."""
+    while True:
+        begins = {name.partition(".")[0] for name in tensors if name.rpartition(".")[2] not in COUNTS}
+        if len(begins) != 1 or (begin := next(iter(begins))) not in WRAPPERS:
+            return tensors
+        if any(name.count(".") < 2 for name in tensors if name.startswith(f"{begin}.")):
+            return tensors  # "model.weight" is a layer called model
+        tensors = {name.removeprefix(f"{begin}."): tensor for name, tensor in tensors.items()}
+
+
+def _preprocessing(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, object] | None, list[str]]:
+    """Read the preprocessing that a network holds, for pixels from 0 to 1 or, if its numbers are above 1, to 255.
+
+    Returns
+    -------
+    table : dict or None
+    names : list of str
+        Of the tensors that it was read from.
+    """
+    for name, mean in tensors.items():
+        prefix, dot, field = name.rpartition(".")
+        other = dict(STATISTICS).get(field)
+        std = tensors.get(f"{prefix}{dot}{other}") if other else None
+        if std is None or mean.size not in (1, 3) or std.size != mean.size or max(mean.shape, default=1) != mean.size:
             continue
-        if field not in FIELDS:
-            raise WeightFileError(
-                f"there is a tensor {shown(name)!r}; expected only those named {', '.join(FIELDS)}, of convolutions, dense layers and "
-                "batch normalization"
-            )
-        grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
-    if not grouped:
-        raise WeightFileError("the file holds no tensors with names; expected a network's weights (its state_dict)")
-    return [stored_layer(layer, arrays) for layer, arrays in grouped.items()]
+        means, stds = (array.astype(np.float64).ravel() for array in (mean, std))
+        if not np.isfinite(means).all() or not np.isfinite(stds).all() or stds.min() <= 0 or means.min() < 0 or means.max() > 255:
+            continue
+        pair = [name, f"{prefix}{dot}{other}"]
+        if not means.any() and (stds == 1).all():
+            return None, pair  # changes nothing, and does not tell what the pixels are
+        colors, scale = "gray" if mean.size == 1 else "rgb", 1.0 if max(means.max(), stds.max()) > 1 else 1 / 255
+        return {"colors": colors, "scale": scale, "mean": means.tolist(), "std": stds.tolist()}, pair
+    return None, []
 
 
 def channels_last(tensor: np.ndarray) -> np.ndarray:

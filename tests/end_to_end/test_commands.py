@@ -11,7 +11,7 @@ import re
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from commands import finish, interrupted, minicnn, start, succeed
+from commands import fail, finish, interrupted, minicnn, start, succeed
 from PIL import Image
 
 from minicnn.cli import bench
@@ -24,7 +24,7 @@ QUICK = {
     "class-model": ["--steps", "12"],
     "compare": ["--methods", "saliency,grad-cam", "--steps", "3"],
     "sanity": ["--methods", "saliency", "--steps", "2"],
-    "grad-cam": ["--also", "dog", "--also", "7"],
+    "grad-cam": ["--also", "dog,7"],
     "score-cam": ["--channels", "8"],
     "integrated-gradients": ["--steps", "4"],
     **{name: ["--steps", "4"] for name in ("filter-model", "max-activating", "invert", "deep-dream", "texture", "style-transfer")},
@@ -142,6 +142,87 @@ def test_predict_json(panda):
     answer = json.loads(succeed("predict", panda, "--top", 3, "--json"))
     assert answer["top"][0]["class"] == "giant panda"
     assert len(answer["top"]) == 3 and 0.9 < answer["top"][0]["probability"] <= 1
+
+
+@pytest.fixture
+def photos(panda, tmp_path):
+    """A folder with two photos and a text."""
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    for name in ("panda", "moose"):
+        (folder / f"{name}.jpg").write_bytes((panda.parent / f"{name}.jpg").read_bytes())
+    (folder / "notes.txt").write_text("no photo")
+    return folder
+
+
+def test_predict_several_photos(photos, tmp_path):
+    process = minicnn("predict", photos)
+    lines = process.stdout.splitlines()
+    assert process.returncode == 0 and [line.split()[0] for line in lines] == ["photo", "moose.jpg", "panda.jpg"]
+    assert "1 of 2 files" not in process.stderr and "1 of 3 files" in process.stderr and "notes.txt" in process.stderr
+    files = sorted(photos.glob("*.jpg"))
+    succeed("predict", *files, "--top", 3, "--out", "a.csv", "--out", "a.json", "--out", "a.npz", folder=tmp_path)
+    heading, first, second = (tmp_path / "a.csv").read_text().splitlines()
+    assert heading == "photo,class 1,probability 1,class 2,probability 2,class 3,probability 3"
+    alone = json.loads(succeed("predict", files[1], "--json"))["top"]
+    assert second == ",".join(["panda.jpg", *(f"{entry['class']},{entry['probability']}" for entry in alone[:3])])
+    found = json.loads((tmp_path / "a.json").read_text())
+    assert found["rows"][0]["class 1"] == first.split(",")[1] and found["source"]["model"] == "vgg16-gap"
+    assert [file["path"] for file in found["source"]["photos"]] == list(map(str, files))
+    with np.load(tmp_path / "a.npz") as file:
+        assert file["probabilities"].shape == (2, 1000) and file["photo"].tolist() == ["moose.jpg", "panda.jpg"]
+        assert float(file["probabilities"][1].max()) == alone[0]["probability"] and file["classes"][388] == "giant panda"
+    assert [answer["photo"] for answer in json.loads(succeed("predict", *files, "--json"))] == ["moose.jpg", "panda.jpg"]
+    assert "expected a name ending in .csv, .json, .npz" in fail("predict", photos, "--out", tmp_path / "a.png")
+    assert "exists" in fail("predict", photos, "--out", tmp_path / "a.csv")
+
+
+def test_predict_is_stopped(photos, tmp_path):
+    with interrupted("predict.progress_bar", lambda done, total: done == 1):
+        code, _, errors = minicnn("predict", photos, "--model", "minivgg-cifar10", "--out", "a.csv", folder=tmp_path)
+    assert code == 130 and "stopped after 1 of 3 photos" in errors and "--resume" not in errors
+    assert len((tmp_path / "a.csv").read_text().splitlines()) == 2
+
+
+MINI = ("--model", "minivgg-cifar10")
+
+
+def test_a_method_on_several_photos(photos, tmp_path):
+    process = minicnn("grad-cam", photos, *MINI, "--out", "maps.npz", folder=tmp_path)
+    assert process.returncode == 0 and "notes.txt" in process.stderr and "moose.jpg" in process.stdout
+    with np.load(tmp_path / "maps.npz") as file:
+        assert file["values"].shape[0] == 2 and file["photo"].tolist() == ["moose.jpg", "panda.jpg"]
+        assert set(file.files) == {"values", "photo", "target", "target index", "predicted", "predicted index", "probability", "source"}
+    succeed("grad-cam", photos / "panda.jpg", *MINI, "--out", "one.npy", folder=tmp_path)
+    assert np.array_equal(np.load(tmp_path / "one.npy"), np.load(tmp_path / "maps.npz")["values"][1])
+    succeed("grad-cam", photos, *MINI, "--target", "dog,cat", "--layer", "relu3_1", folder=tmp_path)
+    folder = tmp_path / "my photos-grad-cam-relu3_1-dog-cat"
+    assert sorted(os.listdir(folder)) == ["moose-cat.png", "moose-dog.png", "panda-cat.png", "panda-dog.png"]
+    assert "bit for bit" in succeed("replay", folder / "panda-dog.png", folder=tmp_path)
+    assert "not empty" in fail("grad-cam", photos, *MINI, "--out", folder)
+    assert "the name of a folder" in fail("grad-cam", photos, *MINI, "--out", tmp_path / "a.gif")
+    succeed("class-model", "--target", "dog,cat", *MINI, "--steps", 2, "--image", "drawn", folder=tmp_path)
+    assert {"dog.png", "cat.png"} == set(os.listdir(tmp_path / "drawn")) == set(os.listdir(tmp_path / "dog-cat-class-model"))
+
+
+def test_a_batch_is_stopped(photos, tmp_path):
+    with interrupted("visualize.progress_bar", lambda done, total: done == 1):
+        code, output, errors = minicnn("saliency", photos, *MINI, "--out", "maps.npz", folder=tmp_path)
+    assert code == 130 and "stopped after 1 of 3 results" in errors and "--resume" not in errors and "maps.npz" in output
+    assert np.load(tmp_path / "maps.npz")["photo"].tolist() == ["moose.jpg"]
+
+
+def test_names_of_files_tell_layer_and_class(tmp_path):
+    for options, name in {
+        (): "panda-grad-cam.png",
+        ("--layer", "relu3_1"): "panda-grad-cam-relu3_1.png",
+        ("--layer", "relu3_1", "--target", "DOG"): "panda-grad-cam-relu3_1-DOG.png",
+        ("--output", "probability", "--target", "7"): "panda-grad-cam-7.png",
+    }.items():
+        succeed("grad-cam", *MINI, *options, folder=tmp_path)
+        assert (tmp_path / name).exists(), name
+    succeed("filters", *MINI, "--layer", "conv2_1", folder=tmp_path)
+    assert (tmp_path / "minivgg-cifar10-filters-conv2_1.png").exists()
 
 
 @pytest.mark.parametrize("algorithm", ["im2col", "winograd2", "winograd4"])
@@ -268,15 +349,15 @@ def test_a_folder_of_photos(tmp_path, panda):
     succeed(*options, ".", "--out", "a.csv", "--out", "a.json", folder=photos)
     lines = (photos / "a.csv").read_text().splitlines()
     rows = json.loads((photos / "a.json").read_text())["rows"]
-    assert lines[0] == "photo,class,method,deletion,insertion" and len(lines) == 1 + len(rows) == 4
+    assert lines[0].startswith("photo,class,method,deletion,insertion,deletion limit,") and len(lines) == 1 + len(rows) == 4
     assert lines[1].startswith("panda.jpg,") and ",saliency,0." in lines[1] and float(lines[1].split(",")[3]) == rows[0]["deletion"]
 
 
 def test_parts_of_the_report(tmp_path):
-    output = succeed("report", "--only", "filters", "--only", "saliency", "--size", "48", "--out", "few", folder=tmp_path)
+    output = succeed("report", "--only", "filters,saliency", "--size", "48", "--out", "few", folder=tmp_path)
     assert set(os.listdir(tmp_path / "few")) == {"index.html", "report.json", "photo.png", "prediction.png", "filters.png", "saliency.png"}
     assert "class-model" not in output
-    slow = [argument for name in SLOW for argument in ("--skip", name)]
+    slow = ["--skip", ", ".join(SLOW[1:]), "--skip", SLOW[0]]
     succeed("report", "--model", "minivgg-cifar10", *slow, "--quick", "--out", "most", folder=tmp_path)
     left_out = {f"{name}.png" for name in AVAILABLE} - set(os.listdir(tmp_path / "most"))
     assert left_out == {f"{name}.png" for name in (*SLOW, "style-transfer")}

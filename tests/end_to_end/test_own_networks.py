@@ -69,24 +69,24 @@ def test_predict(folder, panda):
 def test_pictures_and_replay(folder, panda):
     succeed("saliency", panda, "--model", "gray.toml", "--weights", "gray.h5", "--target", "red fox", folder=folder)
     succeed("filters", "--model", "normalized.h5", folder=folder)
-    source = json.loads(Image.open(folder / "panda-saliency.png").text["minicnn"])
+    source = json.loads(Image.open(folder / "panda-saliency-red-fox.png").text["minicnn"])
     assert source["model"] == "gray" and [file["path"] for file in source["model_files"]] == [
         str(folder / "gray.toml"),
         str(folder / "gray.h5"),
     ]
-    for picture in ("panda-saliency.png", "normalized-filters.png"):
+    for picture in ("panda-saliency-red-fox.png", "normalized-filters.png"):
         assert "bit for bit" in succeed("replay", picture, folder=folder)
     (folder / "elsewhere").mkdir()
     (folder / "gray.h5").rename(folder / "elsewhere/gray.h5")
-    assert "missing" in fail("replay", "panda-saliency.png", "--overwrite", folder=folder)
-    again = succeed("replay", "panda-saliency.png", "--weights", "elsewhere/gray.h5", "--overwrite", folder=folder)
+    assert "missing" in fail("replay", "panda-saliency-red-fox.png", "--overwrite", folder=folder)
+    again = succeed("replay", "panda-saliency-red-fox.png", "--weights", "elsewhere/gray.h5", "--overwrite", folder=folder)
     assert "bit for bit" in again
     (folder / "normalized.h5").write_bytes((folder / "fixed.h5").read_bytes())
     assert "changed since then" in fail("replay", "normalized-filters.png", "--overwrite", folder=folder)
 
 
 def test_report(folder, panda):
-    arguments = ["--model", "fixed.h5", "--only", "saliency", "--only", "filter-model", "--only", "sanity", "--out", "page"]
+    arguments = ["--model", "fixed.h5", "--only", "saliency,filter-model,sanity", "--out", "page"]
     succeed("report", panda, *arguments, folder=folder)
     assert "fixed" in (folder / "page/index.html").read_text()
     assert np.asarray(Image.open(folder / "page/photo.png")).shape == (30, 38, 3)

@@ -1,16 +1,21 @@
 """info, check and convert, on files that PyTorch wrote."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from commands import fail, succeed
+from commands import minicnn as run
+from PIL import Image
 from tiny_torch import DESCRIPTION
 from weight_file_helpers import random_parameters, write_applications
 
 import minicnn
+from minicnn.weightfiles import write_keras
 
 TINY = Path(__file__).parent.parent / "references" / "weight_files"
+NAMES = ["ant", "bee", "cow", "dog"]
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +73,53 @@ def test_convert_a_network_that_describes_itself(tmp_path):
     with np.load(TINY / "outputs.npz") as stored:
         logits = minicnn.load(tmp_path / "tiny.h5").network(np.ascontiguousarray(stored["x"]))
         assert np.abs(logits - stored["logits"]).max() < 1e-6
+
+
+def test_a_file_that_says_itself_what_it_is(tmp_path, panda):
+    """Converted or not, every command takes it; what it does not say is said beside it, and replayed."""
+    pytest.importorskip("onnx")
+    onnx = TINY / "torchscript.onnx"
+    said = succeed("weights", "convert", onnx, tmp_path / "tiny.h5")
+    assert succeed("summary", onnx) == succeed("summary", tmp_path / "tiny.h5")
+    assert "--preprocessing NAME" in said and "--classes FILE" in said
+    for file in (onnx, tmp_path / "tiny.h5"):
+        assert "--preprocessing torch" in fail("predict", panda, "--model", file)
+        assert "class 0" in succeed("predict", panda, "--model", file, "--preprocessing", "torch", "--top", 9)
+    (tmp_path / "names.txt").write_text("\n".join(NAMES))
+    given = ["--preprocessing", "tf", "--classes", tmp_path / "names.txt"]
+    said = succeed("weights", "convert", onnx, tmp_path / "tiny.h5", *given, "--overwrite")
+    assert "NAME" not in said and "--classes" not in said
+    converted = json.loads(succeed("predict", panda, "--model", tmp_path / "tiny.h5", "--json"))["top"]
+    direct = json.loads(succeed("predict", panda, "--model", onnx, *given, "--json"))["top"]
+    assert converted == direct and {answer["class"] for answer in direct} <= set(NAMES)
+    succeed("saliency", panda, "--model", onnx, *given, "--target", NAMES[1], "--out", tmp_path / "map.png")
+    source = json.loads(Image.open(tmp_path / "map.png").text["minicnn"])
+    assert source["given"] == {"preprocessing": "tf", "classes": NAMES}
+    assert "bit for bit" in succeed("replay", tmp_path / "map.png", "--out", tmp_path / "again.npz")
+    (tmp_path / "names.txt").write_text("one\ntwo")
+    assert "2 classes are named" in fail("predict", panda, "--model", onnx, *given)
+    assert "wrong" not in succeed("gradcheck", onnx)
+
+
+def test_describe(tmp_path):
+    """What is printed of weights alone is a description that takes them, with what has to be checked."""
+    text = succeed("describe", TINY / "zip.pth")
+    assert text.startswith("# ") and "does not say" in text and "padding" in text
+    assert f"--weights {TINY / 'zip.pth'}" in succeed("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
+    assert (tmp_path / "my.toml").read_text() == text
+    assert "those of" in succeed("weights", "check", TINY / "zip.pth", "--model", tmp_path / "my.toml")
+    assert "exists" in fail("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
+    assert "ends with .toml" in fail("describe", "vgg16", "--out", tmp_path / "my.txt")
+    assert "minicnn describe" in fail("predict", "--model", TINY / "zip.pth")
+    assert 'preprocessing = "tf"' in succeed("describe", "vgg16", "--preprocessing", "tf")
+
+
+def test_assumptions_are_told(tmp_path, panda):
+    network = minicnn.he_initialized(minicnn.ARCHITECTURES["minivgg"].network(classes=3), seed=1)
+    write_keras(tmp_path / "mine.h5", network.arrays, {})
+    found = run("predict", panda, "--model", "minivgg", "--weights", tmp_path / "mine.h5")
+    assert found.returncode == 0 and "class 2" in found.stdout
+    assert "Warning: " in found.stderr and "'cifar10'" in found.stderr and "--preprocessing NAME" in found.stderr
+    assert "global average pooling" in run("predict", panda, "--model", tmp_path / "mine.h5").stderr
+    found = run("predict", panda, "--model", "minivgg", "--weights", tmp_path / "mine.h5", "--preprocessing", "unit")
+    assert (found.returncode, found.stderr) == (0, "")

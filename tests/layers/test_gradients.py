@@ -118,7 +118,9 @@ def test_moments_of_any_number_of_rows(generator, rows):
     assert mean == pytest.approx(x.astype(float).mean(axis=0)) and variance == pytest.approx(x.astype(float).var(axis=0), rel=1e-6)
 
 
-@pytest.mark.parametrize("arrays", [{"mean": np.zeros(2)}, {"weight": np.ones((1, 3))}, {"epsilon": 0.0}, {"momentum": 2.0}])
+@pytest.mark.parametrize(
+    "arrays", [{"mean": np.zeros(2)}, {"weight": np.ones((1, 3))}, {"epsilon": 0.0}, {"epsilon": np.inf}, {"momentum": 2.0}]
+)
 def test_batch_normalizations_that_do_not_fit(norm, arrays):
     with pytest.raises(MinicnnError, match="expected"):
         dataclasses.replace(norm, **arrays)

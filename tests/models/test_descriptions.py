@@ -170,7 +170,7 @@ WRONG = {
     r"1 channels \(gray\), .*3": changed('"torch"', '{colors = "gray"}'),
     "classes is no list of names": changed('["cat", "dog"]', "[1, 2]"),
     "'imagnet' .*'imagenet'": changed('["cat", "dog"]', '"imagnet"'),
-    "3 classes, .*fc, .*2 numbers": changed('"dog"]', '"dog", "cow"]'),
+    "3 classes are .*fc, .*2 numbers": changed('"dog"]', '"dog", "cow"]'),
     "puts out an image, 1 x 1 x 5": 'input=[3,3,1]\nclasses=["a"]\nlayers=[{convolution="c", filters=5, size=3}]',
     "layers .*empty": "input = [3, 3, 3]\nlayers = []",
     "layer 1 is 'relu'": 'input = [3, 3, 3]\nlayers = ["relu"]',

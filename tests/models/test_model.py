@@ -113,3 +113,20 @@ def test_he_initialization(small_model):
         assert not arrays["bias"].any()
     first, again, other = (minicnn.he_initialized(small_model.network, seed).layers["fc"].weight for seed in (1, 1, 2))
     assert np.array_equal(first, again) and not np.array_equal(first, other)
+
+
+def test_several_photos(small_model, panda, tmp_path):
+    moose = minicnn.shipped_photo("moose")
+    alone = [small_model.predict(photo, top=3) for photo in (moose, panda)]
+    found = small_model.predict([moose, panda], top=3)
+    assert found == alone and isinstance(found, list) and found.names == ["moose.jpg", "panda.jpg"]
+    for photo in (moose, panda):
+        (tmp_path / photo.name).write_bytes(photo.read_bytes())
+    (tmp_path / "nothing.jpg").write_bytes(b"")
+    with pytest.warns(UserWarning, match="passed over 1 of 3 files"):
+        found = small_model.predict(str(tmp_path), top=3)
+    assert found == alone and found.names == ["moose.jpg", "panda.jpg"]
+    x = np.concatenate([small_model.prepare(moose), small_model.prepare(panda)])
+    assert small_model.predict(x, top=3, prepared=True) == alone
+    with pytest.raises(ImageError, match="there is no file"):
+        small_model.predict([panda, tmp_path / "missing.jpg"])

@@ -35,7 +35,7 @@ def test_the_convolutions_have_the_published_statistics(model, layer, parameter)
 def test_checksums_in_the_readme():
     text = shipped_file("README.md").read_text()
     stated = re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", text)
-    assert {name for name, _ in stated} == {"vgg16-gap.h5", "minivgg-cifar10.h5", "imagenet_class_index.json"}
+    assert {name for name, _ in stated} == {"vgg16-gap.h5", "minivgg-cifar10.h5", "imagenet_class_index.json", "imagenet_synonyms.json"}
     for name, digest in stated:
         assert hashlib.sha256(shipped_file(name).read_bytes()).hexdigest() == digest
 

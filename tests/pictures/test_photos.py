@@ -5,7 +5,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from minicnn.errors import ImageError
-from minicnn.pictures.photos import PREPROCESSING, Preprocessing, center_box, check_photo, fit_photo, load_photo, whole_size
+from minicnn.pictures.decoding import check_photo
+from minicnn.pictures.photos import PREPROCESSING, Preprocessing, center_box, fit_photo, load_photo, whole_size
 
 
 @pytest.fixture

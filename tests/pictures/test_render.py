@@ -7,7 +7,8 @@ from PIL import Image
 
 from minicnn.errors import OutputError
 from minicnn.pictures import render
-from minicnn.pictures.render.curves import _line_style, _top
+from minicnn.pictures.render.curves import _line_style, _name_steps, _top
+from minicnn.pictures.render.figure import new_canvas
 from minicnn.pictures.render.panel import MAP_COLORS, OVERLAY_COLORS, SIGNED_COLORS
 
 
@@ -137,6 +138,17 @@ def test_curves_leave_room_above():
     assert _top(lines, render.Curve(low=0)) == pytest.approx(1.05) and _top(lines, render.Curve(low=0, high=2)) == 2
     assert _top(lines, render.Curve()) is None and _top(np.zeros((1, 3)), render.Curve(low=0)) is None
     render.Curve("loss", "epoch", ["training", "validation"], low=0).panels(lines, "loss", None)  # of one step
+
+
+def test_the_beginning_of_an_axis_stretched():
+    """Squares are as far apart as their roots, and the ticks say where they are."""
+    places = np.linspace(0, 1, 5) ** 2
+    axes = new_canvas(4, 3, "").subplots()
+    axes.plot(places, places)
+    _name_steps(axes, places, render.Curve(at=places.tolist(), stretched=True))
+    x = axes.transData.transform(np.stack([places, places], axis=1))[:, 0]
+    assert np.diff(x) == pytest.approx(np.full(4, (x[-1] - x[0]) / 4))
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0", "0.04", "0.16", "0.36", "0.64", "1"]
 
 
 @pytest.mark.parametrize("shape", [(2, 3, 30, 46), (1, 17, 60, 20), (4, 1, 300, 200)])

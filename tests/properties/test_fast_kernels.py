@@ -4,7 +4,6 @@ import gc
 import pickle
 from concurrent.futures import ThreadPoolExecutor
 
-import numba
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -21,7 +20,6 @@ from minicnn.kernels.im2col import (
     convolve_im2col,
     kernel_gradient_im2col,
 )
-from minicnn.kernels.jit import jit
 from minicnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
 
 TILE_SIZES = list(TILES.values())
@@ -163,26 +161,6 @@ def test_dense(rows, inputs, outputs, seed):
     gradient = np.tile(bias, (rows, 1))
     rounding = 1e-6 * float((np.abs(bias) @ np.abs(weight.T)).max())
     assert kernels.dense_backward(gradient, weight) == pytest.approx(np.tile(exact, (rows, 1)), abs=rounding)
-
-
-def test_without_a_place_for_the_cache_kernels_compile_all_the_same(monkeypatch):
-    compile_for_real = numba.njit
-
-    def nowhere_to_cache(**options):
-        if options.pop("cache", False):
-            raise RuntimeError("cannot cache function: no locator available")
-        return compile_for_real(**options)
-
-    monkeypatch.setattr(numba, "njit", nowhere_to_cache)
-
-    @jit
-    def double(x):
-        for i in numba.prange(x.size):
-            x[i] *= 2
-
-    x = np.ones(5)
-    double(x)
-    assert x.tolist() == [2.0] * 5
 
 
 def test_memory_is_not_handed_out_while_anybody_looks_at_it():

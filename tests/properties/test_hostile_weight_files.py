@@ -3,17 +3,19 @@
 MINICNN_FUZZ sets the number of files for each format; by default there are few.
 """
 
+import json
 import os
 import random
-import re
 import resource
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from damage import FILES, changed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from weight_file_helpers import (
@@ -25,18 +27,12 @@ from weight_file_helpers import (
 )
 
 from minicnn.errors import WeightFileError
+from minicnn.models.files import load
 from minicnn.models.matching import as_float32
 from minicnn.weightfiles import DESCRIPTION, read_weights, write_keras
 from minicnn.weightfiles.stored import shown
 
-FILES = int(os.environ.get("MINICNN_FUZZ", "60"))
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
-
-#: How the parts of HDF5 files begin that point to others; headers have a version, 0, up to 32 messages, and one link to them.
-PARTS = re.compile(b"HEAP|TREE|SNOD|GCOL|\x01\0[\x01-\x20]\0\x01\0\0\0")
-
-#: What 1, 2, 4 or 8 bytes are replaced by, beside random ones and the places of such parts.
-TELLING = [0, 1, 2, 0x7F, 0x80, 0xFF, 0xFFFF, 0x7FFFFFFF, 0xFFFFFFFF, 0x7FFFFFFFFFFFFFFF, 0xFFFFFFFFFFFFFFFF, 1 << 40]
 
 
 def write_compressed(path, parameters):
@@ -84,50 +80,24 @@ KEPT = (
     "bfloat16.safetensors",
     "torchscript.onnx",
     "dynamo.onnx",
+    "checkpoints/training.pth",
+    "checkpoints/object.pth",
+    "onnx/torch-torchscript.onnx",
+    "onnx/keras-tensorflow.onnx",
+    "onnx/keras-torch.onnx",
+    "onnx/tf2onnx.onnx",
 )
+KEPT_KERAS = ("nested.keras", "channels-first-2.h5")
 
 
 @pytest.fixture(scope="module")
 def good_files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("good")
-    files = {name: (STORED / name).read_bytes() for name in KEPT}
+    files = {name: (STORED / name).read_bytes() for name in (*KEPT, *KEPT_KERAS)}
     for name, write in WRITTEN.items():
         write(folder / "file", small_parameters())
         files[name] = (folder / "file").read_bytes()
     return files
-
-
-def changed(content, others, generator):
-    """A file's content after one to four changes, more often near its beginning and end, where headers are, and in the parts of HDF5."""
-    parts = [part.start() for part in PARTS.finditer(content)]
-    content = bytearray(content)
-    for _ in range(generator.randint(1, 4)):
-        size = len(content)
-        at = generator.choice(
-            [generator.randint(0, size), generator.randint(0, min(size, 300)), generator.randint(max(0, size - 400), size)]
-        )
-        if parts and generator.random() < 0.5:
-            at = min(size, generator.choice(parts) + generator.randint(0, 100))
-        kind = generator.choice(["flip", "number", "number", "cut", "remove", "insert", "repeat", "splice"])
-        if kind == "flip" and at < size:
-            content[at] ^= 1 << generator.randint(0, 7)
-        elif kind == "number":
-            width = generator.choice([1, 2, 4, 8])
-            value = generator.choice([*TELLING, *parts, generator.getrandbits(64)]) & ((1 << 8 * width) - 1)
-            content[at : at + width] = value.to_bytes(width, generator.choice(["little", "big"]))
-        elif kind == "cut":
-            del content[at:]
-        elif kind == "remove":
-            del content[at : at + generator.randint(1, 64)]
-        elif kind == "insert":
-            content[at:at] = generator.randbytes(generator.randint(1, 32))
-        elif kind == "repeat":
-            content[at:at] = content[at : at + generator.randint(1, 256)]
-        elif kind == "splice":
-            other = generator.choice(others)
-            start = generator.randint(0, len(other))
-            content[at : at + 64] = other[start : start + generator.randint(1, 512)]
-    return bytes(content)
 
 
 def read_all(path):
@@ -156,7 +126,20 @@ def test_changed_files_are_read_or_refused(name, good_files, tmp_path):
     check()
 
 
-@pytest.mark.parametrize("name", [name for name in WRITTEN if name.startswith("Keras")])
+@pytest.mark.parametrize("which", ["model", "data"])
+def test_changed_onnx_files_of_two_parts_are_read_or_refused(which, good_files, tmp_path):
+    """A model, and its weights in a file beside it."""
+    pytest.importorskip("onnx")
+    generator = random.Random(0)
+    parts = {"model": STORED / "onnx" / "torch-dynamo.onnx", "data": STORED / "onnx" / "torch-dynamo.onnx.data"}
+    for _ in range(FILES):
+        for part, path in parts.items():
+            content = path.read_bytes()
+            (tmp_path / path.name).write_bytes(changed(content, list(good_files.values()), generator) if part == which else content)
+        read_all(tmp_path / "torch-dynamo.onnx")
+
+
+@pytest.mark.parametrize("name", [*(name for name in WRITTEN if name.startswith("Keras")), *KEPT_KERAS])
 def test_changed_hdf5_files_are_read_or_refused(name, good_files, tmp_path):
     """In a process of its own with little memory, as the HDF5 library has been seen to hang, to crash and to take all memory."""
     generator = random.Random(0)
@@ -164,6 +147,74 @@ def test_changed_hdf5_files_are_read_or_refused(name, good_files, tmp_path):
         (tmp_path / f"{i:06}").write_bytes(changed(good_files[name], list(good_files.values()), generator))
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     subprocess.run([sys.executable, __file__, str(tmp_path)], timeout=60 + FILES / 50, check=True, env=environment)
+
+
+#: What a value in a configuration is replaced by.
+VALUES = [
+    None,
+    True,
+    False,
+    -1,
+    0,
+    1,
+    2,
+    3,
+    1 << 70,
+    1.5,
+    float("nan"),
+    float("inf"),
+    "",
+    "relu",
+    "same",
+    "InputLayer",
+    "Sequential",
+    "\0",
+    [],
+    [1],
+    [[]],
+    {},
+]
+
+
+def parts_of(value):
+    """All lists and tables of a configuration that are not empty."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+    return ([value] if inner else []) + [part for item in inner for part in parts_of(item)]
+
+
+def restructured(configuration, generator):
+    """A configuration after one to three values were removed, replaced, repeated or exchanged."""
+    configuration = json.loads(json.dumps(configuration))
+    for _ in range(generator.randint(1, 3)):
+        parts = parts_of(configuration)
+        part, other = generator.choice(parts), generator.choice(parts)
+        key = generator.choice(list(part) if isinstance(part, dict) else range(len(part)))
+        kind = generator.choice(["remove", "replace", "replace", "copy", "repeat"])
+        if kind == "remove":
+            del part[key]
+        elif kind == "replace":
+            part[key] = generator.choice(VALUES)
+        elif kind == "copy":
+            part[key] = json.loads(json.dumps(generator.choice(list(other.values()) if isinstance(other, dict) else other)))
+        elif isinstance(part, list):
+            part.insert(key, json.loads(json.dumps(part[key])))
+    return configuration
+
+
+def test_changed_configurations_are_read_or_refused(tmp_path):
+    """What a Keras model says of itself; what can be built of it is built."""
+    generator, path = random.Random(0), tmp_path / "changed.keras"
+    with zipfile.ZipFile(STORED / "nested.keras") as archive:
+        configuration, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+    for _ in range(FILES):
+        with zipfile.ZipFile(path, "w") as archive:
+            archive.writestr("config.json", json.dumps(restructured(configuration, generator)))
+            archive.writestr("model.weights.h5", weights)
+        read_all(path)
+        try:
+            load(path)
+        except WeightFileError as error:
+            assert str(path) in str(error) and str(error).isprintable()
 
 
 if __name__ == "__main__":

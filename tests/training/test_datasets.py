@@ -1,12 +1,15 @@
 """Photos with labels, from folders, arrays and lists."""
 
+import gzip
+import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from minicnn.errors import DatasetError, ImageError
+from minicnn.errors import DatasetError
 from minicnn.training import read_dataset
 
 
@@ -182,19 +185,200 @@ def test_classes_called_by_numbers_are_in_their_order(tmp_path, pixels):
     assert read_dataset(tmp_path / "photos").classes == ("1", "9", "10")
 
 
-def test_files_that_are_no_photos_are_named_at_once(folder):
-    count = len(read_dataset(folder))
+@pytest.fixture
+def mixed(folder, generator):
+    """The folder, with what systems leave there, and three files that are no photos or not whole."""
+    for name in ("Thumbs.db", "desktop.ini", "._a.jpg", ".DS_Store"):
+        (folder / "Zebra" / name).write_bytes(b"x")
+    (folder / "__MACOSX").mkdir()
     (folder / "Zebra" / "notes.txt").write_text("not a photo")
-    (folder / "Zebra" / "Thumbs.db").write_bytes(b"")
-    with pytest.raises(DatasetError, match=f"^2 of {count + 2} files of .*Thumbs.db .* Remove"):
-        read_dataset(folder)
-
-
-def test_a_photo_that_breaks_off_is_named_when_it_is_read(folder, generator):
     noise = Image.fromarray(generator.integers(0, 256, (64, 64, 3), np.uint8))
     noise.save(folder / "Zebra" / "half.jpg")
     whole = (folder / "Zebra" / "half.jpg").read_bytes()
     (folder / "Zebra" / "half.jpg").write_bytes(whole[: len(whole) // 2])
-    data = read_dataset(folder)
-    with pytest.raises(ImageError, match="half.jpg is damaged"):
-        data.pixels(np.arange(len(data)), (8, 12))
+    (folder / "tabby cat" / "empty.png").write_bytes(b"")
+    return folder
+
+
+def test_all_damaged_files_are_named_at_once_and_before_anything_else(mixed):
+    told = []
+    with pytest.raises(DatasetError, match=r"^3 of 12 files of .* half.jpg, notes.txt, empty.png. Leave .* --skip-damaged .*; the first: "):
+        read_dataset(mixed, progress=lambda *numbers: told.append(numbers))
+    assert told == [(i + 1, 12) for i in range(12)]
+
+
+def test_damaged_files_can_be_left_out(mixed, pixels):
+    data = read_dataset(mixed, skip_damaged=True)
+    assert data.classes == ("Zebra", "tabby cat") and data.labels.tolist() == [0] * 3 + [1] * 6
+    assert np.array_equal(data.pixels(np.array([1, 3]), (8, 12)), pixels[[3, 1]])
+    assert sorted(path.rpartition("/")[2] for path in data.skipped) == ["empty.png", "half.jpg", "notes.txt"]
+    for path in mixed.rglob("*.png"):
+        path.write_bytes(b"")
+    with pytest.raises(DatasetError, match="none of the 12 files .* can be read as a photo"):
+        read_dataset(mixed, skip_damaged=True)
+
+
+def test_many_damaged_files_are_not_all_named(folder):
+    for i in range(30):
+        (folder / "Zebra" / f"{i:02}.jpg").write_text("x")
+    with pytest.raises(DatasetError, match=r"^30 of 39 files of .* 00.jpg, .*, 07.jpg and 22 more. Leave"):
+        read_dataset(folder)
+
+
+def test_a_folder_in_between(folder):
+    """Where train and test lie beside each other, they are no classes."""
+    (folder.parent / "data").mkdir()
+    folder.rename(folder.parent / "data" / "train")
+    with pytest.raises(DatasetError, match=r"train holds no files; if the classes are Zebra, tabby cat ..., give .*train"):
+        read_dataset(folder.parent / "data")
+
+
+@pytest.mark.parametrize("form", ["last", "first", "gray", "gray last", "gray first"])
+def test_images_in_the_order_of_any_program(tmp_path, pixels, form):
+    gray = np.repeat(pixels[..., :1], 3, axis=3)
+    images, expected = {
+        "last": (pixels, pixels),
+        "first": (np.moveaxis(pixels, 3, 1), pixels),
+        "gray": (pixels[..., 0], gray),
+        "gray last": (pixels[..., :1], gray),
+        "gray first": (pixels[:, None, ..., 0], gray),
+    }[form]
+    data = read_dataset(save(tmp_path / "a.npz", images=images, labels=np.arange(9) % 2))
+    assert np.array_equal(data.pixels(np.arange(9), (8, 12)), expected)
+
+
+def test_images_whose_colors_may_be_first_or_last(tmp_path):
+    with pytest.raises(DatasetError, match="whose colors may be first or last"):
+        read_dataset(save(tmp_path / "a.npz", images=np.zeros((9, 3, 5, 3), np.uint8), labels=np.arange(9) % 2))
+
+
+@pytest.mark.parametrize("kind", [np.uint8, np.float32, bool])
+def test_labels_in_a_column_or_one_for_each_class(tmp_path, pixels, kind):
+    labels = np.arange(9) % 3
+    data = read_dataset(save(tmp_path / "a.npz", images=pixels, labels=np.eye(3)[labels].astype(kind), classes=["a", "b", "c"]))
+    assert data.labels.tolist() == labels.tolist() and data.classes == ("a", "b", "c")
+    if kind is not bool:
+        data = read_dataset(save(tmp_path / "b.npz", images=pixels, labels=labels[:, None].astype(kind)))
+        assert data.labels.tolist() == labels.tolist() and data.classes == ("0", "1", "2")
+    for wrong in (np.ones((9, 3)), np.zeros((9, 3)), np.arange(9) + 0.5, np.full(9, np.nan)):
+        with pytest.raises(DatasetError, match="expected one number or name each"):
+            read_dataset(save(tmp_path / "c.npz", images=pixels, labels=wrong))
+
+
+@pytest.mark.parametrize("kind, advice", [(np.float32, r"\(255 \* images\)"), (np.int64, "images.astype"), (np.uint16, "images.astype")])
+def test_images_of_other_numbers(tmp_path, pixels, kind, advice):
+    with pytest.raises(DatasetError, match=f"uint8; of numbers from 0 to .* save {advice}"):
+        read_dataset(save(tmp_path / "a.npz", images=pixels.astype(kind), labels=np.arange(9)))
+
+
+def test_keras_mnist_in_two_parts(tmp_path, pixels):
+    gray, labels = pixels[..., 0], np.arange(9, dtype=np.uint8) % 4
+    np.savez_compressed(tmp_path / "mnist.npz", x_train=gray[:6], y_train=labels[:6], x_test=gray[6:], y_test=labels[6:])
+    for part, expected in (("train", slice(0, 6)), ("test", slice(6, 9))):
+        data = read_dataset(tmp_path / "mnist.npz", part)
+        assert np.array_equal(data.photos, gray[expected]) and data.labels.tolist() == labels[expected].tolist()
+
+
+def write_idx(path, array):
+    content = bytes([0, 0, 8, array.ndim]) + b"".join(side.to_bytes(4, "big") for side in array.shape) + array.tobytes()
+    path.write_bytes(gzip.compress(content) if path.suffix == ".gz" else content)
+
+
+@pytest.mark.parametrize("end", ["", ".gz"])
+@pytest.mark.parametrize("dot", ["-", "."])
+def test_mnists_own_files(tmp_path, pixels, end, dot):
+    gray, labels = pixels[..., 0], np.arange(9, dtype=np.uint8) % 4
+    for part, places in (("train", slice(0, 6)), ("t10k", slice(6, 9))):
+        write_idx(tmp_path / f"{part}-images{dot}idx3-ubyte{end}", gray[places])
+        write_idx(tmp_path / f"{part}-labels{dot}idx1-ubyte{end}", labels[places])
+    train, test = read_dataset(tmp_path), read_dataset(tmp_path, "test")
+    assert np.array_equal(train.photos, gray[:6]) and train.labels.tolist() == labels[:6].tolist()
+    assert np.array_equal(test.photos, gray[6:]) and test.labels.tolist() == labels[6:].tolist()
+    for name in ("images", "labels"):
+        path = next(tmp_path.glob(f"t10k-{name}*"))
+        assert np.array_equal(read_dataset(path).photos, gray[6:])
+    path.unlink()
+    with pytest.raises(DatasetError, match="there is no t10k-labels.* two files that are called alike"):
+        read_dataset(tmp_path, "test")
+    next(tmp_path.glob("t10k-images*")).unlink()
+    with pytest.raises(DatasetError, match="expected one such file whose name begins with t10k or test"):
+        read_dataset(tmp_path, "test")
+
+
+@pytest.mark.parametrize(
+    "damage, message",
+    [
+        (lambda content: content[:-1], "claims .* and holds"),
+        (lambda content: content + b"1", "claims .* and holds more"),
+        (lambda content: content[:10], "begins with .* and their lengths"),
+        (lambda content: b"\0\0\x0d\3" + content[4:], "begins with"),
+        (lambda content: content[:4] + b"\xff" * 12 + content[16:], "claims"),
+    ],
+)
+@pytest.mark.parametrize("end", ["", ".gz"])
+def test_damaged_files_of_mnists_kind(tmp_path, pixels, damage, message, end):
+    write_idx(tmp_path / "train-images-idx3-ubyte", pixels[..., 0])
+    write_idx(tmp_path / "train-labels-idx1-ubyte", np.zeros(9, np.uint8))
+    path = tmp_path / "train-images-idx3-ubyte"
+    content = damage(path.read_bytes())
+    path.write_bytes(content)
+    if end:
+        path.unlink()
+        path.with_name(f"{path.name}.gz").write_bytes(gzip.compress(content))
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(tmp_path)
+
+
+@pytest.mark.parametrize("order", ["first", "last", "no heading"])
+def test_pixels_in_a_table(tmp_path, generator, order):
+    pixels, labels = generator.integers(0, 256, (7, 16)), np.arange(7) % 3
+    heading = [f"pixel{i}" for i in range(16)]
+    table, heading = {
+        "first": (np.column_stack([labels, pixels]), ["label", *heading]),
+        "last": (np.column_stack([pixels, labels]), [*heading, "Label"]),
+        "no heading": (np.column_stack([labels, pixels]), None),
+    }[order]
+    rows = [heading] * bool(heading) + table.tolist()
+    (tmp_path / "train.csv").write_text("\n".join(",".join(map(str, row)) for row in rows))
+    data = read_dataset(tmp_path / "train.csv")
+    assert np.array_equal(data.photos, pixels.reshape(7, 4, 4)) and data.labels.tolist() == labels.tolist()
+
+
+@pytest.mark.parametrize(
+    "text, message",
+    [
+        ("1,2,3,4,5\n1,2,3,4,256", "run from 2 to 256; expected 0 to 255"),
+        ("1,2,3,4,5\n1,2,3", "cannot be read as labels and pixels"),
+        ("1,2,3,4,x", "there is no photo"),
+        ("1,2,3,4", "expected a label and the pixels of a square gray photo"),
+    ],
+)
+def test_tables_that_hold_no_pixels(tmp_path, text, message):
+    (tmp_path / "train.csv").write_text(text)
+    with pytest.raises(DatasetError, match=message):
+        read_dataset(tmp_path / "train.csv")
+
+
+def test_archives_that_claim_what_they_do_not_hold(tmp_path, pixels):
+    """A bomb is compared with its header before it is unpacked; damage that the checksum tells is not read as pixels."""
+    path = save(tmp_path / "a.npz", images=pixels, labels=np.arange(9))
+    content = bytearray(path.read_bytes())
+    content[content.index(pixels.tobytes()) + 5] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(DatasetError, match="cannot be read .*CRC"):
+        read_dataset(path)
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive, archive.open("images.npy", "w", force_zip64=True) as member:
+        np.lib.format.write_array_header_1_0(member, {"shape": (9, 8, 12, 3), "fortran_order": False, "descr": "|u1"})
+        for _ in range(100):
+            member.write(bytes(1 << 20))
+    with zipfile.ZipFile(path, "a") as archive, archive.open("labels.npy", "w") as member:
+        np.lib.format.write_array(member, np.arange(9))
+    with pytest.raises(DatasetError, match=r"claims an array of shape \(9, 8, 12, 3\), 2,592 bytes, and holds 104,857,600"):
+        read_dataset(path)
+
+
+def test_pipes_are_no_data_sets(tmp_path):
+    for name in ("a.npz", "a.csv", "train-images-idx3-ubyte"):
+        os.mkfifo(tmp_path / name)
+        with pytest.raises(DatasetError, match="no ordinary file"):
+            read_dataset(tmp_path / name)

@@ -76,6 +76,30 @@ def test_finite_and_deterministic(run):
         assert np.array_equal(a, b)
 
 
+@pytest.mark.usefixtures("needs_photo")
+def test_photos_one_by_one_give_the_same(run, visualizer, small_model, panda):
+    """Bit for bit; methods that look at several photos together make one result of them."""
+    photos = [panda, minicnn.shipped_photo("moose")]
+    style = {"style": panda} if "style" in visualizer.parameters else {}
+    found = run(image=photos, size=SIZE, **style)
+    if visualizer.takes_photos:
+        assert len(found) == 1 and [file["path"] for file in found.source["photos"]] == list(map(str, photos))
+        return
+    assert len(found) == 2 and set(found.arrays) >= set(arrays_alike(found))
+    for entry, photo in zip(found, photos):
+        alone = run(image=photo, size=SIZE, **style)
+        assert list(entry.arrays) == list(alone.arrays) and entry.source == alone.source and entry.text == alone.text
+        assert all(np.array_equal(a, b) and a.dtype == b.dtype for a, b in zip(arrays(entry), arrays(alone)))
+    for name in arrays_alike(found):
+        assert np.array_equal(found.arrays[name], np.stack([entry.arrays[name] for entry in found]))
+
+
+def arrays_alike(found):
+    """Name the arrays that all results have, with one shape."""
+    shapes = [{name: array.shape for name, array in entry.arrays.items()} for entry in found]
+    return [name for name, shape in shapes[0].items() if all(each.get(name) == shape for each in shapes)]
+
+
 def test_seeds_make_a_difference(visualizer, run):
     if "seed" in visualizer.settings:
         noisy = {option: "noise" for option in ("fill", "start", "baseline") if option in visualizer.settings}

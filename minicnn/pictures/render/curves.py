@@ -40,6 +40,8 @@ class Curve:
         Where the steps are, or what they are called; None for 1, 2, ...
     low, high : float or None
         The ends of the vertical axis; None for what fits.
+    stretched : bool
+        Whether the beginning of the horizontal axis is stretched, as the square root does it; for numbers from 0 up.
     """
 
     unit: str = ""
@@ -49,6 +51,7 @@ class Curve:
     at: Sequence[float] | Sequence[str] | None = None
     low: float | None = None
     high: float | None = None
+    stretched: bool = False
 
     def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
         return [Panel(caption, curves(np.array(values, ndmin=3), self), large=bool(self.lines))]
@@ -111,3 +114,7 @@ def _name_steps(axes: Axes, places: np.ndarray, shown: Curve) -> None:
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     elif isinstance(shown.at[0], str):
         axes.set_xticks(places, [str(name) for name in shown.at], rotation=90, fontsize=7, parse_math=False)
+    elif shown.stretched:
+        axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
+        ticks = places[-1] * np.linspace(0, 1, 6) ** 2
+        axes.set_xticks(ticks, [f"{tick:g}" for tick in ticks])

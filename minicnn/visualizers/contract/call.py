@@ -8,13 +8,10 @@ import numpy as np
 
 from minicnn.errors import ImageError, MinicnnError, ShapeError
 from minicnn.geometry import as_pair
-from minicnn.models.model import Model
+from minicnn.models.model import Model, Size
 from minicnn.network.network import Network, Trace
 from minicnn.pictures.photos import Photo
 from minicnn.visualizers.contract.photos import Photos
-
-#: Pixels to scale a photo to: those of its center, or (height, width); None for what the model takes.
-Size = int | tuple[int, int] | None
 
 
 @dataclass
@@ -72,6 +69,7 @@ class Call:
     inputs: dict[str, np.ndarray] = field(default_factory=dict)
     remark: str | None = None
     _trace: Trace | None = None
+    _answer: np.ndarray | None = None
 
     def __post_init__(self) -> None:
         self.network = self.model.network
@@ -126,12 +124,19 @@ class Call:
         """Ask the network for the likeliest class, which it may not be sure of; `name` is the parameter's."""
         if self.blank:
             raise MinicnnError(f"{self.method} needs a class to show ({name}) if there is no photo; give its name or index")
-        if self._trace is None:
-            probabilities = self.model.probabilities(self._image())
-        else:
-            probabilities = self.model.read_probabilities(self._trace.result)
+        probabilities = self._probabilities()
         self.remark = self.model.unsure(self.model.ranked(probabilities, 1))
         return int(probabilities.argmax())
+
+    def answer(self) -> np.ndarray | None:
+        """Return the probability of every class, (classes,), for the photo; None if there is none, or the method asks about no class."""
+        return None if self.x is None or self.blank or not self.about_class else self._probabilities()
+
+    def _probabilities(self) -> np.ndarray:
+        if self._answer is None:
+            known = self._trace
+            self._answer = self.model.probabilities(self._image()) if known is None else self.model.read_probabilities(known.result)
+        return self._answer
 
     def _image(self) -> np.ndarray:
         if self.x is None:
@@ -143,6 +148,8 @@ class Call:
             raise ImageError(f"{self.method} got a trace of another network; expected one of this model's, as model.network.trace(x) gives")
         if self.size is not None:
             raise ImageError(f"got size={self.size} and a trace, which has its size already; leave one of them out")
+        if len(trace.input) != 1:
+            raise ImageError(f"got a trace of {len(trace.input)} images; expected one of a single image, or a list of such traces")
         self._trace = trace
         return self.model.prepare(trace.input, prepared=True)
 

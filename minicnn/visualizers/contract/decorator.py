@@ -7,7 +7,8 @@ panda", no layer at all. It also records what made the result, and warns if the 
 The function's signature is its interface everywhere: the annotation of each parameter says which kind of value it is
 (`minicnn.visualizers.contract.kinds` has the table), and so what a user may pass, what the method gets, and how the command line reads
 it. Photos that come by position are arguments there, all else are options. Values of the wrong kind are refused before the method runs.
-The photo is run forward once at most, when the method declares it `Traced` or asks for the likeliest class.
+The photo is run forward once at most, when the method declares it `Traced` or asks for the likeliest class. Of several photos or classes
+the method sees one at a time (`minicnn.visualizers.contract.batch`).
 
 Methods that draw attribution maps are registered with `attribution`; other methods can then work on their maps
 (`minicnn.visualizers.attribution.maps`).
@@ -18,16 +19,19 @@ from __future__ import annotations
 import dataclasses
 import functools
 import inspect
+import warnings
 from collections.abc import Callable, Mapping
 from typing import Any, ParamSpec, cast, get_args
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
 from minicnn.pictures.results import Result
+from minicnn.visualizers.contract.batch import Batch
 from minicnn.visualizers.contract.call import Call, Size
 from minicnn.visualizers.contract.docstrings import completed
-from minicnn.visualizers.contract.kinds import TargetKind
+from minicnn.visualizers.contract.kinds import ProgressKind, TargetKind
 from minicnn.visualizers.contract.parameters import read_parameters
+from minicnn.visualizers.contract.progress import Watcher, watched
 from minicnn.visualizers.contract.provenance import with_provenance
 from minicnn.visualizers.contract.registry import REGISTRY, Attribution, Options, Question, Visualizer
 
@@ -38,6 +42,9 @@ PHOTO_PARAMETERS = (
     inspect.Parameter("size", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Size),
     inspect.Parameter("prepared", inspect.Parameter.KEYWORD_ONLY, default=False, annotation=bool),
 )
+
+#: The same, unless the method has one itself: of several photos it is told how many are done.
+PROGRESS = inspect.Parameter("progress", inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Watcher | None)
 
 
 def visualizer(
@@ -52,6 +59,7 @@ def visualizer(
     extra: str | None = None,
     name: str | None = None,
     image: str | None = None,
+    photo_in_report: bool = False,
 ) -> Callable[[Callable[P, Result]], Callable[P, Result]]:
     """Register a method and make its public function.
 
@@ -80,6 +88,8 @@ def visualizer(
         The name on the command line; by default the function's, with hyphens.
     image : str, optional
         The name of the array, among the result's, that is a picture in itself and can be saved alone.
+    photo_in_report : bool
+        Whether the report gives it the photo, though it can do without one.
 
     Returns
     -------
@@ -104,28 +114,57 @@ def visualizer(
         def public(*positional: Any, size: Size = None, prepared: bool = False, **options: Any) -> Result:
             if entry.missing_extra:
                 raise MinicnnError(entry.missing_extra)
+            progress = options.pop("progress", None) if PROGRESS in added else None
             bound = signature.bind(*positional, **options)
             bound.apply_defaults()
-            model = Model.of(bound.arguments["model"])
-            call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
-            arguments = _resolved(entry, bound.arguments, call)
-            result = cast("Callable[..., Result]", method)(**arguments)
-            _check_result(result, command)
-            if call.remark:
-                result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
-            return with_provenance(result, entry, call, arguments, if_zero)
+            arguments, watcher = bound.arguments, entry.parameter_of(ProgressKind)
+            for parameter in parameters.values():
+                parameter.check(arguments[parameter.name], command)
+            if progress is not None:
+                ProgressKind().check("progress", progress)
+            model = Model.of(arguments["model"])
+
+            def run(given: Mapping[str, Any], progress: Watcher | None) -> tuple[Result, Call]:
+                call = Call(command, model, entry.parameter_of(TargetKind) is not None, size, prepared)
+                return _run(method, entry, call, {**given, watcher: progress} if watcher else given, if_zero), call
+
+            batch = Batch(entry, model, arguments, prepared)
+            reports = watcher is not None or batch.several
+            with watched(command, arguments[watcher] if watcher else progress, reports) as progress:
+                result = batch.run(run, progress) if batch.several else run(arguments, progress)[0]
+            for text in result.warnings:
+                warnings.warn(text, stacklevel=2)
+            return result
 
         formats = saves or ((".png", ".npy", ".npz") if attribution else (".png", ".npz"))
+        in_a_hurry = report if quick is None else quick
         entry = Visualizer(
-            command, public, parameters, question, paper, report, report if quick is None else quick, formats, image, attribution, extra
+            command, public, parameters, question, paper, report, in_a_hurry, formats, image, attribution, extra, photo_in_report
         )
-        for_photos = PHOTO_PARAMETERS if entry.takes_photo else ()
-        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *for_photos])  # type: ignore[attr-defined]
-        public.__doc__ = completed(method.__doc__, [*parameters, *(parameter.name for parameter in for_photos)], command)
+        added = added_parameters(entry)
+        public.__signature__ = signature.replace(parameters=[*signature.parameters.values(), *added])  # type: ignore[attr-defined]
+        public.__doc__ = completed(method.__doc__, [*parameters, *(parameter.name for parameter in added)], command)
         REGISTRY[command] = entry
         return cast("Callable[P, Result]", public)
 
     return register
+
+
+def added_parameters(entry: Visualizer) -> list[inspect.Parameter]:
+    """List what the public function of a method has on top of the method's own parameters."""
+    if not entry.takes_photo:
+        return []
+    return [*PHOTO_PARAMETERS, *(() if entry.parameter_of(ProgressKind) else (PROGRESS,))]
+
+
+def _run(method: Callable, entry: Visualizer, call: Call, given: Mapping[str, Any], if_zero: str | None) -> Result:
+    """Run a method for one photo and one class; returns its result with what made it."""
+    arguments = _resolved(entry, given, call)
+    result = method(**arguments)
+    _check_result(result, entry.name)
+    if call.remark:
+        result = dataclasses.replace(result, text=f"{result.text}\n{call.remark}".strip())
+    return with_provenance(result, entry, call, arguments, if_zero)
 
 
 def _check_result(result: Any, name: str) -> None:
@@ -138,9 +177,7 @@ def _check_result(result: Any, name: str) -> None:
 
 
 def _resolved(entry: Visualizer, given: Mapping[str, Any], call: Call) -> dict[str, Any]:
-    """Turn what a user passed into what the method gets, by name: checked, then in the order in which one value may depend on another."""
-    for name, parameter in entry.parameters.items():
-        parameter.check(given[name], entry.name)
+    """Turn what a user passed into what the method gets, by name, in the order in which one value may depend on another."""
     found = dict(given)
     for name, parameter in sorted(entry.parameters.items(), key=lambda item: item[1].kind.stage(given[item[0]])):
         if given[name] is not None:

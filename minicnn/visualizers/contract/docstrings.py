@@ -18,9 +18,9 @@ OUTPUTS = '{"logit", "probability", "log-probability"}'
 #: By the parameter's name: its type, and what it means.
 SHARED: dict[str, tuple[str, str]] = {
     "model": ("Model", ""),
-    "image": ("photo", ""),
+    "image": ("photo, or several", "Several are a list, a folder or an array with one more axis: the method runs for each by itself."),
     "photos": ("photo, list of photos, or folder", ""),
-    "target": ("str or int", "The class, by name or index. Default: the likeliest."),
+    "target": ("str, int or list", "The class, by name or index, or several, one after the other. Default: the likeliest."),
     "layer": ("str", "A layer whose output is an image. Default: the last convolution, after its ReLU."),
     "also": ("sequence of str or int", "Further classes, to be shown beside the first, on the same scale."),
     "output": (OUTPUTS, "What is differentiated."),
@@ -43,13 +43,13 @@ SHARED: dict[str, tuple[str, str]] = {
     ),
     "noise": ("float", "The standard deviation of the noise at the start, in levels of 255."),
     "batch_size": ("int", "Images that are worked on at once; it bounds the memory and does not change the result but for rounding."),
-    "seed": ("int", "For everything random: same seed, same result."),
-    "progress": ("function, optional", "Called as progress(done, total)."),
+    "seed": ("int", "For everything random: same seed, same result. Of several photos each begins with it."),
+    "progress": ("function, optional", "Called as progress(done, total). Default: none, in a notebook a bar."),
     "size": (
         "int or (height, width), optional",
         "Pixels to scale the photo to. Default: what the network was trained on, or the method works on.",
     ),
-    "prepared": ("bool", "That the photo is an array (1, height, width, channels) as `Model.prepare` gives it."),
+    "prepared": ("bool", "That the photo is an array (1, height, width, channels), or (N, ...), as `Model.prepare` gives it."),
 }
 
 HEADING = "Parameters\n----------\n"

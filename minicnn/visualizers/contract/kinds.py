@@ -8,12 +8,12 @@ is recorded and shown. It is attached to the type that the *method* gets, so a m
     =============  ========================  =============================================  =====================================
     Model          Model                     a model, or a bare network                     --model, --weights
     Image          array (1, H, W, C)        a photo, a prepared array with                 PHOTO
-                                             ``prepared=True``, or a trace
+                                             ``prepared=True``, a trace, or several
     Traced         Trace of the image        the same                                       PHOTO
     Photos         Photos, one at a time     one photo, several, or a folder                PHOTO or FOLDER
     SecondPhoto    array (1, H', W', C)      a photo                                        PHOTO, or --guide flowers.jpg
-    Target         int                       a class by name or index                       --target "giant panda"
-    Classes        tuple of int              several of them                                --also tabby --also 282
+    Target         int                       a class by name or index, or several           --target "giant panda"
+    Classes        tuple of int              several classes                                --also tabby,282
     LayerName      str                       a layer's name                                 --layer relu4_3
     Layers         dict of str to float      layers with weights                            --layers relu4_3,relu5_1=0.5
     int            int                       integers of at least 1                         --samples 50
@@ -36,7 +36,8 @@ is recorded and shown. It is attached to the type that the *method* gets, so a m
 
 (`Method` and `Methods` are in `minicnn.visualizers.contract.method_kinds`.) Joined with None, as in ``Position | None``, a parameter may be
 left out, and the method sees None. Where minicnn chooses what is left out, the default is one of the constants `LIKELIEST` (a class),
-`USUAL` (layers) and `BLANK` (an image of zeros), and the method sees what was chosen.
+`USUAL` (layers) and `BLANK` (an image of zeros), and the method sees what was chosen. Of several images or targets it sees one at a time
+(`minicnn.visualizers.contract.batch`). On the command line several values of one option have commas between them.
 
 A kind of one's own is a subclass of `minicnn.visualizers.contract.values.Kind`: every front knows it at once.
 """
@@ -100,7 +101,8 @@ class LayersKind(Kind):
 
     expected = "names of layers, such as relu4_3,relu5_1=0.5"
     outside = "str | Sequence[str] | Mapping[str, float]"
-    metavar = "TEXT"
+    metavar = "NAME,NAME=WEIGHT"
+    multiple = True
 
     def __init__(self, usual: Callable[[Network], str | Sequence[str]] = lambda network: network.last_convolution):
         self.usual = usual
@@ -121,10 +123,15 @@ class LayersKind(Kind):
 
 
 class TargetKind(Kind):
-    """A class, by name or index, by default the likeliest; the method gets its index."""
+    """A class, by name or index, by default the likeliest; the method gets its index. Of several it gets one at a time."""
 
-    outside = "str | int"
-    metavar = "TEXT"
+    expected = "a class by name or index, or a list of them"
+    outside = "str | int | Sequence[str | int]"
+    metavar = "CLASS,CLASS"
+    multiple = True
+
+    def accepts(self, value: Any) -> bool:
+        return not isinstance(value, (tuple, list)) or len(value) > 0
 
     def stage(self, value: Any) -> int:
         return AFTER_PHOTO if value is None else BEFORE_PHOTO
@@ -140,15 +147,16 @@ class ClassesKind(Kind):
     """Several classes, each by name or index; the method gets their indices."""
 
     expected = "a list of classes, each by name or index"
-    outside = "Sequence[str | int]"
-    metavar = "TEXT"
+    outside = "str | Sequence[str | int]"
+    metavar = "CLASS,CLASS"
     multiple = True
 
     def accepts(self, value: Any) -> bool:
-        return isinstance(value, (tuple, list)) and all(isinstance(item, str) or is_integer(item, 0) for item in value)
+        items = value if isinstance(value, (tuple, list)) else [value]
+        return isinstance(value, (str, tuple, list)) and all(isinstance(item, str) or is_integer(item, 0) for item in items)
 
-    def inside(self, name: str, value: Sequence[str | int], call: Call) -> tuple[int, ...]:
-        return tuple(call.model.class_index(item) for item in value)
+    def inside(self, name: str, value: str | Sequence[str | int], call: Call) -> tuple[int, ...]:
+        return tuple(call.model.class_indices(value))
 
 
 class ModelKind(Kind):
@@ -192,7 +200,8 @@ class ImageKind(PhotoKind):
         `Layers` do without the layers above these, and so mostly on any size.
     """
 
-    outside = "Photo | Trace"
+    outside = "Photo | Trace | Iterable[Photo | Trace]"
+    metavar = "PHOTO|FOLDER"
 
     def __init__(self, whole: int | None = None):
         self.whole = whole
@@ -222,7 +231,7 @@ class SecondPhotoKind(PhotoKind):
 class PhotosKind(PhotoKind):
     """One photo, several, or a folder of them; the method gets `minicnn.visualizers.contract.photos.Photos`."""
 
-    outside = "Photo | Trace | Sequence[Photo]"
+    outside = "Photo | Trace | Iterable[Photo | Trace]"
     metavar = "PHOTO|FOLDER"
 
     def inside(self, name: str, value: Any, call: Call) -> SeveralPhotos:

@@ -34,6 +34,7 @@ class MethodsKind(Kind):
 
     outside = "Sequence[str]"
     metavar = "NAME,NAME"
+    multiple = True
 
     @property
     def expected(self) -> str:  # type: ignore[override]

@@ -11,7 +11,7 @@ from typing import Any
 
 from minicnn.errors import MinicnnError
 from minicnn.models.model import Model
-from minicnn.visualizers.contract.kinds import ModelKind
+from minicnn.visualizers.contract.kinds import ModelKind, ProgressKind
 from minicnn.visualizers.contract.values import BoolKind, ChoiceKind, FloatKind, IntKind, Kind, TextKind
 
 #: The kinds of plain types; see `minicnn.visualizers.contract.kinds`.
@@ -75,6 +75,8 @@ def read_parameters(method: Callable[..., Any]) -> dict[str, Parameter]:
         if parameter.kind is inspect.Parameter.KEYWORD_ONLY and parameter.default is inspect.Parameter.empty:
             raise MinicnnError(f"the option {parameter.name} of {method.__name__} has no default; give it one")
     found = {name: _read(parameter, method.__name__) for name, parameter in signature.parameters.items()}
+    if "progress" in found and not isinstance(found["progress"].kind, ProgressKind):
+        raise MinicnnError(f"the parameter progress of {method.__name__} is no Progress; give it another name, or annotate it so")
     first = next(iter(found.values()), None)
     if first is None or first.name != "model" or not isinstance(first.kind, ModelKind):
         raise MinicnnError(f"{method.__name__} begins with {first and first.name!r}; a visualizer's first parameter is model: Model")

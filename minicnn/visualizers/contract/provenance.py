@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
-import warnings
 from collections.abc import Mapping
 from importlib import metadata
 from typing import Any
@@ -38,8 +37,6 @@ def with_provenance(result: Result, entry: Visualizer, call: Call, arguments: Ma
         Why its values may all be zero.
     """
     found = _warnings(result, entry, call, if_zero)
-    for text in found:
-        warnings.warn(text, stacklevel=3)
     source = _maker(result, entry, call.model, arguments) | _looked_at(call)
     inputs = {name: _smallest(call.model, array) for name, array in _inputs(call).items()}
     return dataclasses.replace(
@@ -67,9 +64,8 @@ def _warnings(result: Result, entry: Visualizer, call: Call, if_zero: str | None
             f"{entry.name} gave NaN or infinite values; expected finite ones. Check the weights and the image for such values"
         )
     found = list(result.warnings)
-    if call.photos is not None and call.photos.skipped:
-        skipped = call.photos.skipped
-        found.append(f"passed over {len(skipped)} of {len(call.photos)} files: {'; '.join(skipped.values())}")
+    if call.photos is not None and call.photos.remark:
+        found.append(call.photos.remark)
     if if_zero is not None and not any(arrays[name].any() for name in result.displays):
         found.append(f"all values of {entry.name} are zero: {if_zero}")
     return found
@@ -83,11 +79,7 @@ def _maker(result: Result, entry: Visualizer, model: Model, arguments: Mapping[s
     source: dict[str, Any] = {
         "method": entry.name,
         "settings": {name: kinds[name].recorded(value) if name in kinds else value for name, value in used.items()},
-        "model": model.name,
-        "weights_sha256": model.weights_sha256,
-        "fold": model.origin is None or model.origin.fold,
-        "algorithm": current_algorithm(),
-        "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
+        **network_source(model),
         "values_sha256": values_sha256(result.arrays),
     }
     identities = {name: file_identity(path) for name, path in files.items() if path is not None}
@@ -96,6 +88,18 @@ def _maker(result: Result, entry: Visualizer, model: Model, arguments: Mapping[s
     if model.origin is not None and model.origin.description is not None:
         source["model_files"] = [file_identity(file) for file in dict.fromkeys((model.origin.description, model.origin.weights))]
     return source
+
+
+def network_source(model: Model) -> dict[str, Any]:
+    """Say what computed: the model, its weights, the algorithm and the versions."""
+    return {
+        "model": model.name,
+        "weights_sha256": model.weights_sha256,
+        "fold": model.origin is None or model.origin.fold,
+        "given": {} if model.origin is None else dict(model.origin.given),
+        "algorithm": current_algorithm(),
+        "versions": {package: metadata.version(distribution) for package, distribution in RECORDED.items()},
+    }
 
 
 def _looked_at(call: Call) -> dict[str, Any]:

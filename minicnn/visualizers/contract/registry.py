@@ -70,6 +70,8 @@ class Visualizer:
         If its values are an attribution map, which of them mark what the answer rests on.
     extra : str or None
         The extra that it needs, one of `EXTRAS`.
+    photo_in_report : bool
+        Whether the report gives it the photo, though it can do without one.
     """
 
     name: str
@@ -83,6 +85,7 @@ class Visualizer:
     image: str | None
     attribution: Attribution | None
     extra: str | None
+    photo_in_report: bool
 
     @property
     def missing_extra(self) -> str | None:
@@ -132,6 +135,11 @@ class Visualizer:
     def takes_photo(self) -> bool:
         """Whether it looks at a photo, if only when there is one."""
         return self.photo_name is not None
+
+    @property
+    def takes_photos(self) -> bool:
+        """Whether it looks at several photos together, and makes one result of them."""
+        return self.parameter_of(PhotosKind) is not None
 
     @property
     def needs_photo(self) -> bool:

@@ -40,7 +40,7 @@ class Kind:
     is_flag : bool
         Whether naming it on the command line is all.
     multiple : bool
-        Whether it may be given several times there, once for each of several values.
+        Whether it is one of several values, with commas between them there.
     is_setting : bool
         Whether it is a setting of the method, to be recorded and set again; not what it works on, or who watches.
     """
@@ -180,6 +180,7 @@ class IndicesKind(Kind):
     expected = "an integer of at least 0, or several, each once"
     outside = "int | Sequence[int]"
     metavar = "N,N"
+    multiple = True
 
     def accepts(self, value: Any) -> bool:
         items = value if isinstance(value, (tuple, list)) else [value]

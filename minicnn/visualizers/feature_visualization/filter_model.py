@@ -42,6 +42,7 @@ ConvolutionItself = Annotated[str, LayerKind(last_convolution_itself)]
     quick={"channels": 3, "steps": 20, "side": 64},
     saves=(".png", ".npz", ".gif", ".mp4"),
     image="picture",
+    photo_in_report=True,
 )
 def filter_model(
     model: Model,

@@ -7,6 +7,7 @@ by chunk, through chains of filters. Only arrays that lie in the file itself are
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 from collections.abc import Iterator
 from pathlib import Path
@@ -43,16 +44,56 @@ DAMAGE = (
 @contextlib.contextmanager
 def opened(path: Path) -> Iterator[Hdf5]:
     """Open a file for reading; every way in which that, or the reading, fails becomes one WeightFileError."""
-    content = Hdf5Bytes(np.memmap(path, np.uint8, mode="r"))
+    with _checked(np.memmap(path, np.uint8, mode="r"), path) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def opened_bytes(content: np.ndarray) -> Iterator[Hdf5]:
+    """Open a file that lies in another, or in memory, given as an array of uint8; otherwise as `opened`."""
+    with _checked(content, _Stream(content)) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _checked(numbers: np.ndarray, source: Path | io.RawIOBase) -> Iterator[Hdf5]:
+    """Check a file's bytes, then open it from where h5py finds the same."""
+    content = Hdf5Bytes(numbers)
     check_heaps(content)
     check_header(content, content.root)
     try:
-        with h5py.File(path, "r") as file:
+        with h5py.File(source, "r") as file:
             yield Hdf5(file, content)
     except WeightFileError:
         raise
     except DAMAGE as error:
         raise WeightFileError(f"it is damaged ({shown(error)}); download or copy it again") from None
+
+
+class _Stream(io.RawIOBase):
+    """Bytes as a file; what lies beyond the end is zeros, as HDF5 reads it from files."""
+
+    def __init__(self, content: np.ndarray):
+        self.content, self.place = content, 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self.place = offset + {io.SEEK_SET: 0, io.SEEK_CUR: self.place, io.SEEK_END: self.content.size}[whence]
+        return self.place
+
+    def tell(self) -> int:
+        return self.place
+
+    def readinto(self, buffer: Any) -> int:
+        part = self.content[self.place : self.place + len(buffer)].tobytes()
+        buffer[:] = part + bytes(len(buffer) - len(part))
+        self.place += len(buffer)
+        return len(buffer)
 
 
 class Hdf5:

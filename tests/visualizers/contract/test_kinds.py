@@ -47,7 +47,7 @@ CASES = [
     (FilePathKind(), ["a.npz", Path("a.npz")], [3], {"a.npz": "a.npz"}),
     (LayerKind(), ["conv1"], [3, ["conv1"]], {"conv1": "conv1"}),
     (LayersKind(), ["a,b=0.5", ["a"], {"a": 0.5}], [3], {"a,b=0.5": "a,b=0.5"}),
-    (ClassesKind(), [[], ["ant", 3]], ["ant", [1.5]], {"ant": "ant"}),
+    (ClassesKind(), [[], ["ant", 3], "ant,bee"], [3, [1.5]], {"ant,bee": "ant,bee"}),
     (MethodKind(), ["saliency"], ["filters", 1], {"saliency": "saliency"}),
     (MethodsKind(), [["saliency", "lrp"]], [[], ["saliency", "saliency"], ["filters"], "saliency"], {"saliency, lrp": ("saliency", "lrp")}),
 ]
@@ -79,7 +79,8 @@ def test_every_parameter_is_on_the_command_line(name):
     there = {parameter.name: parameter for parameter in command.params}
     wanted = {*entry.settings, *entry.photo_parameters}
     assert wanted <= set(there)
-    assert set(there) - wanted <= {"model", "weights", "algorithm", "overwrite", "out", "picture", "size"}
+    own = {"model", "weights", "classes", "preprocessing", "key", "algorithm", "overwrite", "out", "picture", "size"}
+    assert set(there) - wanted <= own
     for parameter in entry.settings.values():
         option = there[parameter.name]
         assert isinstance(option, click.Option) and option.help and option.is_flag == parameter.kind.is_flag
@@ -202,7 +203,7 @@ def test_parameters_are_read_off_the_signature():
 
     found = read_parameters(method)
     assert [parameter.optional for parameter in found.values()] == [False, False, True, False, False]
-    assert found["target"].outside == "str | int | None" == found["other"].outside
+    assert found["target"].outside == "str | int | Sequence[str | int] | None" == found["other"].outside
     assert found["fill"].outside == 'Literal["a", "b"]' and found["place"].outside == "int"
 
 

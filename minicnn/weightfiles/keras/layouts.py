@@ -3,6 +3,7 @@
     ==================  =======================================================================================
     applications file   /LAYER/..., listed by the root's attribute `layer_names` and each group's `weight_names`
     full model          the same under /model_weights; long lists are split into `layer_names0`, `layer_names1` ...
+                        The root's attribute `model_config` says what the network is
     .weights.h5         (Keras 3) .../conv2d_1/vars/0 and 1, numbered by kind, no lists
     2015                (Keras 0.x on Theano) /layer_3/param_0 and param_1, counted by `nb_layers` and `nb_params`
     ==================  =======================================================================================
@@ -11,50 +12,40 @@ Kernels are stored as (height, width, input channels, filters), dense weights as
 the layout of 2015 kernels are (filters, input channels, height, width) and turned by 180 degrees, as Theano convolves rather than
 correlates, and images are flattened as C, H, W.
 
-Batch normalization's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing.
-
-Model files, which minicnn writes, have the layout of applications files, with Keras' names for arrays: kernel:0, bias:0, gamma:0 and so
-on. A layer that Keras has no names for keeps its own, without the :0. Only these files, known by the attribute `minicnn_description`, may
-hold such layers.
+Batch normalization's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing. Where arrays have no names and
+there are three of them, the first is taken for beta; see `_check_shifts`.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import json
-import os
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
-import h5py
 import numpy as np
 
 from minicnn.errors import WeightFileError
-from minicnn.files.writing import staged_file
 from minicnn.weightfiles.hdf5.reading import Hdf5, natural_groups, opened
-from minicnn.weightfiles.stored import (
-    BATCH_NORM,
-    DESCRIPTION,
-    OTHER,
-    StoredLayer,
-    WeightFile,
-    check_arrays,
-    kind_of_arrays,
-    shown,
-    stored_layer,
-)
+from minicnn.weightfiles.keras.arrays import Places, listed_places, read_arrays
+from minicnn.weightfiles.keras.configuration import Entry, read_model
+from minicnn.weightfiles.keras.names import EPSILON, NAMES, NORM_NAMES
+from minicnn.weightfiles.keras.walk import Walk
+from minicnn.weightfiles.stored import DESCRIPTION, OTHER, StoredLayer, WeightFile, check_arrays, shown, stored_layer
 from minicnn.weightfiles.torch_layout import channels_last
 
-#: What Keras calls a layer's arrays, in its order, by minicnn's names.
-NAMES = {"weight": "kernel", "bias": "bias"}
-NORM_NAMES = {"weight": "gamma", "bias": "beta", "mean": "moving_mean", "variance": "moving_variance"}
+#: The group of a full model that holds its weights, and the attribute that says what it is.
+WEIGHTS, CONFIGURATION = "model_weights", "model_config"
 
-#: What batch normalization adds to the variance, in Keras, unless told otherwise.
-EPSILON = 1e-3
+#: A share of negative numbers that gamma, which begins at 1, does not reach.
+MANY = 0.2
+
+#: Groups whose numbers tell an order: those of the layers of one model.
+IN_ORDER = re.compile("(layers|_layer_checkpoint_dependencies)/[a-z0-9_]+/vars")
 
 
 def read_keras(path: Path) -> WeightFile:
-    """Read weights from an HDF5 file in one of Keras' layouts.
+    """Read weights from an HDF5 file in one of Keras' layouts, and what the network is, where it says that.
 
     Raises
     ------
@@ -64,62 +55,52 @@ def read_keras(path: Path) -> WeightFile:
     with opened(path) as file:
         metadata = file.metadata()
         described = DESCRIPTION in metadata
-        root = "model_weights" if file.is_group("model_weights") else ""
+        root = WEIGHTS if file.is_group(WEIGHTS) else ""
+        if root and CONFIGURATION in metadata and not described:
+            if metadata.get("backend") == "theano":
+                raise WeightFileError(
+                    "it was written by Keras on Theano, whose convolutions turn their kernels; save it again with Keras on TensorFlow"
+                )
+            text = metadata.pop(CONFIGURATION)  # a model that is made of the file has a description of its own
+            return read_configured(file, "Keras, full model", text, metadata, partial(listed_places, root=root))
         if (names := file.text_list(root, "layer_names")) is not None:
-            layout, layers = "full model" if root else "applications", _listed_layers(file, root, names, described)
-        elif (count := file.number("", "nb_layers", most=1000)) is not None:
+            layers = list(_listed_layers(file, root, names, described))
+            usual = None if described else EPSILON  # our own files have it in the description
+            return WeightFile(f"Keras, {'full model' if root else 'applications'}", layers, metadata, usual_epsilon=usual)
+        if (count := file.number("", "nb_layers", most=1000)) is not None:
             return WeightFile("Keras, layout of 2015", list(_layers_of_2015(file, count)), metadata, channels_first=True)
-        else:
-            layout, layers = "Keras 3", _numbered_layers(file)
-        usual = None if described else EPSILON  # our own files have it in the description
-        return WeightFile(f"Keras, {layout}", _with_epsilons(list(layers), metadata), metadata, usual_epsilon=usual)
+        return _numbered_file(file, metadata)
 
 
-def write_keras(
-    path: str | os.PathLike,
-    arrays: Mapping[str, Mapping[str, np.ndarray]],
-    metadata: Mapping[str, str],
-    overwrite: bool = False,
-) -> None:
-    """Write weights in the layout of Keras' applications files.
+def read_configured(file: Hdf5, form: str, text: str, metadata: dict[str, str], find_places: Callable[..., Places]) -> WeightFile:
+    """Read a network as its configuration says it is.
 
     Parameters
     ----------
-    path : path
-    arrays : dict
-        {layer: {"weight": array, "bias": array}}, in order, of batch normalization also "mean" and "variance"; stored in their own type.
-        Of other layers any arrays, by their attributes' names.
+    file : Hdf5
+        Its weights.
+    form : str
+        The format's name.
+    text : str
+        The configuration, JSON.
     metadata : dict of str to str
-        What the file says about itself. With other layers it can be read again only if it has `DESCRIPTION`.
-    overwrite : bool
-        Whether a file that is there may be replaced.
+    find_places : function
+        From `file=` and `model=` to where the arrays are.
 
     Raises
     ------
-    OutputError
-        If the file exists, or cannot be written.
     WeightFileError
-        If an array is empty, or holds something else than floating-point numbers.
+        If the two do not go together, or there are layers that our networks do not have.
     """
-    for layer, by_name in arrays.items():
-        check_arrays(layer, by_name)
-    with staged_file(path, overwrite) as beside, h5py.File(beside, "w") as file:
-        file.attrs.update(dict(sorted(metadata.items())))  # the same file, however often it is loaded and written
-        file.attrs["layer_names"] = list(arrays)
-        for layer, by_name in arrays.items():
-            group = file.create_group(layer)
-            names = _names_in_file(by_name)
-            group.attrs["weight_names"] = list(names.values())
-            for name, in_file in names.items():
-                group[in_file] = by_name[name]
+    model = read_model(text)
+    places: list[Places] = []
 
+    def read(entry: Entry, names: Sequence[str]) -> dict[str, np.ndarray]:
+        if not places:  # only when the walk has come to a layer with arrays
+            places.append(find_places(file=file, model=model))
+        return read_arrays(file, places[0], entry, names)
 
-def _names_in_file(arrays: Mapping[str, np.ndarray]) -> dict[str, str]:
-    """Choose the names of a layer's arrays, by minicnn's: Keras' names in its order, or for other layers their own."""
-    kind = kind_of_arrays(arrays)
-    if kind is None:
-        return {name: name for name in arrays}
-    return {name: f"{keras}:0" for name, keras in (NORM_NAMES if kind == BATCH_NORM else NAMES).items() if name in arrays}
+    return Walk(model, read).result(form, metadata)
 
 
 def _listed_layers(file: Hdf5, root: str, names: Sequence[str], described: bool) -> Iterator[StoredLayer]:
@@ -136,18 +117,41 @@ def _listed_layers(file: Hdf5, root: str, names: Sequence[str], described: bool)
             yield _layer(name, weight_names, arrays)
 
 
-def _numbered_layers(file: Hdf5) -> Iterator[StoredLayer]:
-    """Read the layers of Keras 3's files, whose arrays have numbers for names."""
-    groups = natural_groups(file, "vars", skipped="optimizer")
+def _numbered_file(file: Hdf5, metadata: dict[str, str]) -> WeightFile:
+    """Read Keras 3's files of weights alone, whose arrays have numbers for names."""
+    groups = [place for place in natural_groups(file, "vars", skipped="optimizer") if "/seed_generator/" not in place]
     if not groups:
         raise WeightFileError(
             "it is an HDF5 file without Keras weights: it has neither a list 'layer_names' nor groups named 'vars'. "
             f"It holds {', '.join(map(shown, file.members(''))) or 'nothing'}"
         )
+    found = {}
     for place in groups:
         if numbers := sorted(file.members(place), key=int if all(name.isdecimal() for name in file.members(place)) else str):
             name = place.removesuffix("/vars")
-            yield _layer(name, [""] * len(numbers), [file.array(f"{place}/{number}", name) for number in numbers])
+            found[name] = [file.array(f"{place}/{number}", name) for number in numbers]
+    three = {name: arrays for name, arrays in found.items() if len(arrays) == 3 and all(array.ndim == 1 for array in arrays)}
+    names = ("beta", "moving_mean", "moving_variance")
+    if three:
+        _check_shifts(found, three)
+        metadata = {**metadata, "assumed": f"the three arrays of a batch normalization, which have no names, are {', '.join(names)}"}
+    layers = [_layer(name, names if name in three else [""] * len(arrays), arrays) for name, arrays in found.items()]
+    in_order = all(IN_ORDER.fullmatch(f"{name}/vars") for name in found)
+    return WeightFile("Keras, Keras 3", layers, metadata, by_alphabet=not in_order, usual_epsilon=EPSILON)
+
+
+def _check_shifts(layers: Mapping[str, Sequence[np.ndarray]], three: Mapping[str, Sequence[np.ndarray]]) -> None:
+    """Raise WeightFileError unless the first of three arrays of batch normalizations is beta, the shift, by all that the file tells.
+
+    It is if the convolutions have no biases, as somebody has to shift; or if many of the numbers are negative, as gamma begins at 1.
+    """
+    kernels = [arrays for arrays in layers.values() if any(array.ndim == 4 for array in arrays)]
+    first = np.concatenate([arrays[0] for arrays in three.values()])
+    if not (kernels and all(len(arrays) == 1 for arrays in kernels)) and not (first < 0).mean() > MANY:
+        raise WeightFileError(
+            f"layer {shown(next(iter(three)))} has 3 arrays and does not name them: its first can be gamma or beta; save the whole model "
+            "(model.save('NAME.keras')), which says it"
+        )
 
 
 def _layers_of_2015(file: Hdf5, count: int) -> Iterator[StoredLayer]:
@@ -197,14 +201,3 @@ def _other_layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndar
         raise WeightFileError(f"it is damaged: layer {shown(name)} lists an array twice; get the file again")
     check_arrays(name, by_name)
     return StoredLayer(name, OTHER, by_name)
-
-
-def _with_epsilons(layers: list[StoredLayer], metadata: Mapping[str, str]) -> list[StoredLayer]:
-    """Add the epsilon of batch normalization where the model's configuration says it."""
-    try:
-        listed = json.loads(metadata.get("model_config", "{}"))["config"]
-        listed = listed if isinstance(listed, list) else listed["layers"]
-        epsilons = {entry["config"]["name"]: float(entry["config"]["epsilon"]) for entry in listed if "epsilon" in entry["config"]}
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return layers
-    return [dataclasses.replace(layer, epsilon=epsilons.get(layer.name)) if layer.kind == BATCH_NORM else layer for layer in layers]

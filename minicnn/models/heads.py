@@ -1,0 +1,146 @@
+"""The dense layers of a network whose weight file tells shapes alone, above the convolutions of a registered architecture.
+
+Somebody who trains a published network for other classes often gives it other dense layers. Their shapes tell most of it:
+
+    =======================================  =====================================================
+    the first dense layer takes              before it is
+    =======================================  =====================================================
+    height x width x channels of the trunk   flatten
+    channels of the trunk                    global average pooling (assumed: it might be a maximum)
+    =======================================  =====================================================
+
+Between dense layers a ReLU is assumed, as in the published networks; dropout changes nothing in use. Where names tell that nothing can lie
+between two of them, as in PyTorch's Sequential with "classifier.0" and "classifier.1", nothing is assumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+import re
+from collections.abc import Sequence
+
+from minicnn.errors import WeightFileError
+from minicnn.models.architectures import Architecture
+from minicnn.models.matching import match_layers
+from minicnn.models.specs import LayerSpec, Specs, build_network, spec
+from minicnn.weightfiles import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import CONVOLUTION, DENSE, shown
+
+#: What ends the convolutional part of a network.
+HEAD_WORDS = ("flatten", "global_average_pool", "dense")
+
+
+class OtherHeadError(WeightFileError):
+    """Dense layers that are not the architecture's, and do not tell how they belong together."""
+
+
+def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict[str, LayerSpec], dict[str, str]]:
+    """Tell the layers of an architecture's network in a weight file that tells shapes alone.
+
+    Returns
+    -------
+    layers : dict of str to LayerSpec
+        With as many outputs as the file has, or without a head if the file has none.
+    assumptions : dict of str to str
+        What the shapes do not tell, see `minicnn.models.conversion.Found`.
+
+    Raises
+    ------
+    OtherHeadError
+        If the convolutions are the architecture's, and the dense layers do not tell enough.
+    WeightFileError
+        If the file is of another network.
+    """
+    trunk = trunk_of(architecture.layers(1))
+    convolutions = [layer for layer in file.layers if layer.kind == CONVOLUTION]
+    dense = [layer for layer in file.layers if layer.kind == DENSE]
+    shape = (architecture.input_size, architecture.input_size, 3)
+    if not dense and len(convolutions) == sum(layer.word == CONVOLUTION for layer in trunk.values()):
+        match_layers(file, build_network(trunk, shape), shape)
+        return trunk, {}
+    outputs = [layer.arrays["weight"].shape[-1] for layer in dense or convolutions]
+    own = dict(architecture.layers(outputs[-1] if outputs else 1))
+    try:
+        match_layers(file, build_network(own, shape), shape)
+        return own, {}
+    except WeightFileError as error:
+        try:
+            match_layers(without_dense(file), build_network(trunk, shape), shape)
+        except WeightFileError:
+            raise error from None
+    if (fault := fault_in_line(dense)) is not None:
+        raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line")
+    head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
+    match_layers(file, build_network({**trunk, **head}, shape), shape)
+    return {**trunk, **head}, told
+
+
+def trunk_of(layers: Specs) -> dict[str, LayerSpec]:
+    """Return a network's layers before its head."""
+    trunk: dict[str, LayerSpec] = {}
+    for name, layer in layers.items():
+        if layer.word in HEAD_WORDS:
+            break
+        trunk[name] = layer
+    return trunk
+
+
+def without_dense(file: WeightFile) -> WeightFile:
+    """Return a file's layers without the dense ones."""
+    return dataclasses.replace(file, layers=[layer for layer in file.layers if layer.kind != DENSE])
+
+
+def dense_layers(dense: Sequence[StoredLayer]) -> dict[str, LayerSpec]:
+    """Put dense layers in a row, with a ReLU between each two where names do not tell that there can be none."""
+    layers: dict[str, LayerSpec] = {}
+    for number, layer in enumerate(dense, start=1):
+        if number > 1 and not _next_to_each_other(dense[number - 2].name, layer.name):
+            layers[f"fc{number - 1}_relu"] = spec("relu")
+        layers[f"fc{number}"] = spec("dense", units=layer.arrays["weight"].shape[1])
+    return layers
+
+
+def fault_in_line(layers: Sequence[StoredLayer]) -> str | None:
+    """Say which of a file's layers does not take what the one before gives; None if all can follow each other in a line."""
+    outputs: dict[str, int] = {}
+    for layer in layers:
+        shape = next(iter(layer.arrays.values())).shape
+        takes = layer.arrays["weight"].shape[-2] if layer.kind in (CONVOLUTION, DENSE) else shape[-1]
+        comes = outputs.get(layer.kind if layer.kind == DENSE else "image", takes)
+        if takes != comes:
+            return f"its {shown(layer.name)} takes {takes:,} numbers or channels where {comes:,} come"
+        outputs[layer.kind if layer.kind == DENSE else "image"] = shape[-1]
+    return None
+
+
+def _head(dense: Sequence[StoredLayer], below: tuple[int, ...]) -> tuple[dict[str, LayerSpec], dict[str, str]]:
+    """Tell the layers above an image of the given shape, and what is assumed about them."""
+    height, width, channels = below
+    for before, after in itertools.pairwise(dense):
+        if _next_to_each_other(before.name, after.name):
+            raise OtherHeadError(f"its dense layers {shown(before.name)} and {shown(after.name)} leave no room for a ReLU between them")
+    if not dense:
+        raise OtherHeadError("it has other convolutions at its end than the published network")
+    takes = dense[0].arrays["weight"].shape[0]
+    if takes == height * width * channels:
+        first, told = {"flatten": spec("flatten")}, []
+    elif takes == channels:
+        first, told = {"gap": spec("global_average_pool")}, ["global average pooling before its first dense layer"]
+    else:
+        raise OtherHeadError(
+            f"its first dense layer, {shown(dense[0].name)}, takes {takes:,} numbers; expected {height * width * channels:,}, all that the "
+            f"convolutions give of an image of the usual size, or {channels:,}, one for each channel"
+        )
+    if len(dense) > 1:
+        told.append("a ReLU after each dense layer but the last")
+    return {**first, **dense_layers(dense)}, {"head": " and ".join(told)} if told else {}
+
+
+def _next_to_each_other(one: str, other: str) -> bool:
+    """Tell whether two names, as those of PyTorch's Sequential, end in numbers of which one follows the other."""
+    matches = [re.fullmatch(r"(.*\.)?([0-9]{1,9})", name) for name in (one, other)]
+    if None in matches:
+        return False
+    (before, first), (after, second) = (match.groups() for match in matches if match)
+    return before == after and int(second) == int(first) + 1

@@ -1,0 +1,175 @@
+"""Checkpoints as training scripts write them, made by PyTorch (scripts/make_checkpoint_references)."""
+
+import io
+import pickle
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tiny_torch import DESCRIPTION
+
+from minicnn.errors import WeightFileError
+from minicnn.models.descriptions import read_description
+from minicnn.models.matching import load_arrays
+from minicnn.weightfiles import read_weights
+from minicnn.weightfiles.torch_layout import TorchTensors
+
+STORED = Path(__file__).parent.parent / "references" / "weight_files"
+CHECKPOINTS = STORED / "checkpoints"
+
+
+@pytest.fixture(scope="module")
+def outputs():
+    with np.load(STORED / "outputs.npz") as stored:
+        return np.ascontiguousarray(stored["x"]), stored["logits"]
+
+
+def logits_of(file, x):
+    description = read_description(DESCRIPTION, "tiny")
+    return description.network.with_parameters(load_arrays(file, description.network, description.input_shape))(x)
+
+
+@pytest.mark.parametrize(
+    "name, key, called",
+    [
+        ("training.pth", None, "net"),
+        ("training.pth", "net", "net"),
+        ("averaged.pth", "state_dict_ema", "state_dict_ema"),
+        ("lightning.ckpt", None, "state_dict"),
+        ("object.pth", None, "model"),
+        ("wrapped.pth", None, None),
+    ],
+)
+def test_the_network_of_a_checkpoint(name, key, called, outputs):
+    file = read_weights(CHECKPOINTS / name, key)
+    assert np.abs(logits_of(file, outputs[0]) - outputs[1]).max() < 1e-6
+    assert file.metadata.get("key") == called
+    names = ["features.0", "features.1", "features.4", "features.5", "classifier.0", "classifier.3"]
+    assert [layer.name for layer in file.layers] == names
+
+
+def test_several_networks_are_listed(outputs):
+    message = r"2 networks: 'state_dict' \(17 tensors, 604 numbers\), 'state_dict_ema' \(.*\); choose one \(--key state_dict"
+    with pytest.raises(WeightFileError, match=message):
+        read_weights(CHECKPOINTS / "averaged.pth")
+    other = read_weights(CHECKPOINTS / "averaged.pth", "state_dict")
+    assert np.abs(logits_of(other, outputs[0]) - outputs[1]).max() > 1e-3
+    with pytest.raises(
+        WeightFileError, match=r"no network 'state_dict_em' in it \(did you mean 'state_dict_ema'\?\); there are 'state_dict'"
+    ):
+        read_weights(CHECKPOINTS / "averaged.pth", "state_dict_em")
+
+
+@pytest.mark.parametrize("name", ["tiny.safetensors", "nested.keras", "nested.h5"])
+def test_a_key_for_files_of_one_network(name):
+    with pytest.raises(WeightFileError, match="holds one network alone; leave the key 'ema' out"):
+        read_weights(STORED / name, "ema")
+
+
+def test_numbers_of_a_preprocessing_are_used():
+    file = read_weights(CHECKPOINTS / "wrapped.pth")
+    assert file.preprocessing == {
+        "colors": "rgb",
+        "scale": 1 / 255,
+        "mean": pytest.approx([0.485, 0.456, 0.406]),
+        "std": pytest.approx([0.229, 0.224, 0.225]),
+    }
+    assert file.metadata["ignored"] == "features.0.total_ops"
+    assert read_weights(CHECKPOINTS / "training.pth").preprocessing == "torch"
+
+
+WEIGHTS = {"conv.weight": np.ones((4, 3, 3, 3), np.float32), "conv.bias": np.zeros(4, np.float32)}
+
+
+def stat(*numbers):
+    return np.array(numbers, np.float32)
+
+
+@pytest.mark.parametrize(
+    "mean, std, expected",
+    [
+        (stat(0.5), stat(0.25), ("gray", 1 / 255)),
+        (stat(123, 116, 103), stat(1, 1, 1), ("rgb", 1.0)),
+        (stat(0, 0, 0), stat(255, 255, 255), ("rgb", 1.0)),
+        (stat(0, 0, 0), stat(1, 1, 1), None),
+    ],
+)
+def test_what_pixels_a_preprocessing_is_for(mean, std, expected):
+    found = TorchTensors({**WEIGHTS, "pixel_mean": mean, "pixel_std": std})
+    if expected is None:
+        assert found.preprocessing is None and found.ignored == ["pixel_mean", "pixel_std"]  # changes nothing
+    else:
+        assert (found.preprocessing["colors"], found.preprocessing["scale"]) == expected
+
+
+@pytest.mark.parametrize(
+    "extra",
+    [
+        {"normalize.mean": stat(0.5, 0.5, 0.5)},
+        {"normalize.mean": stat(0.5, 0.5, 0.5), "normalize.std": stat(0.5, 0, 0.5)},
+        {"a.mean": stat(1, 2, 3, 4), "a.std": stat(1, 2, 3, 4)},
+        {"a.mean": stat(np.nan), "a.std": stat(1)},
+        {"conv.weight_g": stat(1, 1, 1, 1)},
+        {"layer_scale": stat(1)},
+    ],
+)
+def test_what_may_change_the_answer_is_refused(extra):
+    with pytest.raises(WeightFileError, match="there is a tensor '(normalize.mean|a.mean|conv.weight_g|layer_scale)'; expected only"):
+        TorchTensors({**WEIGHTS, **extra})
+
+
+def test_names_of_wrappers():
+    for prefix in ("module.", "_orig_mod.module.", "model.net."):
+        (layer,) = TorchTensors({prefix + name: tensor for name, tensor in WEIGHTS.items()}).layers
+        assert layer.name == "conv"
+    (layer,) = TorchTensors({"model.weight": WEIGHTS["conv.weight"]}).layers
+    assert layer.name == "model"  # it is the layer itself that is called so
+    layers = TorchTensors({"model.conv.weight": WEIGHTS["conv.weight"], "head.weight": np.ones((2, 4), np.float32)}).layers
+    assert [layer.name for layer in layers] == ["model.conv", "head"]
+
+
+class Calls:
+    """Pickled as a call of any function with any arguments."""
+
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+def test_what_lies_beside_the_network_runs_nothing(tmp_path, monkeypatch, outputs):
+    """A checkpoint whose settings would write a file, if anybody made them."""
+    monkeypatch.chdir(tmp_path)
+    with zipfile.ZipFile(CHECKPOINTS / "training.pth") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    (program,) = [name for name in members if name.endswith("data.pkl")]
+    harm = Calls(exec, "open('PWNED', 'w').close()")
+    for protocol in (0, 2, 4):
+        stream = io.BytesIO()
+        pickle.Pickler(stream, protocol).dump(harm)
+        # the program of the harm, its value thrown away (POP), before that of the checkpoint
+        head = stream.getvalue()[:-1] + b"0"
+        with zipfile.ZipFile(tmp_path / "file.pth", "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, head + content.removeprefix(b"\x80\x02") if name == program else content)
+        assert np.abs(logits_of(read_weights(tmp_path / "file.pth"), outputs[0]) - outputs[1]).max() < 1e-6
+        assert not (tmp_path / "PWNED").exists()
+    pickle.loads(pickle.dumps(harm))
+    assert (tmp_path / "PWNED").exists()  # or this test would show nothing
+
+
+def test_a_network_that_depends_on_something_unknown(tmp_path):
+    """Its own tensors are rebuilt in a way that would have to be run."""
+    with zipfile.ZipFile(CHECKPOINTS / "training.pth") as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    for found, other, why in (
+        (b"FloatStorage", b"OtherStorage", "describes a storage by something else"),
+        (b"_rebuild_tensor_v2", b"_rebuild_sparse_xx", "no dictionary of tensors"),
+    ):
+        with zipfile.ZipFile(tmp_path / "file.pth", "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, content.replace(found, other) if name.endswith("data.pkl") else content)
+        with pytest.raises(WeightFileError, match=why):
+            read_weights(tmp_path / "file.pth")

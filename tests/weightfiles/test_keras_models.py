@@ -1,0 +1,386 @@
+"""Keras' full models: what their configuration says becomes the network, and what cannot become one is refused by name."""
+
+import copy
+import json
+import zipfile
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+
+import minicnn
+from minicnn.errors import WeightFileError
+from minicnn.models.files import load
+from minicnn.weightfiles import read_weights
+
+STORED = Path(__file__).parent.parent / "references" / "weight_files"
+OUTPUTS = np.load(STORED / "keras-outputs.npz")
+FILES = ("nested.keras", "nested.h5", "nested-2.h5", "channels-first-2.h5")
+
+
+def softmax(logits):
+    numbers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return numbers / numbers.sum(axis=1, keepdims=True)
+
+
+def answer(path, pixels):
+    """What a file's network gives for pixels, with the file's own preprocessing."""
+    table = read_weights(path).preprocessing or {"scale": 1, "mean": 0, "std": 1}
+    return load(path).network(((pixels * table["scale"] - table["mean"]) / table["std"]).astype(np.float32))
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_models_answer_as_in_keras(name):
+    x, y = OUTPUTS[f"{name} x"], OUTPUTS[f"{name} y"]
+    first = name.startswith("channels-first")
+    logits = answer(STORED / name, np.moveaxis(x, 1, 3) if first else x)
+    assert np.abs((logits if first else softmax(logits)) - y).max() < 1e-5 * np.abs(y).max()
+    assert read_weights(STORED / name).input_shape == ((8, 6, 3) if first else (8, 10, 3))
+
+
+def test_compressed_archives(tmp_path):
+    with zipfile.ZipFile(STORED / "nested.keras") as stored, zipfile.ZipFile(tmp_path / "a.keras", "w", zipfile.ZIP_DEFLATED) as packed:
+        for name in stored.namelist():
+            packed.writestr(name, stored.read(name))
+    x = OUTPUTS["nested.keras x"]
+    assert np.array_equal(answer(tmp_path / "a.keras", x), answer(STORED / "nested.keras", x))
+
+
+def test_the_names_and_order_of_steps():
+    steps = read_weights(STORED / "nested.keras").steps
+    assert [step.word for step in steps] == [
+        "convolution", "relu", "batch_norm", "convolution", "convolution", "relu", "global_average_pool", "dense",
+    ]  # fmt: skip
+    assert [step.name for step in steps] == [
+        "conv2d_1", "conv2d_1_relu", "batch_normalization", "conv2d", "conv2d_2", "conv2d_2_relu", "global_average_pooling2d", "dense",
+    ]  # fmt: skip
+    assert steps[2].options["epsilon"] == 0.01 and steps[4].options["padding"] == [0, 0] and steps[4].options["stride"] == [2, 2]
+
+
+def layer(class_name, **config):
+    return {"class_name": class_name, "config": {"name": class_name.lower(), **config}}
+
+
+def conv(filters=2, size=3, **config):
+    return layer("Conv2D", filters=filters, kernel_size=[size, size], **config)
+
+
+def write_model(path, layers, inputs=(8, 8, 3), channels=3, **whole):
+    """Write a full model, a Sequential or what `whole` says; each layer's arrays fit those before it, those of a dense layer 3 inputs."""
+    layers = [layer("InputLayer", batch_shape=[None, *inputs]), *copy.deepcopy(layers)]
+    with h5py.File(path, "w") as file:
+        for i, entry in enumerate(layers):
+            config, arrays = entry["config"], {}
+            config["name"] += f"_{i}"
+            if entry["class_name"] == "Conv2D":
+                arrays = {"kernel": np.ones((*config["kernel_size"], channels, config["filters"])), "bias": np.zeros(config["filters"])}
+                channels = config["filters"]
+            elif entry["class_name"] == "Dense":
+                arrays = {"kernel": np.ones((3, config["units"])), "bias": np.zeros(config["units"])}
+            elif entry["class_name"] == "BatchNormalization":
+                arrays = {name: np.ones(channels) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
+            group = file.create_group(f"model_weights/{config['name']}")
+            group.attrs["weight_names"] = [f"{config['name']}/{name}" for name in arrays]
+            for name, array in arrays.items():
+                group[f"{config['name']}/{name}"] = array.astype(np.float32)
+        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "model", "layers": layers}, **whole})
+
+
+def words(path):
+    """A file's steps as texts."""
+    return [" ".join([step.word, *(f"{key} {value}" for key, value in step.options.items())]) for step in read_weights(path).steps]
+
+
+#: Layers after a first convolution, and the steps that they become.
+READ = {
+    "padding before a convolution": (
+        [layer("ZeroPadding2D", padding=[[1, 1], [2, 2]]), conv(strides=2)],
+        ["convolution filters 2 size [3, 3] stride [2, 2] padding [1, 2]"],
+    ),
+    "padding twice, and the layer's own": (
+        [layer("ZeroPadding2D", padding=1), layer("ZeroPadding2D"), conv(padding="same")],
+        ["convolution filters 2 size [3, 3] stride [1, 1] padding [3, 3]"],
+    ),
+    "same, even": (
+        [layer("MaxPooling2D", pool_size=[4, 2], strides=[2, 2], padding="same")],
+        ["max_pool size [4, 2] stride [2, 2] padding [1, 0]"],
+    ),
+    "same, nothing to pad": (
+        [layer("AveragePooling2D", pool_size=2, padding="same")],
+        ["average_pool size [2, 2] stride [2, 2] padding [0, 0]"],
+    ),
+    "a mean that stays an image": (
+        [layer("GlobalAveragePooling2D", keepdims=True), conv(size=1)],
+        ["average_pool size [8, 8] stride [8, 8]", "convolution filters 2 size [1, 1] stride [1, 1] padding [0, 0]"],
+    ),
+    "a mean that is flattened": ([layer("GlobalAveragePooling2D", keepdims=True), layer("Flatten")], ["global_average_pool"]),
+    "the maximum of all": ([layer("GlobalMaxPooling2D")], ["max_pool size [8, 8] stride [8, 8]", "flatten"]),
+    "reshape": ([layer("Reshape", target_shape=[-1]), layer("Flatten")], ["flatten"]),
+    "softmax and idle layers": (
+        [layer("RandomFlip"), layer("GaussianNoise"), layer("Softmax"), layer("SpatialDropout2D"), layer("Dropout", rate=0.25)],
+        ["dropout rate 0.25"],
+    ),
+    "activations": (
+        [layer("Activation", activation="linear"), layer("Activation", activation="relu"), layer("ReLU", negative_slope=0.0)],
+        ["relu", "relu"],
+    ),
+    "activations that are layers or functions": (
+        [
+            conv(activation={"class_name": "ReLU", "config": {"max_value": None}}),
+            layer("Activation", activation={"class_name": "function", "config": "relu", "module": "builtins"}),
+        ],
+        ["convolution filters 2 size [3, 3] stride [1, 1] padding [0, 0]", "relu", "relu"],
+    ),
+    "batch normalization": (
+        [layer("BatchNormalization", axis=[3], momentum=0.9)],
+        ["batch_norm epsilon 0.001 momentum 0.1"],
+    ),
+    "resizing to the same": ([layer("Resizing", height=8, width=8)], []),
+}
+
+
+@pytest.mark.parametrize("case", READ)
+def test_what_layers_become(case, tmp_path):
+    layers, steps = READ[case]
+    write_model(tmp_path / "file", [conv(3, 1), *layers])
+    assert words(tmp_path / "file")[1:] == steps
+
+
+#: Layers after a first convolution that cannot become steps, and what is said about the one that is to blame.
+REFUSED = {
+    "dilated": ([conv(dilation_rate=[2, 1])], r"'conv2d_2' \(Conv2D, layer 3 of 'model'\) is dilated"),
+    "groups": ([conv(groups=3)], "is in groups"),
+    "uneven": ([conv(padding="same", strides=2)], "pads unevenly .*0 before and 1 after"),
+    "uneven by itself": ([layer("ZeroPadding2D", padding=[[0, 1], [0, 1]]), conv()], "pads unevenly .by 0 and 1 rows"),
+    "padding before a pool": ([layer("ZeroPadding2D"), layer("MaxPooling2D")], "'zeropadding2d_2' .*pads with zeros before a MaxPooling2D"),
+    "padding at the end": ([layer("ZeroPadding2D")], "no convolution follows"),
+    "causal": ([conv(padding="causal")], "padding causal"),
+    "means of padded images": ([layer("AveragePooling2D", pool_size=3, strides=1, padding="same")], "out of its means"),
+    "tanh": ([conv(activation="tanh")], "has the activation tanh"),
+    "sigmoid at the end": ([layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="sigmoid")], "has the activation sigmoid"),
+    "a function of one's own": ([conv(activation={"class_name": "function", "config": "relu", "module": "mine"})], "activation function"),
+    "relu6": ([layer("ReLU", max_value=6.0)], "has max_value 6.0"),
+    "relu up to 0": ([layer("ReLU", max_value=0)], "has max_value 0"),
+    "leaky": ([layer("ReLU", negative_slope=0.1)], "has negative_slope 0.1"),
+    "unknown": ([layer("LeakyReLU")], r"\(LeakyReLU, layer 3 of 'model'\) is not supported"),
+    "a program": ([layer("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})], r"\(Lambda.*not supported"),
+    "one's own": ([{**layer("Conv2D", filters=2, kernel_size=[3, 3]), "registered_name": "mine>Conv2D"}], "is not one of Keras' own"),
+    "of another module": ([{**layer("ReLU"), "module": "mine.layers"}], "is not one of Keras' own"),
+    "two layouts": ([conv(data_format="channels_last"), conv(data_format="channels_first")], 'data_format "channels_first"'),
+    "rows": ([layer("BatchNormalization", axis=1)], "normalizes along another axis"),
+    "dense on images": ([layer("Dense", units=2)], "takes an image"),
+    "images of rows": ([layer("Flatten"), layer("MaxPooling2D")], "takes one row of numbers"),
+    "softmax within": ([layer("Softmax"), conv()], "comes after the softmax of 'softmax_2'"),
+    "softmax of rows": ([layer("Softmax", axis=1)], "along another axis"),
+    "scaling within": ([layer("Rescaling", scale=2.0)], "within the network"),
+    "another size": ([layer("Resizing", height=9, width=8)], "changes the size of images"),
+    "another shape": ([layer("Reshape", target_shape=[4, 16, 3])], "something else than one row"),
+    "too large a window": ([conv(size=9)], "has a window of 9 pixels on 8"),
+    "no filters": ([conv(filters=0)], "has filters 0"),
+    "half a pixel": ([conv(strides=[1.5, 1])], r"has strides \[1.5, 1\]"),
+    "epsilon": ([layer("BatchNormalization", epsilon=0.0)], "epsilon 0; expected a finite number above 0"),
+    "epsilon below 0": ([layer("BatchNormalization", epsilon=-1.0)], "epsilon -1;"),
+    "epsilon without end": ([layer("BatchNormalization", epsilon=float("inf"))], "has epsilon Infinity"),
+    "epsilon that is no number": ([layer("BatchNormalization", epsilon=float("nan"))], "has epsilon NaN"),
+    "all dropped": ([layer("Dropout", rate=1.0)], "has rate 1.0"),
+    "no bias": ([conv(use_bias=False)], r"has 2 arrays in the file, where its settings want 1 \(kernel\)"),
+}
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_layers_that_are_refused(case, tmp_path):
+    layers, message = REFUSED[case]
+    write_model(tmp_path / "file", [conv(3, 1), *layers])
+    with pytest.raises(WeightFileError, match=message):
+        read_weights(tmp_path / "file")
+
+
+PIXELS = {
+    "rescaling": ([layer("Rescaling", scale=0.5, offset=-1.0)], {"scale": 0.5, "mean": [1.0] * 3, "std": [1.0] * 3}),
+    "twice": (
+        [layer("Rescaling", scale=0.5), layer("Rescaling", scale=4.0, offset=1.0)],
+        {"scale": 2.0, "mean": [-1.0] * 3, "std": [1.0] * 3},
+    ),
+    "by channel": ([layer("Rescaling", scale=[1, 2, 4], offset=1)], {"scale": 1.0, "mean": [-1.0, -0.5, -0.25], "std": [1.0, 0.5, 0.25]}),
+    "normalization": (
+        [layer("Rescaling", scale=2.0), layer("Normalization", mean=[[[[1, 2, 3]]]], variance=4.0)],
+        {"scale": 2.0, "mean": [1.0, 2.0, 3.0], "std": [2.0] * 3},
+    ),
+    "inverted": ([layer("Normalization", mean=3.0, variance=4.0, invert=True)], {"scale": 1.0, "mean": [-1.5] * 3, "std": [0.5] * 3}),
+}
+
+
+@pytest.mark.parametrize("case", PIXELS)
+def test_preprocessing_in_the_model(case, tmp_path):
+    layers, table = PIXELS[case]
+    write_model(tmp_path / "file", [*layers, conv()])
+    assert read_weights(tmp_path / "file").preprocessing == {"colors": "rgb", **table}
+
+
+@pytest.mark.parametrize(
+    "layers, channels, message",
+    [
+        ([layer("Rescaling", scale=0.5)], 4, "scales images of 4 channels"),
+        ([layer("Rescaling", scale=-0.5)], 3, "by a number above 0"),
+        ([layer("Rescaling", scale="1/255")], 3, "scale that is no number"),
+        ([layer("Normalization", mean=[1, 2], variance=[1, 2])], 3, "2 numbers for 3 channels"),
+        ([layer("Normalization", mean=1, variance=-1)], 3, "negative variance"),
+        ([layer("Normalization", mean=1, variance=1, axis=[1, 2, 3])], 3, "along other axes"),
+        ([layer("Rescaling", scale=1e300), layer("Rescaling", scale=1e300)], 3, "too large or too small"),
+    ],
+)
+def test_preprocessing_that_is_refused(layers, channels, message, tmp_path):
+    write_model(tmp_path / "file", [*layers, conv()], inputs=(8, 8, channels), channels=channels)
+    with pytest.raises(WeightFileError, match=message):
+        read_weights(tmp_path / "file")
+
+
+def graph(*layers, outputs=None, key="inbound_nodes"):
+    """A Functional of such layers, each with the names of those whose outputs it takes."""
+    listed = [{**layer(kind), "name": name, key: calls} for name, kind, *calls in layers]
+    for entry in listed:
+        entry["config"] = {"name": entry["name"]}
+    return {"name": "model", "layers": listed, "input_layers": [["a", 0, 0]], "output_layers": outputs or [[listed[-1]["name"], 0, 0]]}
+
+
+def call(*names, **options):
+    """A layer's call as Keras 2 writes it."""
+    return [[name, 0, 0, options] for name in names]
+
+
+GRAPHS = {
+    "a sum": (
+        graph(("a", "InputLayer"), ("b", "ReLU", call("a")), ("c", "Add", call("a", "b"))),
+        r"'c' \(Add, layer 3 .*2 layers give \(a, b\)",
+    ),
+    "a circle": (graph(("a", "InputLayer"), ("b", "ReLU", call("c")), ("c", "ReLU", call("b"))), "makes no line"),
+    "a name of nothing": (graph(("a", "InputLayer"), ("b", "ReLU", call("x"))), "takes 'x', which is none"),
+    "two of one name": (graph(("a", "InputLayer"), ("b", "ReLU", call("a")), ("b", "ReLU", call("a"))), "two layers of one name"),
+    "two outputs": (graph(("a", "InputLayer"), ("b", "ReLU", call("a")), outputs=[["a", 0, 0], ["b", 0, 0]]), "2 output layers"),
+    "while training": (graph(("a", "InputLayer"), ("b", "Dropout", call("a", training=True))), "is called with training true"),
+    "another argument": (
+        graph(("a", "InputLayer"), ("b", "ReLU", {"args": [{"config": {"keras_history": ["a", 0, 0]}}, 3], "kwargs": {"training": True}})),
+        "is called with argument 2 3",
+    ),
+    "no line": ({"name": "model", "layers": []}, "has no list of layers"),
+}
+
+
+@pytest.mark.parametrize("case", GRAPHS)
+def test_graphs_that_are_no_lines(case, tmp_path):
+    config, message = GRAPHS[case]
+    write_model(tmp_path / "file", [], class_name="Functional", config=config)
+    with pytest.raises(WeightFileError, match=message):
+        read_weights(tmp_path / "file")
+
+
+def test_configurations_that_are_none(tmp_path):
+    deep = layer("Sequential", layers=[])
+    for _ in range(20):
+        deep = layer("Sequential", layers=[deep])
+    for whole, message in (
+        ({"class_name": "Mine"}, "is no Sequential and no Functional"),
+        ({"class_name": 3}, "no table with a class_name"),
+        ({"config": 3}, "no table of settings"),
+        ({"config": {"layers": [3]}}, "layer 1 of 'sequential' is no table"),
+        (deep, "16 deep"),
+    ):
+        write_model(tmp_path / "file", [], **whole)
+        with pytest.raises(WeightFileError, match=message):
+            read_weights(tmp_path / "file")
+    for text in ("", "{", "[" * 100_000, "9" * 5000):
+        with h5py.File(tmp_path / "file", "r+") as file:
+            file.attrs["model_config"] = text[:60_000]
+        with pytest.raises(WeightFileError, match="no valid JSON|no table"):
+            read_weights(tmp_path / "file")
+
+
+def test_kernels_of_theano_are_refused(tmp_path):
+    write_model(tmp_path / "file", [conv()])
+    with h5py.File(tmp_path / "file", "r+") as file:
+        file.attrs["backend"] = "theano"
+    with pytest.raises(WeightFileError, match="on Theano"):
+        read_weights(tmp_path / "file")
+
+
+DESCRIPTION = """
+input = [8, 8, 3]
+layers = [
+  {convolution = "c", filters = 3, size = 3, padding = 1},
+  {batch_norm = "n"},
+  {relu = "r"},
+  {max_pool = "p", size = 2},
+  {global_average_pool = "g"},
+  {dropout = "o"},
+  {dense = "d", units = 2},
+]
+"""
+CONTRADICTIONS = {
+    "nothing": ("", "", None),
+    "no dropout": ('{dropout = "o"},', "", None),
+    "the same epsilon": ('"n"', '"n", epsilon = 0.002', None),
+    "another epsilon": (
+        '"n"',
+        '"n", epsilon = 0.001',
+        "batch_norm with epsilon 0.002 .*batch_norm with epsilon 0.001 .called n. is expected",
+    ),
+    "a stride": ("padding = 1", "padding = 1, stride = 2", r"stride \(1, 1\).*stride \(2, 2\)"),
+    "no padding": ("padding = 1", "padding = 0", r"padding \(1, 1\).*padding \(0, 0\)"),
+    "a mean": ("max_pool", "average_pool", "max_pool.*average_pool"),
+    "no activation": ('{relu = "r"},', "", "relu .called activation_3. where max_pool"),
+    "an activation more": ('{dropout = "o"}', '{relu = "o"}', "dense .* where relu .called o. is expected"),
+    "another order": ('{batch_norm = "n"},\n  {relu = "r"}', '{relu = "r"},\n  {batch_norm = "n"}', "batch_norm .*where relu"),
+    "flattened": ('{global_average_pool = "g"}', '{max_pool = "g", size = 4}, {flatten = "f"}', "global_average_pool .*where max_pool"),
+}
+
+
+@pytest.mark.parametrize("case", CONTRADICTIONS)
+def test_descriptions_that_contradict_the_file(case, tmp_path):
+    before, after, message = CONTRADICTIONS[case]
+    layers = [
+        conv(3, padding="same"),
+        layer("BatchNormalization", epsilon=0.002),
+        layer("Activation", activation="relu"),
+        layer("MaxPooling2D"),
+        layer("GlobalAveragePooling2D"),
+        layer("Dense", units=2, activation="softmax"),
+    ]
+    write_model(tmp_path / "file.h5", layers)
+    (tmp_path / "net.toml").write_text(DESCRIPTION.replace(before, after))
+    if message is None:
+        assert minicnn.load(tmp_path / "net.toml", tmp_path / "file.h5", fold=False).network.layers["n"].epsilon == 0.002
+    else:
+        with pytest.raises(WeightFileError, match=message):
+            minicnn.load(tmp_path / "net.toml", tmp_path / "file.h5")
+
+
+def test_three_arrays_of_batch_normalization_without_names(tmp_path):
+    """The first is the shift if convolutions have no biases, or if many of its numbers are negative; else it could be the scale."""
+    first = np.array([0.3, 0.5], np.float32)
+    for bias, sign, known in ((False, 1, True), (True, -1, True), (True, 1, False)):
+        with h5py.File(tmp_path / "file", "w") as file:
+            file["layers/conv2d/vars/0"] = np.ones((3, 3, 3, 2), np.float32)
+            if bias:
+                file["layers/conv2d/vars/1"] = np.ones(2, np.float32)
+            for i, array in enumerate((sign * first, first, first)):
+                file[f"layers/batch_normalization/vars/{i}"] = array
+        if known:
+            found = read_weights(tmp_path / "file")
+            assert np.array_equal(found.layers[0].arrays["bias"], sign * first) and "beta" in found.metadata["assumed"]
+        else:
+            with pytest.raises(WeightFileError, match="can be gamma or beta"):
+                read_weights(tmp_path / "file")
+
+
+def test_weights_alone_of_models_in_models_do_not_tell_their_order(tmp_path):
+    """A generator's state is no layer; the groups' names say which model a layer is in, but not which runs first."""
+    with h5py.File(tmp_path / "file", "w") as file:
+        file["layers/dropout/seed_generator/vars/0"] = np.zeros(2, np.uint32)
+        for place in ("layers/conv2d", "layers/functional/layers/conv2d"):
+            file[f"{place}/vars/0"] = np.ones((1, 1, 3, 3), np.float32)
+    (tmp_path / "net.toml").write_text(
+        'input = [8, 8, 3]\nlayers = [{convolution = "a", filters = 3, size = 1}, {convolution = "b", filters = 3, size = 1}]'
+    )
+    with pytest.raises(WeightFileError, match="does not say which comes first"):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "file")
