@@ -56,7 +56,7 @@ class Graph:
         for name, node in dict(nodes).items():
             layer, *sources = node if isinstance(node, tuple) else (node,)
             inputs[name] = tuple(sources) or (before,)
-            _check_node(name, layer, inputs[name], layers)
+            check_node(name, type(layer), inputs[name], layers)
             layers[name] = layer
             before = name
         self.layers: Mapping[str, Layer] = MappingProxyType(layers)
@@ -135,8 +135,8 @@ class Graph:
             raise UnknownNameError(f"there is no layer {name!r}; the layers are {', '.join(self.layers)}")
 
 
-def _check_node(name: str, layer: Layer, sources: tuple[str, ...], before: Collection[str]) -> None:
-    """Raise UnknownNameError unless a layer can take what it names, and as many of these as it must."""
+def check_node(name: str, layer: type[Layer], sources: tuple[str, ...], before: Collection[str]) -> None:
+    """Raise UnknownNameError unless a layer can take what it names, of those that come before it, and as many of these as it must."""
     if name == INPUT:
         raise UnknownNameError(f"a layer is called {INPUT!r}, which stands for the network's own input; give it another name")
     for source in sources:
@@ -144,6 +144,6 @@ def _check_node(name: str, layer: Layer, sources: tuple[str, ...], before: Colle
             raise UnknownNameError(
                 f"{name} takes {source!r}, which does not come before it; expected {INPUT!r} or one of {', '.join(before) or 'no layers'}"
             )
-    if (len(sources) > 1) != isinstance(layer, Join):
-        wanted = "at least two inputs" if isinstance(layer, Join) else "one input"
-        raise UnknownNameError(f"{name}, a {type(layer).__name__}, takes {', '.join(sources)}; expected {wanted}")
+    if (len(sources) > 1) != issubclass(layer, Join):
+        wanted = "at least two inputs" if issubclass(layer, Join) else "one input"
+        raise UnknownNameError(f"{name}, a {layer.__name__}, takes {', '.join(sources)}; expected {wanted}")
