@@ -18,7 +18,8 @@ else:
 
         if name.startswith("_") and name != "__all__":
             raise AttributeError(f"module 'minicnn' has no attribute {name!r}")
-        if util.find_spec(f"minicnn.{name}"):
+        spec = util.find_spec(f"minicnn.{name}")
+        if spec is not None and spec.origin is not None:  # without, it is a folder with nothing to import
             return import_module(f"minicnn.{name}")
         public = import_module("minicnn.public")
         if name not in (*public.__all__, "__all__"):

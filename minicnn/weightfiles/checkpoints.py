@@ -9,15 +9,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from minicnn.errors import WeightFileError, did_you_mean, listed
 from minicnn.weightfiles.pickles import Marker
 from minicnn.weightfiles.stored import shown
 
-#: Networks are looked for so many dictionaries deep, and modules in modules so many.
-DEEPEST, DEEPEST_MODULES = 4, 50
+#: Networks are looked for so many dictionaries deep, among the first so many items of lists.
+DEEPEST, MOST_LISTED = 4, 100
+
+#: Modules lie in modules at most so deep, and there are so many in all.
+DEEPEST_MODULES, MOST_MODULES = 50, 20_000
 
 #: What the state of an optimizer has, and no network.
 OPTIMIZER = {"state", "param_groups"}
@@ -43,63 +46,118 @@ class Tensor:
     strides: tuple[int, ...]
 
 
-#: The tensors of a network by name; those that cannot be rebuilt are markers.
-Tensors = Mapping[str, Tensor | Marker]
+@dataclass(frozen=True)
+class Network:
+    """A network in a checkpoint.
+
+    Attributes
+    ----------
+    name : str
+        What it is called there; "." if it is all that there is.
+    tensors : dict of str to Tensor or Marker
+        By name; those that cannot be rebuilt are markers.
+    epsilons : dict of str to float
+        Of batch normalizations, where the file is of an object that says them.
+    temporary : frozenset of str
+        The tensors that an object has and its state_dict leaves out.
+    """
+
+    name: str
+    tensors: Mapping[str, Tensor | Marker]
+    epsilons: Mapping[str, float] = field(default_factory=dict)
+    temporary: frozenset[str] = frozenset()
+
+    def part(self, prefix: str) -> Network:
+        """Return the part whose names begin so, with the rest of the names."""
+        tensors = {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
+        epsilons = {name.removeprefix(prefix): epsilon for name, epsilon in self.epsilons.items() if name.startswith(prefix)}
+        temporary = frozenset(name.removeprefix(prefix) for name in self.temporary if name.startswith(prefix))
+        return Network(f"{self.name}.{prefix[:-1]}".removeprefix(".."), tensors, epsilons, temporary)
 
 
-def choose_network(value: Any, key: str | None) -> tuple[str, Tensors]:
-    """Find the network in what a checkpoint holds; returns what it is called there, and its tensors.
+def choose_network(value: Any, key: str | None) -> Network:
+    """Find the network in what a checkpoint holds.
 
     Parameters
     ----------
     value : object
         The pickle's.
     key : str or None
-        Which one, if there are several.
+        Which one, if there are several; with the beginning of names after it, only the part that they are of.
 
     Raises
     ------
     WeightFileError
         If there is none, or none that is called so, or several to choose from.
     """
-    found: dict[str, Tensors] = {}
-    _search(value, (), found)
+    search = _Search()
+    search.look(value, ())
+    found = search.found
     if not found:
         raise WeightFileError(f"it holds {_called(value)}, and in it no dictionary of tensors; expected a network's state_dict")
-    if key is not None:
-        if key not in found:
-            raise WeightFileError(f"there is no network {shown(key)!r} in it{did_you_mean(key, found)}; there are {_listed(found)}")
-        return key, found[key]
-    if len(found) > 1:
-        raise WeightFileError(f"it holds {len(found)} networks: {_listed(found)}; choose one (--key {next(iter(found))}, key=...)")
-    return next(iter(found.items()))
+    if key is None:
+        if len(found) > 1:
+            raise WeightFileError(f"it holds {len(found)} networks: {_listed(found)}; choose one (--key {next(iter(found))}, key=...)")
+        return next(iter(found.values()))
+    if key in found:
+        return found[key]
+    for name, network in found.items():
+        prefix = key if name == "." else key.removeprefix(f"{name}.")
+        part = network.part(f"{prefix}.")
+        if (name == "." or key.startswith(f"{name}.")) and part.tensors:
+            return part
+    raise WeightFileError(f"there is no network {shown(key)!r} in it{did_you_mean(key, found)}; there are {_listed(found)}")
 
 
-def _search(value: Any, path: tuple[str, ...], found: dict[str, Tensors]) -> None:
-    """Add the networks in a value to those that were found, but none twice that has several names."""
-    tensors = _module_tensors(value) if _is_module(value) else _state_dict(value)
-    if tensors:
-        if tensors not in found.values():
-            found[".".join(path)] = tensors
-        return
-    items = value.items if isinstance(value, Marker) else value
-    if isinstance(items, (list, tuple)):
-        items = {str(i): item for i, item in enumerate(items[:100])}
-    if not isinstance(items, dict) or items.keys() >= OPTIMIZER or len(path) == DEEPEST:
-        return
-    for name, item in items.items():
-        if isinstance(name, str) and (isinstance(item, (dict, Marker)) or (isinstance(item, (list, tuple)) and not path)):
-            _search(item, (*path, shown(name)), found)
+class _Search:
+    """A walk through what a pickle holds, which may refer to the same thing many times, and finds each thing once."""
+
+    def __init__(self) -> None:
+        self.found: dict[str, Network] = {}
+        self.seen: set[int] = set()
+
+    def look(self, value: Any, path: tuple[str, ...]) -> None:
+        """Add the networks in a value to those that were found."""
+        if id(value) in self.seen:
+            return
+        self.seen.add(id(value))
+        name = ".".join(path) or "."
+        network = _of_module(name, value) if _is_module(value) else _of_state_dict(name, value)
+        if network is not None:
+            if all(network.tensors != other.tensors for other in self.found.values()):
+                self.found[name] = network
+            return
+        if isinstance(value, Marker):  # an object holds what it would be given, at the same place
+            self.look(value.items or value.state, path)
+            return
+        items = _items(value)
+        if items.keys() >= OPTIMIZER or len(path) == DEEPEST:
+            return
+        for key, item in items.items():
+            settings = key == "hyper_parameters" and "state_dict" in items
+            if isinstance(key, str) and isinstance(item, (dict, list, tuple, Marker)) and not settings:
+                self.look(item, (*path, shown(key)))
 
 
-def _state_dict(value: Any) -> Tensors | None:
-    """Return a dictionary of tensors if that is what a value is, and one of them is called weight; None if not."""
+def _items(value: Any) -> Mapping[Any, Any]:
+    """Return what there is to look into: a dictionary, or the beginning of a list."""
+    if isinstance(value, (list, tuple)):
+        return {str(i): item for i, item in enumerate(value[:MOST_LISTED])}
+    return value if isinstance(value, dict) else {}
+
+
+def _of_state_dict(name: str, value: Any) -> Network | None:
+    """Return the network whose state_dict a value is: a dictionary with tensors, one of them called weight; None if it is none."""
     items = value.items if isinstance(value, Marker) else value
     if not isinstance(items, dict):
         return None
-    tensors = {name: item for name, item in items.items() if isinstance(name, str) and _is_tensor(item)}
+    tensors = {key: item for key, item in items.items() if isinstance(key, str) and _is_tensor(item)}
+    return Network(name, tensors) if _has_weights(tensors) else None
+
+
+def _has_weights(tensors: Mapping[str, Tensor | Marker]) -> bool:
     weights = [item for name, item in tensors.items() if name.rpartition(".")[2] == "weight"]
-    return tensors if weights and any(isinstance(item, Marker) or len(item.shape) > 1 for item in weights) else None
+    return any(isinstance(item, Marker) or len(item.shape) > 1 for item in weights)
 
 
 def _is_tensor(value: Any) -> bool:
@@ -111,32 +169,61 @@ def _is_module(value: Any) -> bool:
     return isinstance(value, Marker) and isinstance(value.state, dict) and {"_parameters", "_buffers", "_modules"} <= value.state.keys()
 
 
-def _module_tensors(module: Marker, prefix: str = "", depth: int = 0) -> dict[str, Tensor | Marker]:
-    """Return a module's tensors by the names of its state_dict: its own, then those of the modules in it, in their order."""
-    if depth == DEEPEST_MODULES:
-        raise WeightFileError(f"it holds modules in modules, more than {DEEPEST_MODULES} deep; expected a network")
-    tensors: dict[str, Tensor | Marker] = {}
-    for part in ("_parameters", "_buffers"):
-        own = module.state[part] if isinstance(module.state[part], dict) else {}
-        temporary = module.state.get("_non_persistent_buffers_set")
-        saved = own if part == "_parameters" or not isinstance(temporary, list) else {k: v for k, v in own.items() if k not in temporary}
-        for name, value in saved.items():
-            if _is_tensor(value):
-                tensors[f"{prefix}{name}"] = value
-    modules = module.state["_modules"]
-    for name, inner in modules.items() if isinstance(modules, dict) else ():
-        if _is_module(inner):
-            tensors |= _module_tensors(inner, f"{prefix}{name}.", depth + 1)
-    return tensors
+def _of_module(name: str, module: Marker) -> Network | None:
+    """Return the network that a module is; None if it has no weights."""
+    walk = _Modules()
+    walk.add(module, "", 0)
+    return Network(name, walk.tensors, walk.epsilons, frozenset(walk.temporary)) if _has_weights(walk.tensors) else None
 
 
-def _listed(found: Mapping[str, Tensors]) -> str:
+class _Modules:
+    """A walk through a module and those in it, which gathers their tensors by the names of the state_dict, in their order.
+
+    Buffers that a state_dict leaves out are in, as they may have a part in the network's answer.
+    """
+
+    def __init__(self) -> None:
+        self.tensors: dict[str, Tensor | Marker] = {}
+        self.epsilons: dict[str, float] = {}
+        self.temporary: set[str] = set()
+        self.visits = 0
+
+    def add(self, module: Marker, prefix: str, depth: int) -> None:
+        self.visits += 1
+        if depth == DEEPEST_MODULES or self.visits > MOST_MODULES:
+            raise WeightFileError(
+                f"it holds modules in modules, more than {DEEPEST_MODULES} deep or {MOST_MODULES:,} in all; expected a network"
+            )
+        _check_module(module, prefix.removesuffix("."))
+        state = module.state
+        for part in ("_parameters", "_buffers"):
+            own = state[part] if isinstance(state[part], dict) else {}
+            self.tensors |= {f"{prefix}{name}": value for name, value in own.items() if isinstance(name, str) and _is_tensor(value)}
+        unsaved = state.get("_non_persistent_buffers_set")
+        self.temporary |= {f"{prefix}{name}" for name in unsaved if isinstance(name, str)} if isinstance(unsaved, list) else set()
+        if isinstance(state.get("eps"), float) and f"{prefix}running_mean" in self.tensors:
+            self.epsilons[prefix.removesuffix(".")] = state["eps"]
+        modules = state["_modules"]
+        for name, inner in modules.items() if isinstance(modules, dict) else ():
+            if isinstance(name, str) and _is_module(inner):
+                self.add(inner, f"{prefix}{name[:MOST_LISTED]}.", depth + 1)
+
+
+def _check_module(module: Marker, layer: str) -> None:
+    """Raise WeightFileError if a module says that it slides as none of our layers does."""
+    usual = {"dilation": (1, (1, 1)), "groups": (1,), "padding_mode": ("zeros",), "ceil_mode": (False,)}
+    for name, values in usual.items():
+        if (found := module.state.get(name, values[0])) not in values:
+            raise WeightFileError(f"its layer {shown(layer)}, a {shown(module.name)}, has {name} {found}; minicnn has no layer for that")
+
+
+def _listed(found: Mapping[str, Network]) -> str:
     """List networks with their sizes."""
-    return listed([f"{shown(key)!r} ({len(tensors)} tensors, {_count(tensors):,} numbers)" for key, tensors in found.items()])
-
-
-def _count(tensors: Tensors) -> int:
-    return sum(math.prod(tensor.shape) for tensor in tensors.values() if isinstance(tensor, Tensor))
+    counts = {
+        name: sum(math.prod(tensor.shape) for tensor in network.tensors.values() if isinstance(tensor, Tensor))
+        for name, network in found.items()
+    }
+    return listed([f"{name!r} ({len(found[name].tensors)} tensors, {count:,} numbers)" for name, count in counts.items()])
 
 
 def _called(value: Any) -> str:

@@ -22,8 +22,19 @@ from minicnn.weightfiles.stored import shown
 #: ones can take: an instruction makes an object of at most 300 bytes, a text or a number no more than is in the file.
 LONGEST_PICKLE, MOST_INSTRUCTIONS = 1 << 26, 4_000_000
 
-#: No integer has more bits.
-MOST_BITS = 128
+#: An integer with more bits is not kept, nor is a name of more characters: nobody needs them.
+MOST_BITS, LONGEST_NAME = 128, 300
+
+#: Lists and tuples that are passed to functions have at most so many items, all calls together.
+MOST_PASSED = 20_000_000
+
+#: How the names of functions begin that make arrays and tensors of kinds that are not read.
+REBUILDING = (
+    "torch._utils._rebuild",
+    "torch._tensor._rebuild",
+    "numpy.core.multiarray._reconstruct",
+    "numpy._core.multiarray._reconstruct",
+)
 
 #: Instructions that push what comes with them, or a constant.
 PUSHES = {"BINUNICODE", "SHORT_BINUNICODE", "BINUNICODE8", "UNICODE", "BININT", "BININT1", "BININT2", "INT", "LONG", "LONG1", "LONG4"}
@@ -115,6 +126,7 @@ class _Machine:
         self.stack: list[Any] = []
         self.outer: list[list[Any]] = []
         self.memo: dict[int, Any] = {}
+        self.passed = 0
 
     def run(self, name: str, argument: Any) -> None:
         """Run one instruction."""
@@ -125,6 +137,8 @@ class _Machine:
         elif name in TUPLES:
             self.stack.append(tuple([self.stack.pop() for _ in range(TUPLES[name])][::-1]))
         elif name in ("BINPUT", "LONG_BINPUT", "PUT"):
+            if not 0 <= argument < 1 << 32:
+                raise IndexError
             self.memo[argument] = self.stack[-1]
         elif name == "MEMOIZE":
             self.memo[len(self.memo)] = self.stack[-1]
@@ -144,16 +158,16 @@ class _Machine:
             instruction(self)
 
     def push(self, value: Any) -> None:
-        if isinstance(value, int) and value.bit_length() > MOST_BITS:
-            raise WeightFileError(f"its pickle holds an integer of {value.bit_length():,} bits; get the file again")
-        self.stack.append(value)
+        large = isinstance(value, int) and value.bit_length() > MOST_BITS
+        self.stack.append(Marker("a large integer") if large else value)
 
     def fetch(self, name: str) -> None:
         self.stack.append(self.allowed[name] if name in self.allowed else Marker(name))
 
     def fetch_from_stack(self) -> None:
-        name, module = self.stack.pop(), self.stack.pop()
-        self.fetch(f"{module}.{name}" if isinstance(name, str) and isinstance(module, str) else "something without a name")
+        parts = name, module = self.stack.pop(), self.stack.pop()
+        known = all(isinstance(part, str) and len(part) <= LONGEST_NAME for part in parts)
+        self.fetch(f"{module}.{name}" if known else "something without a name")
 
     def mark(self) -> None:
         self.outer.append(self.stack)
@@ -177,10 +191,14 @@ class _Machine:
         """Call an allowed function, or note that another would have been called; what allowed ones cannot take is noted, too."""
         arguments, function = self.stack.pop(), self.stack.pop()
         if isinstance(function, Marker):
-            self.stack.append(Marker(function.name))
+            rebuilds = function.name.startswith(REBUILDING)
+            self.stack.append(Marker(function.name, f"{shown(function.name)} makes it, which is not run" if rebuilds else ""))
         elif callable(function) and isinstance(arguments, tuple):
+            self.passed += sum(len(part) for part in (arguments, *arguments[:8]) if isinstance(part, (list, tuple)))
+            if self.passed > MOST_PASSED:
+                raise WeightFileError(f"its pickle passes lists of more than {MOST_PASSED:,} items to functions; expected tensors")
             try:
-                self.stack.append(function(*arguments))
+                self.stack.append(function(*arguments[:8]))
             except WeightFileError as error:
                 self.stack.append(Marker(getattr(function, "__name__", "a function"), str(error)))
         else:
@@ -209,9 +227,9 @@ class _Machine:
 
     def set_items(self, items: list[Any]) -> None:
         top = self.stack[-1].items if isinstance(self.stack[-1], Marker) else self.top(dict)
-        if len(items) % 2 or not all(_can_be_key(key) for key in items[::2]):
-            raise WeightFileError("its pickle has a dictionary whose keys are no names; get the file again")
-        top.update(zip(items[::2], items[1::2]))
+        if len(items) % 2:
+            raise WeightFileError("its pickle has a dictionary with a key without a value; get the file again")
+        top.update((key, value) for key, value in zip(items[::2], items[1::2]) if _can_be_key(key))
 
     def top(self, kind: type) -> Any:
         """Return the value on top of the stack, which must be a list or a dictionary of the pickle's own."""
@@ -257,6 +275,7 @@ class _Machine:
 
 
 def _can_be_key(key: Any) -> bool:
-    """Tell whether a dictionary can have a key: what is compared quickly, and flat tuples of that."""
-    plain = (str, bytes, int, float, bool, type(None), Marker)
-    return isinstance(key, plain) or (isinstance(key, tuple) and all(isinstance(part, plain) for part in key))
+    """Tell whether a dictionary keeps a key: names, and what is compared quickly; nobody looks for others."""
+    if isinstance(key, int):
+        return key.bit_length() < 54  # of larger ones many can have the same hash
+    return isinstance(key, (str, bytes, type(None), Marker))

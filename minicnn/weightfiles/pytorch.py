@@ -141,7 +141,8 @@ def read_pytorch_zip(archive: Archive, key: str | None = None) -> WeightFile:
 
 def looks_like_pytorch_legacy(start: bytes) -> bool:
     """Tell whether a file's first bytes are a pickle of the legacy format's magic number."""
-    return start[:1] == b"\x80" and LEGACY_MAGIC.to_bytes(10, "little") in start[:32]
+    binary = start[:1] == b"\x80" and LEGACY_MAGIC.to_bytes(10, "little") in start[:32]
+    return binary or start.startswith(b"L%dL\n." % LEGACY_MAGIC)
 
 
 def read_pytorch_legacy(path: Path, key: str | None = None) -> WeightFile:
@@ -207,10 +208,10 @@ def _storage(identifier: Any) -> Storage:
 
 def _weight_file(form: str, value: Any, key: str | None, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> WeightFile:
     """Make a weight file of the network that a checkpoint holds."""
-    name, tensors = choose_network(value, key)
-    arrays = {tensor_name: _array(tensor_name, tensor, find, order, budget) for tensor_name, tensor in tensors.items()}
-    found = TorchTensors(arrays)
-    metadata = {**({"key": name} if name else {}), **found.metadata}
+    network = choose_network(value, key)
+    arrays = {name: _array(name, tensor, find, order, budget) for name, tensor in network.tensors.items()}
+    found = TorchTensors(arrays, network.epsilons, network.temporary)
+    metadata = {**({} if network.name == "." else {"key": network.name}), **found.metadata}
     return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=found.preprocessing or "torch")
 
 

@@ -11,7 +11,7 @@ unless it only counts something.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import numpy as np
 
@@ -23,8 +23,14 @@ FIELDS = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_v
 #: What wrappers put before all names: DataParallel, torch.compile, Lightning and other training scripts.
 WRAPPERS = ("module", "_orig_mod", "model", "net", "network", "backbone", "encoder", "ema_model")
 
-#: What counts something, and has no part in the answer: batches, and what profilers measure.
-COUNTS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged")
+#: What counts something, and has no part in the answer: batches, what profilers measure, and right and wrong answers.
+COUNTS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged", "tp", "fp", "tn", "fn")
+
+#: What a loss is called that lies beside the network in one object; it has no part in the answer, either.
+LOSSES = ("criterion", "loss", "loss_fn", "loss_func")
+
+#: The mean color of ImageNet, red first, as published networks have it in levels of 255; for the order of the colors of others.
+IMAGENET_MEAN = (123.675, 116.28, 103.53)
 
 #: What the numbers of a preprocessing are called: mean and standard deviation.
 STATISTICS = (("mean", "std"), ("pixel_mean", "pixel_std"), ("image_mean", "image_std"), ("norm_mean", "norm_std"))
@@ -37,6 +43,10 @@ class TorchTensors:
     ----------
     tensors : dict of str to array
         By the names of the state_dict.
+    epsilons : dict of str to float
+        Of batch normalizations, by the names of the layers, where they are known.
+    temporary : collection of str
+        Those that the state_dict leaves out. Numbers of a preprocessing among them are used; what others are for is not known.
 
     Attributes
     ----------
@@ -53,17 +63,23 @@ class TorchTensors:
         If there are no layers, or tensors that belong to no layer of ours.
     """
 
-    def __init__(self, tensors: Mapping[str, np.ndarray]):
-        tensors = _unwrapped(tensors)
+    def __init__(self, tensors: Mapping[str, np.ndarray], epsilons: Mapping[str, float] | None = None, temporary: Collection[str] = ()):
+        tensors, begin = _unwrapped(tensors)
+        left_out = {name.removeprefix(begin) for name in temporary}
+        known = {layer.removeprefix(begin): epsilon for layer, epsilon in (epsilons or {}).items()}
         self.preprocessing, used = _preprocessing(tensors)
         self.ignored: list[str] = []
         grouped: dict[str, dict[str, np.ndarray]] = {}
         for name, tensor in tensors.items():
             layer, _, field = name.rpartition(".")
-            if field in FIELDS:
+            if name.partition(".")[0] in LOSSES:
+                self.ignored.append(name)
+            elif field in FIELDS:
                 grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
-            elif field in COUNTS or tensor.dtype.kind != "f" or (name in used and self.preprocessing is None):
+            elif field in COUNTS or (tensor.dtype.kind != "f" and tensor.size == 1) or (name in used and self.preprocessing is None):
                 self.ignored += [name] * (field != "num_batches_tracked")
+            elif name in left_out - set(used):
+                self.ignored.append(name)
             elif name not in used:
                 raise WeightFileError(
                     f"there is a tensor {shown(name)!r}; expected only those named {', '.join(FIELDS)}, of convolutions, dense layers and "
@@ -71,7 +87,9 @@ class TorchTensors:
                 )
         if not grouped:
             raise WeightFileError("the file holds no tensors with names; expected a network's weights (its state_dict)")
-        self.layers: list[StoredLayer] = [stored_layer(layer, arrays) for layer, arrays in grouped.items()]
+        self.layers: list[StoredLayer] = [
+            stored_layer(layer, arrays, known.get(layer) if "mean" in arrays else None) for layer, arrays in grouped.items()
+        ]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -79,14 +97,16 @@ class TorchTensors:
         return {"ignored": listed([shown(name) for name in self.ignored])} if self.ignored else {}
 
 
-def _unwrapped(tensors: Mapping[str, np.ndarray]) -> Mapping[str, np.ndarray]:
-    """Take the names of wrappers off, as long as all tensors but those that count something have one and the same."""
+def _unwrapped(tensors: Mapping[str, np.ndarray]) -> tuple[Mapping[str, np.ndarray], str]:
+    """Take the names of wrappers off, as long as all tensors but those that count something have one and the same; returns it, too."""
+    taken = ""
     while True:
         begins = {name.partition(".")[0] for name in tensors if name.rpartition(".")[2] not in COUNTS}
         if len(begins) != 1 or (begin := next(iter(begins))) not in WRAPPERS:
-            return tensors
+            return tensors, taken
         if any(name.count(".") < 2 for name in tensors if name.startswith(f"{begin}.")):
-            return tensors  # "model.weight" is a layer called model
+            return tensors, taken  # "model.weight" is a layer called model
+        taken += f"{begin}."
         tensors = {name.removeprefix(f"{begin}."): tensor for name, tensor in tensors.items()}
 
 
@@ -105,14 +125,17 @@ def _preprocessing(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, object]
         std = tensors.get(f"{prefix}{dot}{other}") if other else None
         if std is None or mean.size not in (1, 3) or std.size != mean.size or max(mean.shape, default=1) != mean.size:
             continue
-        means, stds = (array.astype(np.float64).ravel() for array in (mean, std))
+        means, stds = (np.array([float(str(number)) for number in array.ravel()]) for array in (mean, std))  # 0.485, as it was written
         if not np.isfinite(means).all() or not np.isfinite(stds).all() or stds.min() <= 0 or means.min() < 0 or means.max() > 255:
             continue
         pair = [name, f"{prefix}{dot}{other}"]
         if not means.any() and (stds == 1).all():
             return None, pair  # changes nothing, and does not tell what the pixels are
-        colors, scale = "gray" if mean.size == 1 else "rgb", 1.0 if max(means.max(), stds.max()) > 1 else 1 / 255
-        return {"colors": colors, "scale": scale, "mean": means.tolist(), "std": stds.tolist()}, pair
+        scale = 1.0 if max(means.max(), stds.max()) > 1 else 1 / 255
+        blue_first = mean.size == 3 and np.abs(means[::-1] / scale / 255 - np.array(IMAGENET_MEAN) / 255).max() < 0.01
+        colors = "gray" if mean.size == 1 else "bgr" if blue_first else "rgb"
+        step = -1 if blue_first else 1  # a table has red first
+        return {"colors": colors, "scale": scale, "mean": means[::step].tolist(), "std": stds[::step].tolist()}, pair
     return None, []
 
 

@@ -211,7 +211,7 @@ def test_a_closed_terminal_loses_no_result(tmp_path):
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 def test_a_signal_ends_it_cleanly(tmp_path, sent):
     command = ("report", "--model", "minivgg-cifar10", "--only", "smoothgrad", "--quick", "--out", tmp_path / "page")
-    with interrupted("tools.part_bars", lambda part, done, total: part == "smoothgrad" and done > 0, sent):
+    with interrupted("report.part_bars", lambda part, done, total: part == "smoothgrad" and done > 0, sent):
         code, output, errors = minicnn(*command)
     assert code == 130 and "nothing was written" in errors and output == ""
     assert os.listdir(tmp_path) == []

@@ -79,7 +79,7 @@ def test_every_parameter_is_on_the_command_line(name):
     there = {parameter.name: parameter for parameter in command.params}
     wanted = {*entry.settings, *entry.photo_parameters}
     assert wanted <= set(there)
-    own = {"model", "weights", "classes", "preprocessing", "key", "algorithm", "overwrite", "out", "picture", "size"}
+    own = {"model", "weights", "classes", "preprocessing", "key", "algorithm", "overwrite", "out", "picture", "size", "accept_truncated"}
     assert set(there) - wanted <= own
     for parameter in entry.settings.values():
         option = there[parameter.name]

@@ -78,7 +78,7 @@ def test_sanity_and_compare_run_each_network_once(small_model, x, passes):
     assert passes == [1, 1, 1]  # with the trained weights, and after each step
     passes.clear()
     minicnn.compare(network, x, methods=["saliency", "grad-cam", "lrp"], steps=2, prepared=True, batch_size=3)
-    assert passes.count(1) == 1 and set(passes) == {1, 3}  # the photo; and the photos with holes
+    assert passes[0] == 1 and 1 not in passes[1:]  # the photo; and batches of photos with holes
 
 
 def test_a_report_runs_the_photo_once(small_model, panda, tmp_path, passes):
