@@ -263,7 +263,7 @@ def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool) -> str:
     """Write what is compared: of batch normalization at most epsilon, as a file's numbers have it, in float32."""
     if named is None:
         return "nothing"
-    word, options = named[1]
+    word, options, _ = named[1]
     if word == BATCH_NORM:
         options = {"epsilon": float(f"{options['epsilon']:.6g}")} if epsilon_counts else {}
     return " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()
