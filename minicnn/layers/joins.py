@@ -11,6 +11,7 @@ multiply      x * gate, a factor for each channel    of x: g * gate; of the gate
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,16 +19,36 @@ import numpy as np
 from minicnn.errors import ShapeError
 from minicnn.geometry import Window
 from minicnn.layers.base import Context, Layer, Shape, check_gradient_shape, exact_sum
+from minicnn.layers.terms import Terms, Unit
 
 
 class Join(Layer):
     """A layer with two inputs or more.
 
-    `output_shape`, `multiply_accumulates` and `forward` take what a layer with one input takes, once for each; `backward` returns a tuple
-    with the gradient of each. Its context is the tuple of its inputs.
+    `output_shape`, `multiply_accumulates`, `forward` and `value_terms` take what a layer with one input takes, once for each; `backward`
+    returns a tuple with the gradient of each, and so does a rule or a method for relevance. Its context is the tuple of its inputs.
     """
 
     window = Window((1, 1))
+
+    def input_terms(self, xs: Sequence[np.ndarray], unit: Unit) -> tuple[Terms, list[Unit]]:
+        """Take one number of the output apart.
+
+        Parameters
+        ----------
+        xs : sequence of array
+            The inputs, for one image.
+        unit : tuple of int
+            Of the output.
+
+        Returns
+        -------
+        terms : Terms
+            One for each input, in arrays (inputs,).
+        units : list of tuple of int
+            Where each is in its input.
+        """
+        raise self._unknown_terms()
 
     def multiply_accumulates(self, *input_shapes: Shape) -> int:
         return 0
@@ -47,6 +68,11 @@ class Add(Join):
 
     word = "add"
     options = {}
+    relevance = "added"
+
+    def input_terms(self, xs, unit):
+        values = np.array([x[unit] for x in xs])
+        return Terms(values, np.ones_like(values)), [unit] * len(xs)
 
     def output_shape(self, *input_shapes):
         if len(set(input_shapes)) != 1:
@@ -77,6 +103,14 @@ class Concatenate(Join):
 
     word = "concatenate"
     options = {}
+    relevance = "backward"  # the relevance of each input's channels is its own
+
+    def input_terms(self, xs, unit):
+        ends = np.cumsum([x.shape[-1] for x in xs])
+        source = int(np.searchsorted(ends, unit[-1], side="right"))
+        inside = (*unit[:-1], unit[-1] - int(ends[source]) + xs[source].shape[-1])
+        here = np.eye(len(xs), dtype=xs[0].dtype)[source]
+        return Terms(here * xs[source][inside], here), [inside] * len(xs)
 
     def output_shape(self, *input_shapes):
         if len({shape[:-1] for shape in input_shapes}) != 1:
@@ -104,6 +138,14 @@ class Multiply(Join):
 
     word = "multiply"
     options = {}
+
+    def relevance(self, relevance, context):
+        """Hand all to the image: the gate says how much of it counts, not what is in it."""
+        return relevance, np.zeros_like(context[1])
+
+    def input_terms(self, xs, unit):
+        factor = xs[1].reshape(-1)[unit[-1]]
+        return Terms(np.array([xs[0][unit], factor]), np.array([factor, 0])), [unit, unit[-1:] if xs[1].ndim == 1 else (0, 0, unit[-1])]
 
     def output_shape(self, *input_shapes):
         image, *gates = input_shapes

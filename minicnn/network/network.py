@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
-from minicnn.geometry import ReceptiveField
+from minicnn.geometry import Pair, ReceptiveField
 from minicnn.layers import BatchNorm, Conv2D, Join, Layer
 from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients, Walk
@@ -30,9 +30,9 @@ from minicnn.pictures.tables import folded_table
 
 __all__ = ["Network", "Rule", "Rules", "Trace"]
 
-#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
-#: convolutions, dense layers and average pools: it is the layer's input.
-Rule = Callable[[Any, np.ndarray, Context], np.ndarray]
+#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input, or of a join a tuple of them. Rules
+#: may count on the context of convolutions, dense layers, average pools and joins: it is the layer's input, or inputs.
+Rule = Callable[[Any, np.ndarray, Context], Any]
 
 #: Rules by the type of the layers, for its subclasses too, or by the name of one.
 Rules = Mapping[type | str, Rule]
@@ -277,6 +277,15 @@ class Network(Graph):
         del fields[INPUT]
         return fields
 
+    @cached_property
+    def jumps(self) -> Mapping[str, Pair]:
+        """How many pixels of the input lie between neighboring units, vertically and horizontally, of the input and of all image layers."""
+        jumps = {INPUT: (1, 1)}
+        for name in self.image_layers:
+            (down, across), window = jumps[self.inputs[name][0]], self.layers[name].described("window")
+            jumps[name] = (down, across) if window is None else (down * window.stride[0], across * window.stride[1])
+        return jumps
+
     @property
     def image_layers(self) -> list[str]:
         """The layers whose outputs are images: all until one makes rows of numbers of them; of several inputs the first one tells."""
@@ -309,16 +318,32 @@ class Network(Graph):
 
     @property
     def last_convolution(self) -> str:
-        """The last convolution, or the activation (ReLU) that follows it: where maps are still images and mean most.
+        """The last layer whose maps are still images and mean most: the last convolution, or the activation (ReLU) after it.
+
+        All of the result passes through it: where layers flow together after the last convolution, it is above that. Maps of the classes
+        themselves, of which the result is only the mean, do not count, if there is a layer before.
 
         Raises
         ------
         UnknownNameError
             If the network has no convolution.
         """
-        last, names = self.convolutions[-1], list(self.layers)
-        above = [name for name in names[names.index(last) + 1 :] if not isinstance(self.layers[name], BatchNorm)]
-        return above[0] if above and self.layers[above[0]].activation else last
+        names, last = list(self.layers), self.convolutions[-1]
+        images = [name for name in self.separators if name in self.image_layers]
+        means_alone = names[-1] not in self.image_layers and not any(self.layers[name].arrays for name in names[names.index(last) + 1 :])
+        before = [name for name in images if names.index(name) < names.index(last)]
+        if means_alone and before:
+            return before[-1]
+        found = last
+        for name in images:
+            if names.index(name) < names.index(last):
+                continue
+            if self.layers[name].activation:
+                return name
+            if name != last and not isinstance(self.layers[name], (BatchNorm, Join)):
+                break
+            found = name if found not in images else found
+        return found
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
