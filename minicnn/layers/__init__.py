@@ -9,10 +9,13 @@ from minicnn.layers.convolution import Conv2D
 from minicnn.layers.dense import Dense, Flatten
 from minicnn.layers.dropout import Dropout
 from minicnn.layers.joins import Add, Concatenate, Join, Multiply
+from minicnn.layers.nonlinearities import ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, ReLU6, Sigmoid, SiLU, Tanh
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
 
 __all__ = [
+    "ELU",
+    "GELU",
     "LAYERS",
     "Add",
     "AveragePool2D",
@@ -24,11 +27,18 @@ __all__ = [
     "Elementwise",
     "Flatten",
     "GlobalAveragePool2D",
+    "HardSigmoid",
+    "HardSwish",
     "Join",
     "Layer",
+    "LeakyReLU",
     "MaxPool2D",
     "Multiply",
     "ReLU",
+    "ReLU6",
+    "SiLU",
+    "Sigmoid",
+    "Tanh",
 ]
 
 #: The layers that descriptions know, by their words.
@@ -47,5 +57,14 @@ LAYERS: dict[str, type[Layer]] = {
         Add,
         Concatenate,
         Multiply,
+        LeakyReLU,
+        ReLU6,
+        ELU,
+        Sigmoid,
+        Tanh,
+        SiLU,
+        GELU,
+        HardSigmoid,
+        HardSwish,
     )
 }
