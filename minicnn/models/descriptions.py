@@ -20,7 +20,11 @@ Each layer is a table of its kind and name and of its options:
     ===================  ===========================================  ==========================================
     convolution          filters, size                                stride = 1, padding = 0
     batch_norm                                                        epsilon = 0.00001, momentum = 0.1
-    relu
+    relu, relu6, sigmoid, tanh, silu, hard_swish
+    leaky_relu                                                        slope = 0.01
+    elu                                                               alpha = 1
+    gelu                                                              approximate = "none"
+    hard_sigmoid                                                      slope = 1/6
     max_pool             size                                         stride = size, padding = 0
     average_pool         size                                         stride = size, padding = 0
     global_average_pool

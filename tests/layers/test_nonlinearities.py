@@ -93,7 +93,9 @@ def test_what_pytorch_computes(name):
     output, context = layer.forward(numbers())
     with np.load(REFERENCES) as stored:
         assert output == pytest.approx(stored[f"{name}/output"], abs=1e-14)
-        assert layer.backward(np.ones_like(output), context) == pytest.approx(stored[f"{name}/gradient"], abs=1e-8)  # its 1 / 6 is of 32 bits
+        assert layer.backward(np.ones_like(output), context) == pytest.approx(
+            stored[f"{name}/gradient"], abs=1e-8
+        )  # its 1 / 6 is of 32 bits
 
 
 def test_what_is_no_approximation():

@@ -125,6 +125,17 @@ READ = {
         [layer("Activation", activation="linear"), layer("Activation", activation="relu"), layer("ReLU", negative_slope=0.0)],
         ["relu", "relu"],
     ),
+    "other nonlinearities": (
+        [
+            layer("ReLU", max_value=6.0),
+            layer("LeakyReLU", alpha=0.1),
+            layer("LeakyReLU", negative_slope=0.25),
+            layer("ELU", alpha=1.5),
+            *(layer("Activation", activation=name) for name in ("leaky_relu", "elu", "sigmoid", "silu", "swish", "gelu", "tanh")),
+        ],
+        ["relu6", "leaky_relu slope 0.1", "leaky_relu slope 0.25", "elu alpha 1.5"]
+        + ["leaky_relu slope 0.2", "elu", "sigmoid", "silu", "silu", "gelu", "tanh"],
+    ),
     "activations that are layers or functions": (
         [
             conv(activation={"class_name": "ReLU", "config": {"max_value": None}}),
@@ -157,10 +168,11 @@ REFUSED = {
     "padding at the end": ([layer("ZeroPadding2D")], "no convolution follows"),
     "causal": ([conv(padding="causal")], "padding causal"),
     "means of padded images": ([layer("AveragePooling2D", pool_size=3, strides=1, padding="same")], "out of its means"),
-    "tanh": ([conv(activation="tanh")], "has the activation tanh"),
-    "sigmoid at the end": ([layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="sigmoid")], "has the activation sigmoid"),
+    "softplus": ([conv(activation="softplus")], "has the activation softplus"),
+    "hard_sigmoid, which Keras 2 and 3 compute differently": ([conv(activation="hard_sigmoid")], "has the activation hard_sigmoid"),
+    "sigmoid at the end": ([layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="sigmoid")], "ends in dense.*, a sigmoid"),
     "a function of one's own": ([conv(activation={"class_name": "function", "config": "relu", "module": "mine"})], "activation function"),
-    "relu6": ([layer("ReLU", max_value=6.0)], "has max_value 6.0"),
+    "relu up to 5": ([layer("ReLU", max_value=5.0)], "has max_value 5.0"),
     "relu up to 0": ([layer("ReLU", max_value=0)], "has max_value 0"),
     "leaky": ([layer("ReLU", negative_slope=0.1)], "has negative_slope 0.1"),
     "unknown": ([layer("LeakyReLU")], r"\(LeakyReLU, layer 3 of 'model'\) is not supported"),
