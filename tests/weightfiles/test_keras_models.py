@@ -133,8 +133,19 @@ READ = {
             layer("ELU", alpha=1.5),
             *(layer("Activation", activation=name) for name in ("leaky_relu", "elu", "sigmoid", "silu", "swish", "gelu", "tanh")),
         ],
-        ["relu6", "leaky_relu slope 0.1", "leaky_relu slope 0.25", "elu alpha 1.5"]
-        + ["leaky_relu slope 0.2", "elu", "sigmoid", "silu", "silu", "gelu", "tanh"],
+        [
+            "relu6",
+            "leaky_relu slope 0.1",
+            "leaky_relu slope 0.25",
+            "elu alpha 1.5",
+            "leaky_relu slope 0.2",
+            "elu",
+            "sigmoid",
+            "silu",
+            "silu",
+            "gelu",
+            "tanh",
+        ],
     ),
     "activations that are layers or functions": (
         [
@@ -175,7 +186,7 @@ REFUSED = {
     "relu up to 5": ([layer("ReLU", max_value=5.0)], "has max_value 5.0"),
     "relu up to 0": ([layer("ReLU", max_value=0)], "has max_value 0"),
     "leaky": ([layer("ReLU", negative_slope=0.1)], "has negative_slope 0.1"),
-    "unknown": ([layer("LeakyReLU")], r"\(LeakyReLU, layer 3 of 'model'\) is not supported"),
+    "unknown": ([layer("ThresholdedReLU")], r"\(ThresholdedReLU, layer 3 of 'model'\) is not supported"),
     "a program": ([layer("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})], r"\(Lambda.*not supported"),
     "one's own": ([{**layer("Conv2D", filters=2, kernel_size=[3, 3]), "registered_name": "mine>Conv2D"}], "is not one of Keras' own"),
     "of another module": ([{**layer("ReLU"), "module": "mine.layers"}], "is not one of Keras' own"),

@@ -231,7 +231,7 @@ IMAGE = np.ones((3, 4, 6), np.float32)
 SMALL = {"kernel_shape": [2, 2]}
 
 REFUSED = {
-    "unknown": ([CONV, ("Sigmoid", ["c"], ["y"], {})], r"'node1' \(Sigmoid\) .*no.*layer.*expected .*Conv"),
+    "unknown": ([CONV, ("Softplus", ["c"], ["y"], {})], r"'node1' \(Softplus\) .*no.*layer.*expected .*Conv"),
     "a branch": ([CONV, ("Relu", ["c"], ["r"], {}), ("Add", ["r", "c"], ["y"], {})], "does not simply follow"),
     "groups": ([("Conv", ["x", "w", "b"], ["y"], {"group": 3})], "3 groups"),
     "dilated": ([("Conv", ["x", "w", "b"], ["y"], {"dilations": [2, 2]})], "is dilated"),
@@ -280,7 +280,7 @@ REFUSED = {
     "mean over channels": ([CONV, ("ReduceMean", ["c"], ["y"], {"axes": [1]})], "other axes than height and width"),
     "mean over rows": ([CONV, ("ReduceMean", ["c"], ["y"], {"axes": [2]})], "other axes than height and width"),
     "mean over all": ([CONV, ("ReduceMean", ["c"], ["y"], {})], "over all axes"),
-    "a sigmoid at the end": ([CONV, ALL, ("Sigmoid", ["f"], ["y"], {})], "ends in a sigmoid"),
+    "a sigmoid at the end": ([CONV, ("Sigmoid", ["c"], ["y"], {})], "ends in a sigmoid"),
     "a hard sigmoid that is not 0.5 at 0": ([CONV, ("HardSigmoid", ["c"], ["y"], {"beta": 0.4})], "is 0.4.* at 0, expected 0.5"),
     "clipped from below zero": ([CONV, ("Clip", ["c", "six"], ["y"], {})], "clips to 6.0"),
     "a larger one": ([CONV, ("Max", ["c", "half"], ["y"], {})], "expected zero"),
