@@ -26,7 +26,7 @@ from minicnn.cli.options import (
     progress_bar,
 )
 from minicnn.cli.signals import finish_undisturbed
-from minicnn.errors import OutputError, UnknownNameError, listed
+from minicnn.errors import OutputError, UnknownNameError, listed, printable
 from minicnn.files.writing import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
 from minicnn.kernels import current_algorithm
@@ -144,9 +144,11 @@ def _dataset(data: Path, part: Part, skip_damaged: bool) -> Dataset:
     """Read photos and labels with a progress bar, and say what was left out."""
     with progress_bar("reading photos") as progress:
         dataset = read_dataset(data, part, skip_damaged, progress)
+    if dataset.note:
+        click.echo(f"({printable(dataset.note)})", err=True)
     if dataset.skipped:
-        names = listed([readable_name(path) for path in dataset.skipped], 20)
-        click.echo(f"Warning: {len(dataset.skipped)} damaged files are left out: {names}", err=True)
+        names = printable(listed(list(dataset.skipped), 20))
+        click.echo(f"Warning: {len(dataset.skipped)} files that cannot be read as photos are left out: {names}", err=True)
     return dataset
 
 

@@ -11,6 +11,7 @@ import math
 import os
 import shutil
 import stat
+import sys
 import tempfile
 import zipfile
 import zlib
@@ -26,6 +27,9 @@ DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, IndexError,
 
 #: How archives begin, and single arrays.
 ARCHIVE_START, ARRAY_START = b"PK", b"\x93NUMPY"
+
+#: How many times its own size a member of an archive can unpack to at most, by the way it is compressed.
+MOST_EXPANSION = {zipfile.ZIP_STORED: 1, zipfile.ZIP_DEFLATED: 1032}
 
 #: No header of an array is longer, in bytes.
 LONGEST_HEADER = 10_000
@@ -84,14 +88,19 @@ class Arrays(Mapping[str, np.ndarray]):
         for member in members:
             if not member.filename.endswith(".npy"):
                 raise ValueError(f"it holds {member.filename!r}, which is no array")
-            if member.flag_bits & 1 or member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            if member.flag_bits & 1 or member.compress_type not in MOST_EXPANSION:
                 raise ValueError(f"its array {member.filename!r} is encrypted, or compressed in a way that NumPy does not write")
+            if member.file_size > MOST_EXPANSION[member.compress_type] * member.compress_size:
+                raise ValueError(f"its array {member.filename!r} claims {member.file_size:,} bytes in {member.compress_size:,}")
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._members)
 
     def __len__(self) -> int:
         return len(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members  # Mapping's own would read the array
 
     def __enter__(self) -> Arrays:
         return self
@@ -102,6 +111,12 @@ class Arrays(Mapping[str, np.ndarray]):
     def __getitem__(self, name: str) -> np.ndarray:
         with _damage_explained(), self._archive.open(self._members[name]) as member:
             return _read_array(member, self._members[name].file_size)  # type: ignore[arg-type]
+
+    def header(self, name: str) -> tuple[tuple[int, ...], np.dtype]:
+        """Return an array's shape and type, without reading it; raises KeyError, OSError or ValueError as for reading it."""
+        with _damage_explained(), self._archive.open(self._members[name]) as content:
+            shape, _, dtype = _check_size(content, self._members[name].file_size)  # type: ignore[arg-type]
+        return shape, dtype
 
     def mapped(self, name: str) -> np.ndarray:
         """Map an array into memory, so that only the parts that are used are read, after its checksum is compared.
@@ -114,8 +129,7 @@ class Arrays(Mapping[str, np.ndarray]):
             As for reading it, and if there is no room for what it unpacks to.
         """
         member = self._members[name]
-        with _damage_explained(), self._archive.open(member) as content:
-            _check_size(content, member.file_size)  # type: ignore[arg-type]
+        self.header(name)
         with _damage_explained(), self._archive.open(member) as content:
             if member.compress_type == zipfile.ZIP_STORED and isinstance(self._file, (str, os.PathLike)):
                 while content.read(BLOCK):  # compares the checksum at the end
@@ -141,6 +155,8 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         shape, by_columns, dtype = read(file, max_header_size=LONGEST_HEADER)
     if dtype.hasobject:
         raise ValueError("it holds Python objects, which are not read (allow_pickle)")
+    if dtype.kind == "V":
+        raise ValueError(f"it holds records of type {dtype}; expected numbers or texts")
     if any(side < 0 for side in shape):
         raise ValueError(f"its header claims the shape {shape}")
     return shape, by_columns, dtype
@@ -165,6 +181,10 @@ def _read_array(file: BinaryIO, size: int) -> np.ndarray:
     while block := file.read(BLOCK):  # to the end, where an archive compares its checksum
         content[done : done + len(block)] = np.frombuffer(block, np.uint8)
         done += len(block)
+    if done < content.size:  # what is left is whatever was in memory before
+        raise ValueError(f"it claims {content.size:,} bytes of numbers, and holds {done:,}")
+    if dtype.kind == "U" and content.view(np.dtype("u4").newbyteorder(dtype.byteorder)).max(initial=0) > sys.maxunicode:
+        raise ValueError("its texts hold characters that do not exist")  # Python fails at such a text anywhere later
     array = content.view(dtype) if dtype.itemsize else np.empty(count, dtype)
     return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)
 

@@ -190,12 +190,23 @@ def _silent_libtiff(image: Image.Image) -> Iterator[None]:
 
 
 @contextmanager
+def warnings_of_pictures() -> Iterator[None]:
+    """Let a picture of too many pixels be an error, and odd metadata nothing.
+
+    Python has one list of such rules for all threads, which each puts back as it found it, perhaps while another is at work. So whoever
+    decodes in several threads enters this once around all of them: then they all find the same rules, and the old ones come back.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=UserWarning, module="PIL")
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextmanager
 def _clear_errors(name: str) -> Iterator[None]:
     """Turn every way in which reading a picture fails into one clear error."""
     try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", category=UserWarning, module="PIL")  # odd metadata are not worth a warning
-            warnings.simplefilter("error", Image.DecompressionBombWarning)
+        with warnings_of_pictures():
             yield
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise ImageError(

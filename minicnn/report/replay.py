@@ -139,6 +139,8 @@ def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathL
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Read what made a picture, and the photos that it holds, by their names."""
     expected = "expected a PNG file that minicnn saved"
+    if os.path.exists(path) and not os.path.isfile(path):
+        raise ImageError(f"{path} is no ordinary file; {expected}")
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             picture.load()

@@ -7,6 +7,7 @@ It also says of which training it is: settings, data, and network.
 from __future__ import annotations
 
 import json
+import math
 import os
 from collections.abc import Mapping
 from typing import Any
@@ -21,6 +22,12 @@ from minicnn.training.gradient_descent import Memories
 from minicnn.training.loop import State
 
 Arrays = Mapping[str, Mapping[str, np.ndarray]]
+
+#: What is written down of each epoch, and beside it where there are photos to validate with.
+MEASURED, VALIDATED = {"epoch", "loss", "accuracy"}, {"validation loss", "validation accuracy"}
+
+#: No training has more steps, or photos in an epoch.
+MOST_STEPS = 1 << 53
 
 
 def write_checkpoint(path: str | os.PathLike, state: State, training: Mapping[str, Any]) -> None:
@@ -68,6 +75,7 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
         with npy.opened_archive(path) as file:
             rest = json.loads(str(file["state"]))
             _check_same(path, rest["training"], training)
+            _check_numbers(rest)
             arrays = {name: file[name] for name in file if name != "state"}
         state = State(
             _with_arrays(network, "network", arrays),
@@ -88,6 +96,25 @@ def read_checkpoint(path: str | os.PathLike, network: Network, training: Mapping
             "--resume"
         ) from None
     return state
+
+
+def _check_numbers(rest: Mapping[str, Any]) -> None:
+    """Raise ValueError unless what a checkpoint says beside its arrays are such numbers as a training writes down."""
+    sums, history = list(rest["sums"]), list(rest["history"])
+    entries = [set(entry) for entry in history]
+    counts = [rest["step"], rest["best_epoch"], *sums[1:], *(entry["epoch"] for entry in history)]
+    shares = [number for entry in history for name, number in entry.items() if name.endswith("accuracy")]
+    losses = [sums[0], *(number for entry in history for name, number in entry.items() if name.endswith("loss"))]
+    if (
+        len(sums) != 3
+        or any(entry != entries[0] or entry not in (MEASURED, MEASURED | VALIDATED) for entry in entries)
+        or any(type(count) is not int or not 0 <= count < MOST_STEPS for count in counts)
+        or any(type(number) not in (int, float) or not math.isfinite(number) for number in shares + losses)
+        or any(not 0 <= share <= 1 for share in shares)
+        or [entry["epoch"] for entry in history] != list(range(1, len(history) + 1))
+        or rest["best_epoch"] > (len(history) if entries and entries[0] >= VALIDATED else 0)
+    ):
+        raise ValueError("what it says of the training so far makes no sense")
 
 
 def _check_same(path: str | os.PathLike, before: Mapping[str, Any], training: Mapping[str, Any]) -> None:
@@ -115,8 +142,9 @@ def _with_arrays(network: Network, prefix: str, arrays: Mapping[str, np.ndarray]
     found = {layer: {name: arrays[f"{prefix}/{layer}/{name}"] for name in members} for layer, members in network.arrays.items()}
     for layer, members in network.arrays.items():
         for name, array in members.items():
-            if found[layer][name].shape != array.shape or found[layer][name].dtype.kind != "f":
-                raise ValueError(f"{layer} {name} has shape {found[layer][name].shape}, expected {array.shape}")
+            if found[layer][name].shape != array.shape or found[layer][name].dtype != array.dtype:
+                what = f"shape {found[layer][name].shape} and type {found[layer][name].dtype}"
+                raise ValueError(f"{layer} {name} has {what}, expected {array.shape} and {array.dtype}")
     return network.with_parameters(found)
 
 
@@ -127,7 +155,7 @@ def _memories(network: Network, arrays: Mapping[str, np.ndarray]) -> Memories:
         for name, array in members.items():
             parts: list[np.ndarray | int] = []
             while (part := arrays.get(f"memory/{layer}/{name}/{len(parts)}")) is not None:
-                if part.shape not in ((), array.shape) or part.dtype.kind not in "fiu":
+                if part.shape not in ((), array.shape) or part.dtype.kind not in ("f" if part.ndim else "fiu"):
                     raise ValueError(f"what is remembered of {layer} {name} has shape {part.shape}, expected {array.shape}")
                 parts.append(part if part.ndim else part.item())
             if parts:

@@ -35,13 +35,16 @@ class Dataset:
         Positions in `classes`.
     classes : tuple of str
     skipped : dict of str to str
-        The files that were passed over because they are damaged, and why.
+        The files that were passed over because they are damaged, by their paths from where the data set is, and why.
+    note : str
+        What of the place it was taken from, where that could have been something else; for people.
     """
 
     photos: Sequence[Path] | np.ndarray
     labels: np.ndarray
     classes: tuple[str, ...]
     skipped: Mapping[str, str] = field(default_factory=dict)
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.labels)

@@ -21,7 +21,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.network.network import Network
-from minicnn.network.optimizers import Optimizer, adam, momentum
+from minicnn.network.optimizers import Memory, Optimizer, adam, momentum
 from minicnn.training.evaluation import evaluate
 from minicnn.training.gradient_descent import Memories, loss_and_gradients, updated
 from minicnn.training.schedules import Schedule, rate_share
@@ -155,13 +155,35 @@ def train(task: Task, state: State, settings: Settings, callback: Callable[[Stat
     Raises
     ------
     MinicnnError
-        If a loss or a parameter is no longer a number, as with too large a rate.
+        If a loss or a parameter is no longer a number, as with too large a rate; or the state is that of another training.
     """
+    _check_fits(state, task, settings)
     steps = steps_per_epoch(task, settings) * settings.epochs
     while state.step < steps and not _out_of_patience(state, settings):
         state = train_step(task, state, settings)
         callback(state)
     return state
+
+
+def _check_fits(state: State, task: Task, settings: Settings) -> None:
+    """Raise MinicnnError unless a training of this task and these settings can have come to this state."""
+    epochs, batches = divmod(state.step, steps_per_epoch(task, settings))
+    optimizer = settings.make_optimizer()
+    wrong = []
+    for layer, arrays in state.network.parameters.items():
+        for name, array in arrays.items():
+            expected = optimizer(np.zeros_like(array), ())[1] if state.step else ()
+            if _outline(state.memory.get(layer, {}).get(name, ()), 0) != _outline(expected, state.step - 1):
+                wrong.append(f"what {settings.optimizer} remembers of {layer} {name}")
+    if len(state.history) != epochs or state.sums[2] != batches * settings.batch_size or state.sums[1] > state.sums[2]:
+        wrong.append("the number of epochs and photos so far")
+    if wrong:
+        raise MinicnnError(f"the training cannot go on after step {state.step:,}: {wrong[0]} is of another training; begin anew")
+
+
+def _outline(memory: Memory, more: int) -> list[tuple[int, ...] | int]:
+    """Return the shapes of what an optimizer remembers, and the steps that it counts, with so many more added."""
+    return [part + more if isinstance(part, int) else np.shape(part) for part in memory]
 
 
 def train_step(task: Task, state: State, settings: Settings) -> State:

@@ -318,3 +318,27 @@ def test_a_photo_that_cannot_be_read_ends_the_training(place):
     (place / "photos" / "lying" / "broken.png").write_bytes(b"no photo")
     process = minicnn(*TRAIN, "--epochs", "1", folder=place)
     assert process.returncode == 2 and "broken.png is not an image" in process.stderr
+
+
+def test_damaged_photos_are_left_out_and_named(place):
+    for name in ("half.png", "notes.txt"):
+        (place / "photos" / "lying" / name).write_bytes(b"\x89PNG no more")
+    os.mkfifo(place / "photos" / "standing" / "pipe.png")  # passed over, as other things that are no files
+    assert "2 of 26 files of photos cannot be read as photos: lying/half.png, lying/notes.txt" in fail(*TRAIN, folder=place)
+    process = minicnn(*TRAIN, "--epochs", "1", "--skip-damaged", folder=place)
+    assert process.returncode == 0 and "22 photos to train on" in process.stdout
+    left_out = "Warning: 2 files that cannot be read as photos are left out: lying/half.png, lying/notes.txt"
+    assert left_out in process.stderr
+    assert "--skip-damaged" in fail("evaluate", "photos", "--model", "stripes.h5", folder=place)
+    process = minicnn("evaluate", "photos", "--model", "stripes.h5", "--skip-damaged", "--json", folder=place)
+    assert json.loads(process.stdout)["photos"] == 24 and left_out in process.stderr
+
+
+def test_both_parts_of_a_data_set(place):
+    """Each command says which part it took."""
+    images, labels = np.random.default_rng(0).integers(0, 256, (12, 16, 20, 3), np.uint8), np.arange(12)[:, None] % 2
+    np.savez_compressed(place / "both.npz", x_train=images[:8], y_train=labels[:8], x_test=images[8:], y_test=labels[8:])
+    process = minicnn(*(TRAIN[:1]), "both.npz", *TRAIN[2:], "--epochs", "1", folder=place)
+    assert "8 photos to train on" in process.stdout and "(x_train and y_train of both.npz)" in process.stderr
+    process = minicnn("evaluate", "both.npz", "--model", "stripes.h5", folder=place)
+    assert "4 photos: accuracy" in process.stdout and "(x_test and y_test of both.npz)" in process.stderr

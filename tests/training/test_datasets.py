@@ -3,6 +3,8 @@
 import gzip
 import os
 import pickle
+import shutil
+import warnings
 import zipfile
 
 import numpy as np
@@ -202,7 +204,10 @@ def mixed(folder, generator):
 
 def test_all_damaged_files_are_named_at_once_and_before_anything_else(mixed):
     told = []
-    with pytest.raises(DatasetError, match=r"^3 of 12 files of .* half.jpg, notes.txt, empty.png. Leave .* --skip-damaged .*; the first: "):
+    with pytest.raises(
+        DatasetError,
+        match=r"^3 of 12 files of .* Zebra/half.jpg, Zebra/notes.txt, tabby cat/empty.png. Leave .* --skip-damaged .*; the first: ",
+    ):
         read_dataset(mixed, progress=lambda *numbers: told.append(numbers))
     assert told == [(i + 1, 12) for i in range(12)]
 
@@ -211,7 +216,8 @@ def test_damaged_files_can_be_left_out(mixed, pixels):
     data = read_dataset(mixed, skip_damaged=True)
     assert data.classes == ("Zebra", "tabby cat") and data.labels.tolist() == [0] * 3 + [1] * 6
     assert np.array_equal(data.pixels(np.array([1, 3]), (8, 12)), pixels[[3, 1]])
-    assert sorted(path.rpartition("/")[2] for path in data.skipped) == ["empty.png", "half.jpg", "notes.txt"]
+    assert list(data.skipped) == ["Zebra/half.jpg", "Zebra/notes.txt", "tabby cat/empty.png"]
+    assert "half.jpg is damaged" in data.skipped["Zebra/half.jpg"]
     for path in mixed.rglob("*.png"):
         path.write_bytes(b"")
     with pytest.raises(DatasetError, match="none of the 12 files .* can be read as a photo"):
@@ -221,16 +227,32 @@ def test_damaged_files_can_be_left_out(mixed, pixels):
 def test_many_damaged_files_are_not_all_named(folder):
     for i in range(30):
         (folder / "Zebra" / f"{i:02}.jpg").write_text("x")
-    with pytest.raises(DatasetError, match=r"^30 of 39 files of .* 00.jpg, .*, 07.jpg and 22 more. Leave"):
+    with pytest.raises(DatasetError, match=r"^30 of 39 files of .* Zebra/00.jpg, .*, Zebra/07.jpg and 22 more. Leave"):
         read_dataset(folder)
 
 
 def test_a_folder_in_between(folder):
-    """Where train and test lie beside each other, they are no classes."""
     (folder.parent / "data").mkdir()
-    folder.rename(folder.parent / "data" / "train")
-    with pytest.raises(DatasetError, match=r"train holds no files; if the classes are Zebra, tabby cat ..., give .*train"):
+    folder.rename(folder.parent / "data" / "2024")
+    with pytest.raises(DatasetError, match=r"2024 holds no files; if the classes are Zebra, tabby cat ..., give .*2024"):
         read_dataset(folder.parent / "data")
+
+
+def test_folders_train_and_test_are_parts_and_no_classes(folder, pixels):
+    data = folder.parent / "data"
+    for part, image in (("train", 3), ("Val", 4)):
+        shutil.copytree(folder, data / part)
+        Image.fromarray(pixels[image]).save(data / part / "Zebra" / "0.png")
+    train, test = read_dataset(data), read_dataset(data, "test")
+    assert train.classes == test.classes == ("Zebra", "tabby cat") and "folder train of" in train.note and "folder Val of" in test.note
+    assert np.array_equal(train.pixels(np.array([0]), (8, 12))[0], pixels[3])
+    assert np.array_equal(test.pixels(np.array([0]), (8, 12))[0], pixels[4])
+    shutil.rmtree(data / "train")
+    with pytest.raises(DatasetError, match="holds the folders val; expected one called train or training"):
+        read_dataset(data)
+    Image.fromarray(pixels[0]).save(data / "Val" / "0.png")  # now it is a class
+    with pytest.raises(DatasetError, match=r"one class|holds no files"):
+        read_dataset(data).split(0.1, 0)
 
 
 @pytest.mark.parametrize("form", ["last", "first", "gray", "gray last", "gray first"])
@@ -277,6 +299,17 @@ def test_keras_mnist_in_two_parts(tmp_path, pixels):
     for part, expected in (("train", slice(0, 6)), ("test", slice(6, 9))):
         data = read_dataset(tmp_path / "mnist.npz", part)
         assert np.array_equal(data.photos, gray[expected]) and data.labels.tolist() == labels[expected].tolist()
+
+
+def test_other_names_and_what_was_taken_is_said(tmp_path, pixels):
+    parts = {
+        f"{part}_{what}": array for part in ("train", "val", "test") for what, array in (("images", pixels), ("labels", np.arange(9) % 2))
+    }
+    path = save(tmp_path / "medical.npz", **parts)
+    assert read_dataset(path).note == "train_images and train_labels of medical.npz"
+    assert read_dataset(path, "test").note == "test_images and test_labels of medical.npz"
+    with pytest.raises(DatasetError, match="holds x_train, y_train; expected images and labels, or x_test and y_test, or test_images"):
+        read_dataset(save(tmp_path / "b.npz", x_train=pixels, y_train=np.arange(9)), "test")
 
 
 def write_idx(path, array):
@@ -344,19 +377,40 @@ def test_pixels_in_a_table(tmp_path, generator, order):
     assert np.array_equal(data.photos, pixels.reshape(7, 4, 4)) and data.labels.tolist() == labels.tolist()
 
 
+def test_labels_of_tables_may_be_names_and_cells_quoted(tmp_path):
+    (tmp_path / "train.csv").write_text('"label","1x1","1x2","2x1","2x2"\n"dog","1","2","3","4"\ncat,5,6,7,8\n')
+    data = read_dataset(tmp_path / "train.csv")
+    assert data.classes == ("cat", "dog") and data.labels.tolist() == [1, 0] and data.photos.ravel().tolist() == list(range(1, 9))
+
+
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("1,2,3,4,5\n1,2,3,4,256", "run from 2 to 256; expected 0 to 255"),
-        ("1,2,3,4,5\n1,2,3", "cannot be read as labels and pixels"),
-        ("1,2,3,4,x", "there is no photo"),
+        ("1,2,3,4,5\n1,2,3,4,256", "line 2 .* is no label with 2 x 2 pixels; expected whole numbers from 0 to 255"),
+        ("1,2,3,4,5\n\n1,2,3", "line 3 .* is no label"),
+        ("label,p0,p1,p2,p3\n1,0.5,0.25,1.0,0.0", "line 2 .* is no label"),
+        ("label,p0,p1,p2,p3\n", "there is no photo"),
         ("1,2,3,4", "expected a label and the pixels of a square gray photo"),
+        ("p0,p1,p2,p3,p4\n1,2,3,4,5", "has no columns of labels"),
+        ("0,1,2,3,4\n1,2,3,4,5", "has no columns of labels"),
+        ("label,p0,p1,p2,class\n1,2,3,4,5", "has 2 columns of labels"),
+        ("id,label,p0,p1,p2\n1,2,3,4,5", "has a column 'id'; expected one column called label"),
+        ("1,2,3,4," + "5" * (1 << 22), "a line of more than 4,194,304 characters"),
     ],
 )
 def test_tables_that_hold_no_pixels(tmp_path, text, message):
     (tmp_path / "train.csv").write_text(text)
     with pytest.raises(DatasetError, match=message):
         read_dataset(tmp_path / "train.csv")
+
+
+def test_reading_photos_leaves_pythons_rules_of_warnings_as_they_were(folder):
+    for i in range(60):
+        shutil.copy(next(folder.rglob("*.png")), folder / "Zebra" / f"copy-{i}.png")
+    before = list(warnings.filters)
+    for _ in range(3):
+        read_dataset(folder)
+    assert warnings.filters == before
 
 
 def test_archives_that_claim_what_they_do_not_hold(tmp_path, pixels):

@@ -1,8 +1,10 @@
 """Where photos with labels come from.
 
     =====================  ============================================================================================================
-    folder                 a folder for each class, which has its name, with photos in it; or MNIST's files
-    .npz                   ``images`` and ``labels``, and perhaps ``classes``; or Keras' ``x_train``, ``y_train``, ``x_test``, ``y_test``
+    folder                 a folder for each class, which has its name, with photos in it; or folders train and test with such in them; or
+                           MNIST's files
+    .npz                   ``images`` and ``labels``, and perhaps ``classes``; or ``x_train``, ``y_train``, ``x_test``, ``y_test`` (Keras),
+                           or ``train_images``, ``train_labels``, ``test_images``, ``test_labels`` (MedMNIST)
     .csv                   a photo's path and its label in each row; or a label and the pixels of a gray photo
     idx3-ubyte, also .gz   MNIST's format: photos, with the labels in a file of the same name beside them
     =====================  ============================================================================================================
@@ -59,12 +61,12 @@ def read_dataset(
     """
     path = Path(path)
     progress = progress or (lambda done, total: None)
-    if not path.exists():
-        raise DatasetError(f"there is no {path}; {EXPECTED}")
     try:
+        if not path.exists():
+            raise DatasetError(f"there is no {path}; {EXPECTED}")
         if path.is_dir():
             images = find_idx(path, part)
-            return read_folder(path, skip_damaged, progress) if images is None else read_idx(images)
+            return read_folder(path, part, skip_damaged, progress) if images is None else read_idx(images)
         if not path.is_file():
             raise DatasetError(f"{path} is no ordinary file; {EXPECTED}")
         if is_idx(path):

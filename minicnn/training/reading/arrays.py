@@ -1,64 +1,88 @@
-"""Photos and labels as arrays: our own .npz files, and those that come with Keras."""
+"""Photos and labels as arrays: our own .npz files, and those that others publish."""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
-from minicnn.errors import DatasetError
+from minicnn.errors import DatasetError, listed
 from minicnn.files import npy
 from minicnn.training.datasets import MOST_CLASSES, Dataset, checked, numbered
 from minicnn.training.reading.parts import Part
 
-#: What the arrays are called: ours, and Keras' for each part.
+#: What the arrays are called: ours, and for each part Keras' and MedMNIST's.
 OURS = ("images", "labels")
-KERAS: dict[Part, tuple[str, str]] = {"train": ("x_train", "y_train"), "test": ("x_test", "y_test")}
+IN_PARTS: dict[Part, tuple[tuple[str, str], ...]] = {
+    "train": (("x_train", "y_train"), ("train_images", "train_labels")),
+    "test": (("x_test", "y_test"), ("test_images", "test_labels")),
+}
+
+#: No name of a class has more characters, or bytes.
+LONGEST_NAME = 1000
 
 
 def read_arrays(path: Path, part: Part) -> Dataset:
     """Read an .npz file; arguments and errors as for `read_dataset`."""
     with npy.opened_archive(path) as file:
-        images, labels = next((names for names in (OURS, KERAS[part]) if set(names) <= set(file)), (None, None))
-        if images is None or labels is None:
-            raise DatasetError(f"{path} holds {', '.join(file) or 'nothing'}; expected images and labels, or {' and '.join(KERAS[part])}")
-        names = file.get("classes")
-        photos = channels_last(file.mapped(images), path)
-        return labeled(photos, _short(file, labels, path), names, path)
+        pairs = (OURS, *IN_PARTS[part])
+        images, labels = next((names for names in pairs if set(names) <= set(file)), ("", ""))
+        if not images:
+            expected = ", or ".join(" and ".join(pair) for pair in pairs)
+            raise DatasetError(f"{path} holds {listed(list(file)) or 'nothing'}; expected {expected}")
+        axis = _color_axis(*file.header(images), path)
+        short = [_short(file, name, path) for name in (labels, "classes") if name in file]
+        found = labeled(_channels_last(file.mapped(images), axis), short[0], short[1] if len(short) > 1 else None, path)
+        return replace(found, note="" if images == OURS[0] else f"{images} and {labels} of {path.name}")
 
 
 def _short(file: npy.Arrays, name: str, path: Path) -> np.ndarray:
-    """Read an array that fits into memory."""
+    """Read an array of one number or name for each photo or class, or a row of numbers."""
     try:
-        return file[name]
+        dtype = file.header(name)[1]
     except ValueError as error:
         if "objects" not in str(error):
             raise
         raise DatasetError(
             f"the {name} of {path} are Python objects, which are not read; save them as numbers, or as names with {name}.astype(str)"
         ) from None
+    if dtype.itemsize > LONGEST_NAME * np.dtype("U1").itemsize:
+        raise DatasetError(f"the {name} of {path} have type {dtype}; expected names of at most {LONGEST_NAME:,} characters")
+    return file[name]
 
 
-def channels_last(photos: np.ndarray, path: Path) -> np.ndarray:
-    """Return photos as (N, H, W, 3) or (N, H, W), uint8; raises DatasetError unless they are that, or the same with the colors first."""
-    last, first = photos.ndim == 4 and photos.shape[3] in (1, 3), photos.ndim == 4 and photos.shape[1] in (1, 3)
-    if photos.dtype.kind != "u" or photos.dtype.itemsize != 1 or 0 in photos.shape[1:] or not (photos.ndim == 3 or last or first):
+def _color_axis(shape: tuple[int, ...], dtype: np.dtype, path: Path) -> int | None:
+    """Tell which axis of images, uint8, their colors are in; None for gray ones (N, H, W).
+
+    Raises
+    ------
+    DatasetError
+        If the images are of another kind, or the colors may be in either of two axes.
+    """
+    axes = [axis for axis in (1, 3) if len(shape) == 4 and shape[axis] in (1, 3)]
+    if dtype != np.uint8 or 0 in shape[1:] or not (len(shape) == 3 or axes):
         advice = ""
-        if photos.dtype.kind == "f":
+        if dtype.kind == "f":
             advice = "; of numbers from 0 to 1 save (255 * images).round().astype(np.uint8)"
-        elif photos.dtype.kind in "iu" and photos.dtype.itemsize > 1:
+        elif dtype.kind in "iu" and dtype.itemsize > 1:
             advice = "; of numbers from 0 to 255 save images.astype(np.uint8)"
+        elif len(shape) == 4 and shape[3] == 4:
+            advice = "; of colors with transparency save images[..., :3]"
         raise DatasetError(
-            f"the images of {path} have shape {photos.shape} and type {photos.dtype}; expected (N, H, W, 3), (N, 3, H, W) or (N, H, W), "
-            f"uint8{advice}"
+            f"the images of {path} have shape {shape} and type {dtype}; expected (N, H, W, 3), (N, 3, H, W) or (N, H, W), uint8{advice}"
         )
-    if last and first and photos.shape[1:3] != photos.shape[2:]:  # 3 x W x 3 may be either
-        raise DatasetError(
-            f"the images of {path} have shape {photos.shape}, whose colors may be first or last; expected images of another height"
-        )
-    if first and not last:
-        photos = np.moveaxis(photos, 1, 3)
-    return photos[..., 0] if photos.ndim == 4 and photos.shape[3] == 1 else photos
+    if len(axes) == 2 and not shape[1] == shape[2] == shape[3] == 1:
+        raise DatasetError(f"the images of {path} have shape {shape}, whose colors may be first or last; expected images of another height")
+    return axes[-1] if axes else None
+
+
+def _channels_last(photos: np.ndarray, axis: int | None) -> np.ndarray:
+    """Return photos as (N, H, W, 3) or (N, H, W)."""
+    if axis is None:
+        return photos
+    photos = np.moveaxis(photos, axis, 3)
+    return photos[..., 0] if photos.shape[3] == 1 else photos
 
 
 def labeled(photos: np.ndarray, labels: np.ndarray, names: np.ndarray | None, path: Path) -> Dataset:

@@ -6,22 +6,45 @@ import contextvars
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from minicnn.errors import DatasetError, ImageError
-from minicnn.files.writing import readable_name
+from minicnn.pictures.decoding import warnings_of_pictures
 from minicnn.pictures.folders import shown_entries
 from minicnn.pictures.photos import load_photo
 from minicnn.training.datasets import Dataset, checked, in_order_of_names
+from minicnn.training.reading.parts import PART_NAMES, Part
 
 #: So many names of damaged files an error lists.
 LISTED = 8
 
+#: So many files are handed to the threads that decode at once, as each takes some memory while it waits.
+BLOCK = 1024
 
-def read_folder(folder: Path, skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
-    """Read a folder of class folders; arguments and errors as for `read_dataset`."""
+
+def read_folder(folder: Path, part: Part, skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
+    """Read a folder of class folders, or one that holds such a folder for each part; arguments and errors as for `read_dataset`."""
+    chosen = _folder_of(folder, part)
+    found = _read_class_folders(chosen, skip_damaged, progress)
+    return found if chosen == folder else replace(found, note=f"the folder {chosen.name} of {folder}")
+
+
+def _folder_of(folder: Path, part: Part) -> Path:
+    """Choose the folder of a part if a folder holds nothing but such, with folders in them, else the folder itself."""
+    inside = {entry.name.lower(): entry for entry in shown_entries(folder) if entry.is_dir()}
+    known = {name for names in PART_NAMES.values() for name in names}
+    if not inside or not set(inside) <= known or any(file.is_file() for each in inside.values() for file in shown_entries(each)):
+        return folder
+    for name in PART_NAMES[part]:
+        if name in inside:
+            return inside[name]
+    raise DatasetError(f"{folder} holds the folders {', '.join(inside)}; expected one called {' or '.join(PART_NAMES[part])}")
+
+
+def _read_class_folders(folder: Path, skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
     names = in_order_of_names({entry.name for entry in shown_entries(folder) if entry.is_dir()})
     if not names:
         raise DatasetError(
@@ -59,7 +82,7 @@ def of_files(
     """
     damaged = find_damaged(photos, progress)
     if damaged and not skip_damaged:
-        names = [readable_name(photos[i]) for i in list(damaged)[:LISTED]]
+        names = [str(name_within(place, photos[i])) for i in list(damaged)[:LISTED]]
         more = f" and {len(damaged) - LISTED} more" if len(damaged) > LISTED else ""
         raise DatasetError(
             f"{len(damaged)} of {len(photos)} files of {place} cannot be read as photos: {', '.join(names)}{more}. Leave them out with "
@@ -69,7 +92,13 @@ def of_files(
     if not whole:
         raise DatasetError(f"none of the {len(photos)} files of {place} can be read as a photo; the first: {damaged[0]}")
     found = checked([photos[i] for i in whole], labels[whole], classes, place)
-    return Dataset(found.photos, found.labels, found.classes, {str(photos[i]): text for i, text in damaged.items()})
+    return replace(found, skipped={str(name_within(place, photos[i])): text for i, text in damaged.items()})
+
+
+def name_within(place: Path, photo: Path) -> Path:
+    """Return the path of a photo as seen from the folder, or the folder of the file, in which it was found, if it lies there."""
+    folder = place if place.is_dir() else place.parent
+    return photo.relative_to(folder) if photo.is_relative_to(folder) else photo
 
 
 def find_damaged(photos: Sequence[Path], progress: Callable[[int, int], None]) -> dict[int, str]:
@@ -83,13 +112,14 @@ def find_damaged(photos: Sequence[Path], progress: Callable[[int, int], None]) -
         return None
 
     found: dict[int, str] = {}
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
+    with warnings_of_pictures(), ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
-            futures = [pool.submit(contextvars.copy_context().run, problem, path) for path in photos]
-            for i, future in enumerate(futures):
-                if (text := future.result()) is not None:
-                    found[i] = text
-                progress(i + 1, len(photos))
+            for start in range(0, len(photos), BLOCK):
+                futures = [pool.submit(contextvars.copy_context().run, problem, path) for path in photos[start : start + BLOCK]]
+                for i, future in enumerate(futures, start):
+                    if (text := future.result()) is not None:
+                        found[i] = text
+                    progress(i + 1, len(photos))
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

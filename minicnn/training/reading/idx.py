@@ -18,21 +18,19 @@ import math
 import os
 import re
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import psutil
 
-from minicnn.errors import DatasetError
+from minicnn.errors import DatasetError, listed
 from minicnn.training.datasets import Dataset
 from minicnn.training.reading.arrays import labeled
-from minicnn.training.reading.parts import Part
+from minicnn.training.reading.parts import PART_NAMES, Part
 
 IMAGES = re.compile(r"(.*)images([-.])idx3([-.])ubyte(\.gz)?", re.IGNORECASE)
 LABELS = re.compile(r"(.*)labels([-.])idx1([-.])ubyte(\.gz)?", re.IGNORECASE)
-
-#: How the names of each part's files begin, or go on after that of the data set.
-PARTS: dict[Part, tuple[str, ...]] = {"train": ("train",), "test": ("t10k", "test")}
 
 
 def is_idx(path: Path) -> bool:
@@ -50,17 +48,17 @@ def find_idx(folder: Path, part: Part) -> Path | None:
     """
     files = [path for path in sorted(folder.iterdir()) if path.is_file() and IMAGES.fullmatch(path.name)]
     unpacked = [path for path in files if path.suffix.lower() != ".gz" or path.with_suffix("") not in files]
-    found = [path for path in unpacked if re.search(rf"(^|[-_.])({'|'.join(PARTS[part])})[-_.]images", path.name, re.IGNORECASE)]
+    found = [path for path in unpacked if re.search(rf"(^|[-_.])({'|'.join(PART_NAMES[part])})[-_.]images", path.name, re.IGNORECASE)]
     if files and len(found) != 1:
-        names = ", ".join(path.name for path in unpacked)
-        raise DatasetError(f"{folder} holds {names}; expected one such file whose name begins with {' or '.join(PARTS[part])}, or name it")
+        names, begins = listed([path.name for path in unpacked]), " or ".join(PART_NAMES[part][:2])
+        raise DatasetError(f"{folder} holds {names}; expected one such file whose name begins with {begins}, or name it")
     return found[0] if found else None
 
 
 def read_idx(path: Path) -> Dataset:
     """Read photos and the labels beside them, given the path of either; errors as for `read_dataset`."""
     images, labels = _pair(path)
-    return labeled(_read(images, axes=3), _read(labels, axes=1), None, path)
+    return replace(labeled(_read(images, axes=3), _read(labels, axes=1), None, path), note=images.name)
 
 
 def _pair(path: Path) -> tuple[Path, Path]:

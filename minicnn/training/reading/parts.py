@@ -10,3 +10,9 @@ EXPECTED = (
 
 #: The part of a data set to train on, or to test with.
 Part = Literal["train", "test"]
+
+#: What parts are called in the names of files and folders, the best first.
+PART_NAMES: dict[Part, tuple[str, ...]] = {
+    "train": ("train", "training"),
+    "test": ("t10k", "test", "testing", "val", "valid", "validation"),
+}

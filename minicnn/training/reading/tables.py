@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import csv
+import itertools
 import math
-import warnings
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 
@@ -18,21 +21,33 @@ from minicnn.training.reading.folders import of_files
 #: What the column of labels is called in tables of pixels.
 LABEL_NAMES = ("label", "class", "target", "y")
 
+#: No line is longer, in characters; 512 x 512 pixels take at most a million.
+LONGEST_LINE = 1 << 22
+
 
 def read_table(path: Path, skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
     """Read a .csv file; arguments and errors as for `read_dataset`."""
     try:
         with open(path, newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
-            first = next((row for row in reader if row), [])
+            reader = csv.reader(_lines(file, path))
+            rows = (row for row in reader if row)
+            first, number = next(rows, []), reader.line_num
             if len(first) > 3:
-                return _read_pixels(path, first)
-            lines = [(reader.line_num, row) for row in reader if row]
+                return _read_pixels(path, rows, first, lambda: reader.line_num)
+            lines = [(reader.line_num, row) for row in rows]
     except UnicodeDecodeError:
         raise DatasetError(f"{path} is no text in UTF-8; save it as UTF-8") from None
     except csv.Error as error:
         raise DatasetError(f"{path} is no table of text ({error}); expected a path and a label in each row, with a comma between") from None
-    return _read_paths(path, [(1, first), *lines] if first else [], skip_damaged, progress)
+    return _read_paths(path, [(number, first), *lines] if first else [], skip_damaged, progress)
+
+
+def _lines(file: TextIO, path: Path) -> Iterator[str]:
+    """Read a file line by line; raises DatasetError at one that is very long, as in what is no text."""
+    while line := file.readline(LONGEST_LINE):
+        if len(line) == LONGEST_LINE:
+            raise DatasetError(f"{path} has a line of more than {LONGEST_LINE:,} characters; expected a table with short rows")
+        yield line
 
 
 def _read_paths(path: Path, lines: Sequence[tuple[int, list[str]]], skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
@@ -61,27 +76,37 @@ def _read_paths(path: Path, lines: Sequence[tuple[int, list[str]]], skip_damaged
     return of_files(photos, *numbered([row[1].strip() for row in rows]), path, skip_damaged, progress)
 
 
-def _read_pixels(path: Path, first: Sequence[str]) -> Dataset:
-    """Read rows of a label and the pixels of a square gray photo.
-
-    The column of labels is the one that the heading calls so, or without a heading the first.
-    """
+def _read_pixels(path: Path, rows: Iterator[list[str]], first: Sequence[str], line: Callable[[], int]) -> Dataset:
+    """Read rows of a label and the pixels of a square gray photo, which are all of the same length."""
     names = [cell.strip().lower() for cell in first]
-    heading = not all(name.isdecimal() for name in names)
-    column = next((names.index(name) for name in LABEL_NAMES if name in names), 0)
     side = math.isqrt(len(names) - 1)
     if side * side != len(names) - 1:
         raise DatasetError(f"{path} has {len(names)} columns; expected a label and the pixels of a square gray photo, as 1 + 28 x 28")
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # that there are no rows, we say ourselves
-            table = np.loadtxt(path, np.int32, delimiter=",", skiprows=int(heading), ndmin=2, encoding="utf-8-sig")
-    except ValueError as error:
-        raise DatasetError(f"{path} cannot be read as labels and pixels ({error}); expected whole numbers with commas between") from None
-    if table.size and table.shape[1:] != (len(names),):
-        raise DatasetError(f"the rows of {path} have {table.shape[1]} columns, its first {len(names)}; expected as many in all")
-    table = table.reshape(-1, len(names))
-    pixels = np.delete(table, column, axis=1)
-    if pixels.size and (pixels.min() < 0 or pixels.max() > 255):
-        raise DatasetError(f"the pixels of {path} run from {pixels.min()} to {pixels.max()}; expected 0 to 255")
-    return labeled(pixels.astype(np.uint8).reshape(-1, side, side), table[:, column], None, path)
+    heading = not all(name.isdecimal() for name in names) or names == [str(i) for i in range(len(names))]
+    column = _column_of_labels(path, names) if heading else 0
+    pixels, labels = bytearray(), []
+    for row in rows if heading else itertools.chain([list(first)], rows):
+        try:
+            labels.append(row.pop(column).strip())
+            photo = bytes(map(int, row))
+        except (ValueError, IndexError):
+            photo = b""
+        if len(photo) != side * side:
+            raise DatasetError(f"line {line()} of {path} is no label with {side} x {side} pixels; expected whole numbers from 0 to 255")
+        pixels += photo
+    photos = np.frombuffer(pixels, np.uint8).reshape(len(labels), side, side)
+    numbers = all(label.isdecimal() and len(label) < 10 for label in labels)
+    found = labeled(photos, np.array(labels, np.int64 if numbers else None), None, path)
+    return found if heading else replace(found, note=f"{path.name} has no heading, so its first column is taken for the labels")
+
+
+def _column_of_labels(path: Path, names: Sequence[str]) -> int:
+    """Find the column of labels by the heading; raises DatasetError unless there is one, and pixels with numbers in the others."""
+    columns = [i for i, name in enumerate(names) if name in LABEL_NAMES]
+    others = [name for i, name in enumerate(names) if i not in columns and not re.search("[0-9]", name)]
+    if len(columns) == 1 and not others:
+        return columns[0]
+    what = f"a column {others[0]!r}" if others else f"{len(columns) or 'no'} columns of labels"
+    raise DatasetError(
+        f"the heading of {path} has {what}; expected one column called {' or '.join(LABEL_NAMES)}, and pixels with numbers, such as pixel0"
+    )

@@ -204,6 +204,10 @@ def _resumed(path: str, image: np.ndarray, settings: dict[str, Any]) -> AscentSt
         raise MinicnnError(
             f"{path} holds an image of shape {x.shape} and type {x.dtype}; expected what a class-model of this network wrote"
         )
+    if scores.ndim != 1 or len(scores) > settings["steps"] or scores.dtype.kind != "f" or not np.isfinite(scores).all():
+        raise MinicnnError(
+            f"{path} holds scores of shape {scores.shape} and type {scores.dtype}; expected a finite number for each step so far"
+        )
     return state
 
 
