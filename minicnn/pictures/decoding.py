@@ -36,6 +36,9 @@ MOST_JPEG_PIXELS = 250_000_000
 #: What HEIC files, which iPhones make, call themselves: the brands of HEIF with pictures in HEVC, or in any coding.
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
+#: How LittleCMS calls, by numbers: black point compensation, and no tables in between, which are up to 10 levels off.
+BLACK_STAYS_BLACK, EXACTLY = 0x2000, 0x0100
+
 #: A JPEG's first bytes, and its last.
 JPEG_START, JPEG_END = b"\xff\xd8\xff", b"\xff\xd9"
 
@@ -255,8 +258,7 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         if kind == plain.mode and "sRGB" not in (source.profile.profile_description or ""):
             screen = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
             wanted = ImageCms.Intent.RELATIVE_COLORIMETRIC
-            flags = ImageCms.Flags.BLACKPOINTCOMPENSATION | ImageCms.Flags.NOOPTIMIZE  # tables in between are up to 10 levels off
-            converted = ImageCms.profileToProfile(plain, source, screen, wanted, "RGB", flags=flags)
+            converted = ImageCms.profileToProfile(plain, source, screen, wanted, "RGB", flags=BLACK_STAYS_BLACK | EXACTLY)  # type: ignore[arg-type]
             if converted is not None:
                 return converted
     return plain.convert("RGB")
