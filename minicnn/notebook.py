@@ -29,9 +29,7 @@ def notebook_bar(label: str) -> Iterator[Callable[[int, int], None]]:
 
         def progress(done: int, total: int) -> None:
             nonlocal bar
-            bar = bar or shown.enter_context(
-                tqdm(total=total, desc=label, leave=False, bar_format="{desc}: {percentage:3.0f}% |{bar}| {remaining} left")
-            )
+            bar = bar or shown.enter_context(tqdm(total=total, desc=label, leave=False, bar_format=BAR))
             bar.update(done - bar.n)
 
         yield progress

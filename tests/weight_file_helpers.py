@@ -5,6 +5,8 @@ import numpy as np
 import pytest
 
 from minicnn.models.architectures import find_architecture
+from minicnn.models.conversion import described_layers
+from minicnn.models.specs import build_network
 
 
 def random_parameters(name, input_size=None, seed=0, without_top=False):
@@ -133,3 +135,8 @@ def onnx_model(path, nodes, input_shape=(1, 3, 4, 6), opset=17, kind=1, **arrays
     graph = onnx.helper.make_graph(made, "graph", [value("x", kind, input_shape)], [value("y", 1, None)], tensors)
     version = [onnx.helper.make_opsetid("", opset)]
     path.write_bytes(onnx.helper.make_model(graph, opset_imports=version, ir_version=8).SerializeToString())
+
+
+def described_network(file):
+    """Build the network that a file itself describes, without weights; returns it and its input's shape."""
+    return build_network(described_layers(file), file.input_shape), file.input_shape

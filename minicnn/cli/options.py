@@ -15,6 +15,7 @@ from typing import Any
 import click
 from tqdm import tqdm
 
+from minicnn.cli.signals import STOPPED
 from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
 from minicnn.models.architectures import ARCHITECTURES
@@ -220,7 +221,7 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
         state = next(path for path in paths if path.suffix.lower() == ".npz")
         click.echo(f"stopped; the same command with --resume {state} goes on", err=True)
     if result.stopped:
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(STOPPED)
 
 
 def _free_name(path: Path, overwrite: bool) -> Path:

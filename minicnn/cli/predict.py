@@ -18,6 +18,7 @@ from minicnn.cli.options import (
     progress_bar,
     save_all,
 )
+from minicnn.cli.signals import STOPPED
 from minicnn.files.resources import shipped_photo
 from minicnn.models.model import Model, Ranking, Size
 from minicnn.pictures.results import Result, check_names
@@ -65,7 +66,7 @@ def predict(photos, top, as_json, out, model, size, overwrite):
         )
     if stopped:
         click.echo(stopped, err=True)
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(STOPPED)
 
 
 def _answers(model: Model, sources: Sources, size: Size) -> tuple[dict[int, np.ndarray], str | None]:

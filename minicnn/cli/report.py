@@ -17,7 +17,7 @@ from minicnn.cli.options import (
     photo_options,
     print_table,
 )
-from minicnn.cli.signals import finish_undisturbed
+from minicnn.cli.signals import STOPPED, finish_undisturbed
 from minicnn.visualizers.contract.kinds import SecondPhotoKind
 
 
@@ -65,4 +65,4 @@ def report(photo, out, target, model, size, seed, only, skip, quick, style, resu
     click.echo(f"Open {written.page.resolve()}")
     if written.unfinished:
         click.echo(f"stopped before {', '.join(written.unfinished)}; the same command with --resume goes on", err=True)
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(STOPPED)

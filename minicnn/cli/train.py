@@ -25,7 +25,7 @@ from minicnn.cli.options import (
     print_table,
     progress_bar,
 )
-from minicnn.cli.signals import finish_undisturbed
+from minicnn.cli.signals import STOPPED, finish_undisturbed
 from minicnn.errors import OutputError, UnknownNameError, listed, printable
 from minicnn.files.writing import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
@@ -244,7 +244,7 @@ def _train(task: PhotoTask, state: State, settings: Settings, checkpoint: Path, 
             _say("\nsaving ...")
             write_checkpoint(checkpoint, now, identity)
             _say(f"stopped after step {now.step:,} of {total:,}; the same command with --resume goes on")
-            click.get_current_context().exit(130)
+            click.get_current_context().exit(STOPPED)
 
 
 def _say(text: str) -> None:
@@ -282,7 +282,7 @@ def evaluate(data, model, size, batch_size, skip_damaged, as_json):
     dataset = _dataset(data, "test", skip_damaged)
     dataset = dataclasses.replace(dataset, labels=np.array(_indices_of(loaded, dataset.classes))[dataset.labels])
     height, width = as_pair(loaded.input_size if size is None else size, "size", 1)
-    task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.preprocessing, (height, width))
+    task = PhotoTask(dataset, np.arange(0), np.arange(len(dataset)), loaded.needed_preprocessing, (height, width))
     loaded.check_classifier((1, *loaded.input_shape((height, width))))
     loaded.check_memory(*loaded.input_shape((height, width)), batch=batch_size)
     found = training.evaluate(loaded.network, task, task.validation, batch_size)

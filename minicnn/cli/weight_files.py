@@ -22,7 +22,7 @@ from minicnn.models.files import check_model_place, save
 from minicnn.models.model import Model
 from minicnn.pictures.photos import PREPROCESSING
 from minicnn.weightfiles import read_weights
-from minicnn.weightfiles.stored import kind_name
+from minicnn.weightfiles.stored import kind_name, shown
 
 #: Texts of a file are shown up to this length.
 LONGEST_TEXT = 300
@@ -41,7 +41,7 @@ def info(file, key):
     stored = read_weights(file, key)
     click.echo(f"{file}: {stored.format}, {file.stat().st_size:,} bytes")
     rows = [
-        [layer.name, kind_name(layer.kind), key, " x ".join(map(str, array.shape)), array.dtype.name]
+        [shown(layer.name), kind_name(layer.kind), key, " x ".join(map(str, array.shape)), array.dtype.name]
         for layer in stored.layers
         for key, array in layer.arrays.items()
     ]

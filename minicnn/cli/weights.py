@@ -14,6 +14,7 @@ from minicnn.cli.options import (
     print_table,
     progress_bar,
 )
+from minicnn.cli.signals import STOPPED
 from minicnn.cli.weight_files import check, convert, info
 from minicnn.files.published import (
     CACHE_VARIABLE,
@@ -75,7 +76,7 @@ def download(name, address, folder, overwrite):
             path = fetch(published, folder, address, overwrite, progress, lambda text: tqdm.write(text, sys.stderr))
     except KeyboardInterrupt:
         click.echo("\nstopped; what has come is kept, and the same command goes on from there", err=True)
-        click.get_current_context().exit(130)
+        click.get_current_context().exit(STOPPED)
     click.echo(f"{path} is the published file ({published.checksum}).")
     click.echo(f"Credit: {published.credit}.")
     source = name if folder is None else path

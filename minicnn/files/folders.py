@@ -87,14 +87,15 @@ def _take_place(stage: Path, folder: Path) -> None:
     if not folder.exists():
         stage.rename(folder)
     elif not _exchange(stage, folder):
-        aside = stage.with_name(f"{stage.name}-replaced")
+        aside = Path(tempfile.mkdtemp(prefix=own_prefix(), dir=folder.parent)) / folder.name
         folder.rename(aside)
         try:
             stage.rename(folder)
         except BaseException:
             aside.rename(folder)
             raise
-        remove(aside)
+        finally:
+            remove(aside.parent)
 
 
 def _exchange(first: Path, second: Path) -> bool:

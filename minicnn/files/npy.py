@@ -7,6 +7,7 @@ free, before anything is unpacked; checksums are compared; objects (pickles) are
 from __future__ import annotations
 
 import contextlib
+import io
 import math
 import os
 import shutil
@@ -36,6 +37,10 @@ LONGEST_HEADER = 10_000
 
 #: Bytes that are read at once.
 BLOCK = 1 << 20
+
+
+class ObjectsError(ValueError):
+    """An array of Python objects."""
 
 
 def opened(path: str | os.PathLike) -> np.ndarray | Arrays:
@@ -152,9 +157,14 @@ def read_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}.get(version)
         if read is None:
             raise ValueError(f"its header is of version {version}")
-        shape, by_columns, dtype = read(file, max_header_size=LONGEST_HEADER)
+        begin = file.read(2 if version == (1, 0) else 4)
+        if (size := int.from_bytes(begin, "little")) > LONGEST_HEADER:
+            raise ValueError(f"its header claims {size:,} characters")
+        shape, by_columns, dtype = read(io.BytesIO(begin + file.read(size)), max_header_size=LONGEST_HEADER)
     if dtype.hasobject:
-        raise ValueError("it holds Python objects, which are not read (allow_pickle)")
+        raise ObjectsError("it holds Python objects, which are not read (allow_pickle)")
+    if dtype.itemsize == 0:
+        raise ValueError(f"it holds {dtype}, texts without characters; expected numbers or texts")
     if dtype.kind == "V":
         raise ValueError(f"it holds records of type {dtype}; expected numbers or texts")
     if any(side < 0 for side in shape):
@@ -185,7 +195,7 @@ def _read_array(file: BinaryIO, size: int) -> np.ndarray:
         raise ValueError(f"it claims {content.size:,} bytes of numbers, and holds {done:,}")
     if dtype.kind == "U" and content.view(np.dtype("u4").newbyteorder(dtype.byteorder)).max(initial=0) > sys.maxunicode:
         raise ValueError("its texts hold characters that do not exist")  # Python fails at such a text anywhere later
-    array = content.view(dtype) if dtype.itemsize else np.empty(count, dtype)
+    array = content.view(dtype)
     return array.reshape(shape[::-1]).T if by_columns else array.reshape(shape)
 
 

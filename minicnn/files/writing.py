@@ -123,6 +123,14 @@ def move(source: Path, target: Path, overwrite: bool) -> None:
 
 def allowed_mode(wanted: int) -> int:
     """Return the permissions that a new file or folder gets, of those that are wanted."""
-    mask = os.umask(0)
+    return wanted & ~UMASK
+
+
+def _umask() -> int:
+    """Read which permissions the process takes from new files; to read it is to set it, for all threads, so this is done once."""
+    mask = os.umask(0o077)
     os.umask(mask)
-    return wanted & ~mask
+    return mask
+
+
+UMASK = _umask()

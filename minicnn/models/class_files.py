@@ -87,9 +87,11 @@ def _of_lines(text: str) -> ClassNames:
 
 def _of_json(content: Any) -> ClassNames:
     if isinstance(content, Mapping):
-        if all(type(value) is int for value in content.values()):
-            content = {index: name for name, index in content.items()}
-        content = {int(index): name for index, name in content.items()}
+        turned = all(type(value) is int for value in content.values())
+        pairs = [(value, key) if turned else (key, value) for key, value in content.items()]
+        content = {int(index): name for index, name in pairs}
+        if len(content) < len(pairs):
+            raise ValueError("two names have one index")
         if sorted(content) != list(range(len(content))):
             raise ValueError(f"its indices are not the numbers from 0 to {len(content) - 1}")
         content = [content[index] for index in range(len(content))]

@@ -71,20 +71,30 @@ class ClassNames(Sequence):
             If there is no such class (the message has the nearest names), or more than one.
         """
         text = as_name(str(target))
-        exact = _matching(self.names, text) if isinstance(target, str) else []  # "Cardigan" is a dog, "cardigan" a garment
+        exact = isinstance(target, str) and text in self.names
         if not exact and re.fullmatch("-?[0-9]+", text):
             if len(text) > 9 or not 0 <= int(text) < len(self):
                 raise UnknownNameError(f"there is no class {text[:20]}; the indices run from 0 to {len(self) - 1}")
             return int(text)
-        if text.lower() in self.identifiers:
-            return self.identifiers.index(text.lower())
-        found = exact or _matching(map(str.lower, self.names), text.lower()) or _matching(map(_spelled, self.names), _spelled(text))
-        found = found or self._by_synonym(text) or self._by_beginning(_spelled(text))
+        found = self._candidates(text)
         if len(found) == 1:
             return found[0]
         if found:
             raise UnknownNameError(f"{len(found)} classes may be meant by {target!r}; give the index instead: {self._choices(found)}")
         raise UnknownNameError(f"there is no class {target!r}; {self._nearest(text.lower())}. Or give an index from 0 to {len(self) - 1}")
+
+    def knows(self, text: str) -> bool:
+        """Tell whether a text names a class, or several among which it does not choose, in any of the ways in which `find` looks."""
+        return bool(self._candidates(as_name(text))) or bool(re.fullmatch(r"\s*[0-9]{1,9}\s*", text))
+
+    def _candidates(self, text: str) -> list[int]:
+        """List the classes that a name may mean."""
+        if found := _matching(self.names, text):  # "Cardigan" is a dog, "cardigan" a garment
+            return found
+        if text.lower() in self.identifiers:
+            return [self.identifiers.index(text.lower())]
+        found = _matching(map(str.lower, self.names), text.lower()) or _matching(map(_spelled, self.names), _spelled(text))
+        return found or self._by_synonym(text) or self._by_beginning(_spelled(text))
 
     @cached_property
     def _spelled(self) -> tuple[frozenset[str], ...]:

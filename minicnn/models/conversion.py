@@ -18,13 +18,11 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from minicnn.errors import DescriptionError, WeightFileError, listed
-from minicnn.layers.base import Shape
 from minicnn.models.architectures import ARCHITECTURES, Architecture
 from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
 from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
 from minicnn.models.specs import LayerSpec, Specs, build_network
-from minicnn.network.network import Network
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import CONVOLUTION, kind_name
@@ -190,22 +188,6 @@ def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
         name = step.name if step.name in own else next(name for name in numbered if name not in own and name not in specs)
         specs[name] = LayerSpec.of(step.word, step.options)
     return specs
-
-
-def described_network(file: WeightFile) -> tuple[Network, Shape] | None:
-    """Build the network that a file itself describes, without weights, and tell its input's shape; None if the file describes none.
-
-    Raises
-    ------
-    WeightFileError
-        If what it describes makes no sense.
-    """
-    if file.steps is None or file.input_shape is None:
-        return None
-    try:
-        return build_network(described_layers(file), file.input_shape), file.input_shape
-    except DescriptionError as error:
-        raise WeightFileError(f"the network in the file does not fit together: {error}") from None
 
 
 def by_preference() -> list[Architecture]:

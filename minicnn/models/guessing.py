@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 
 from minicnn.errors import MinicnnError, WeightFileError
 from minicnn.models.architectures import Architecture
-from minicnn.models.conversion import Found, by_preference, find_network
+from minicnn.models.conversion import USUAL_SIDE, Found, by_preference, find_network
 from minicnn.models.descriptions import Description
 from minicnn.models.heads import dense_layers, fault_in_line, trunk_of, without_dense
 from minicnn.models.matching import match_layers
@@ -17,8 +17,8 @@ from minicnn.models.specs import LayerSpec, build_network, spec
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import CONVOLUTION, DENSE, KINDS, shown
 
-#: The side of images where shapes do not tell it, and the largest that is tried.
-USUAL_SIDE, LARGEST_SIDE = 224, 1024
+#: The largest side of images that is tried.
+LARGEST_SIDE = 1024
 
 
 def guess_network(file: WeightFile, where: str | os.PathLike) -> Found:
@@ -67,9 +67,10 @@ def _on_trunk(architecture: Architecture, file: WeightFile, dense: Sequence[Stor
 
 def _outputs(trunk: dict[str, LayerSpec]) -> Iterator[tuple[int, tuple[int, ...]]]:
     """Give for each side of an image what a trunk makes of it, as far as it can take that."""
-    for side in range(1, LARGEST_SIDE):
+    network = build_network(trunk, (LARGEST_SIDE, LARGEST_SIDE, 3))
+    for side in range(1, LARGEST_SIDE + 1):
         try:
-            yield side, list(build_network(trunk, (side, side, 3)).shapes((side, side, 3)).values())[-1]
+            yield side, list(network.shapes((side, side, 3)).values())[-1]
         except MinicnnError:
             continue
 

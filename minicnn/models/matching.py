@@ -185,8 +185,7 @@ def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFil
         if NUMBERS.sub("", other.name) != NUMBERS.sub("", layer.name):
             raise WeightFileError(
                 f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes "
-                "first; call "
-                "the layers in a description (.toml) as the file does"
+                "first; call the layers in a description (.toml) as the file does"
             )
     return found
 

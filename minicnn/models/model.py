@@ -40,6 +40,9 @@ Size = int | tuple[int, int] | None
 #: A forward trace, and the gradients on the way back, take about this many times the memory of all layers' outputs.
 MEMORY_FACTOR = 2.5
 
+#: No class name has more commas in it.
+MOST_COMMAS = 12
+
 #: No photo is larger than this, in pixels a side.
 MOST_PIXELS = 1_000_000
 
@@ -198,19 +201,14 @@ class Model:
             if size is not None:
                 raise ImageError(f"got size={size} and prepared=True; a prepared array has its size already, so leave one of them out")
             return self._check_prepared(photo)
-        if self.preprocessing is None:
-            raise ImageError(
-                f"{'a bare network' if self.origin is None else self.name} knows no preprocessing, how pixels become its input; load "
-                f"it with one of {', '.join(PREPROCESSING)} (--preprocessing torch; load(..., preprocessing='torch')), or pass an array "
-                "that is ready for it, and prepared=True"
-            )
+        preprocessing = self.needed_preprocessing
         height, width = as_pair(self.input_size if size is None else size, "size", 1)
         image = load_photo(photo)
         if whole and not isinstance(size, tuple):
             height, width = whole_size(image, height)
         self.check_memory(height, width, self.channels)
         image = fit_photo(image, height, width, whole)
-        return self.preprocessing.apply(np.asarray(image))[None]
+        return preprocessing.apply(np.asarray(image))[None]
 
     def blank(self, size: int | tuple[int, int] | None = None) -> np.ndarray:
         """Return an image of zeros, (1, height, width, channels), float32: in the network's units that is the training photos' mean color.
@@ -236,6 +234,17 @@ class Model:
         kernels = (arrays["weight"] for arrays in self.network.parameters.values() if "weight" in arrays)
         first = next((kernel for kernel in kernels if kernel.ndim == 4), None)
         return 3 if first is None else first.shape[2]
+
+    @property
+    def needed_preprocessing(self) -> Preprocessing:
+        """The preprocessing, where there is no doing without; raises ImageError if it is not known."""
+        if self.preprocessing is None:
+            raise ImageError(
+                f"{'a bare network' if self.origin is None else self.name} knows no preprocessing, how pixels become its input; load "
+                f"it with one of {', '.join(PREPROCESSING)} (--preprocessing torch; load(..., preprocessing='torch')), or pass an array "
+                "that is ready for it, and prepared=True"
+            )
+        return self.preprocessing
 
     def deprocess(self, x: np.ndarray) -> np.ndarray:
         """Turn a prepared array (..., channels) back into RGB pixels, uint8.
@@ -379,15 +388,11 @@ class Model:
             return [self.class_index(cast("int", targets))]
         parts, found = targets.split(","), []
         while parts:
-            for count in range(len(parts), 0, -1):  # a name may have commas in it
-                try:
-                    found.append(self.class_index(",".join(parts[:count])))
-                except UnknownNameError:
-                    if count == 1:
-                        raise
-                    continue
-                parts = parts[count:]
-                break
+            counts = range(min(len(parts), MOST_COMMAS + 1), 0, -1)  # a name may have commas in it
+            names = {count: ",".join(parts[:count]) for count in counts}
+            count = next((count for count in counts if self.classes is not None and self.classes.knows(names[count])), 1)
+            found.append(self.class_index(names[count]))
+            parts = parts[count:]
         return found
 
     def class_name(self, index: int) -> str:
@@ -417,9 +422,8 @@ class Model:
         available = psutil.virtual_memory().available
         if needed > available:
             raise ShapeError(
-                f"{f'{batch} images' if batch > 1 else 'an image'} of {height} x {width} would take about {needed / 1e9:.1f} GB of "
-                "memory, and "
-                f"{available / 1e9:.1f} GB are free; choose a smaller size or batch size"
+                f"{f'{batch} images' if batch > 1 else 'an image'} of {height} x {width} would take about {needed / 1e9:.1f} GB of memory, "
+                f"and {available / 1e9:.1f} GB are free; choose a smaller size or batch size"
             )
 
     def _check_prepared(self, x: Photo) -> np.ndarray:

@@ -126,6 +126,9 @@ def _check_photos(array: np.ndarray) -> None:
 
 
 def _files(folder: Path) -> list[Path]:
-    shown = shown_entries(folder)
-    files = [path for path in shown if path.is_file()]
-    return files or [path for below in shown if below.is_dir() for path in shown_entries(below) if path.is_file()]
+    try:
+        shown = shown_entries(folder)
+        files = [path for path in shown if path.is_file()]
+        return files or [path for below in shown if below.is_dir() for path in shown_entries(below) if path.is_file()]
+    except OSError as error:
+        raise ImageError(f"the folder {folder} cannot be read ({error.strerror or error}); check its permissions") from None

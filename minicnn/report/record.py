@@ -18,6 +18,10 @@ from minicnn.report.sections import Section
 NAME, LONGEST = "report.json", 1 << 28
 
 
+#: How the fields of a section are read.
+SECTION_FIELDS = {"name": str, "question": str, "html": str, "seconds": float}
+
+
 @dataclass(frozen=True)
 class Record:
     """What there is to know of a report.
@@ -55,7 +59,7 @@ def read_record(folder: Path) -> Record | None:
         record = Record(dict(fields["identity"]), list(fields["methods"]), list(fields["files"]), finished)
     except (OSError, ValueError, TypeError, KeyError, RecursionError):
         return None
-    names = [*record.methods, *record.files]
+    names = [*record.methods, *record.files, *(section.name for section in record.finished)]
     return record if all(isinstance(name, str) and Path(name).name == name for name in names) else None
 
 
@@ -89,7 +93,3 @@ def check_same(folder: Path, record: Record, identity: Mapping[str, object], met
             f"the report in {folder} was made with another {', '.join(names)}; go on with the same command, or begin anew with --overwrite "
             "instead of --resume"
         )
-
-
-#: How the fields of a section are read.
-SECTION_FIELDS = {"name": str, "question": str, "html": str, "seconds": float}

@@ -9,6 +9,7 @@ import json
 import os
 import warnings
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,11 +21,15 @@ from minicnn.files.writing import file_sha256
 from minicnn.kernels import use_algorithm
 from minicnn.models.files import load
 from minicnn.models.model import Model
+from minicnn.pictures.decoding import check_file
 from minicnn.pictures.results import INPUT_TEXT, SOURCE_TEXT, Result
 from minicnn.visualizers import REGISTRY, Visualizer
 
 #: How the warning begins that other values came out.
 NOT_THE_SAME = "the values are not bit for bit those of the picture"
+
+#: What can be replayed, in errors.
+EXPECTED = "a PNG file that minicnn saved"
 
 #: No input that a picture holds is larger, in bytes.
 LARGEST_INPUT = 1 << 30
@@ -97,7 +102,7 @@ def _call(
     if "photos" in source:
         arguments[str(visualizer.photo_name)] = _found_again(source["photos"], path)
     elif visualizer.needs_photo:
-        raise ImageError(f"{path} does not hold the photo that it was made from; expected a PNG file that minicnn saved")
+        raise ImageError(f"{path} does not hold the photo that it was made from; expected {EXPECTED}")
     if visualizer.takes_photo:
         arguments["size"] = (source["input"]["height"], source["input"]["width"])
     return visualizer, arguments
@@ -138,15 +143,14 @@ def _found_again(files: Sequence[Mapping[str, str | None]], path: str | os.PathL
 
 def _read(path: str | os.PathLike) -> tuple[Mapping[str, Any], Mapping[str, np.ndarray]]:
     """Read what made a picture, and the photos that it holds, by their names."""
-    expected = "expected a PNG file that minicnn saved"
-    if os.path.exists(path) and not os.path.isfile(path):
-        raise ImageError(f"{path} is no ordinary file; {expected}")
+    expected = f"expected {EXPECTED}"
+    check_file(Path(path), EXPECTED)
     try:
         with Image.open(path, formats=["PNG"]) as picture:
             picture.load()
             texts = dict(getattr(picture, "text", {}))
-    except FileNotFoundError:
-        raise ImageError(f"there is no file {path}; {expected}") from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f"{path} is no PNG file, whatever its name says; {expected}") from None
     except Exception as error:
         raise ImageError(f"{path} cannot be read ({error}); {expected}") from None
     if SOURCE_TEXT not in texts:

@@ -8,7 +8,7 @@ their tensors. Each is called by the names that lead there, with dots between: "
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,8 @@ from minicnn.weightfiles.stored import shown
 #: Networks are looked for so many dictionaries deep, among the first so many items of lists.
 DEEPEST, MOST_LISTED = 4, 100
 
-#: Modules lie in modules at most so deep, and there are so many in all.
-DEEPEST_MODULES, MOST_MODULES = 50, 20_000
+#: Modules lie in modules at most so deep; there are so many in all, whose tensors' names have so many characters.
+DEEPEST_MODULES, MOST_MODULES, MOST_CHARACTERS = 50, 20_000, 5_000_000
 
 #: What the state of an optimizer has, and no network.
 OPTIMIZER = {"state", "param_groups"}
@@ -115,20 +115,27 @@ class _Search:
     def __init__(self) -> None:
         self.found: dict[str, Network] = {}
         self.seen: set[int] = set()
+        self.budget = Budget()
 
-    def look(self, value: Any, path: tuple[str, ...]) -> None:
-        """Add the networks in a value to those that were found."""
-        if id(value) in self.seen:
+    def of_module(self, name: str, module: Marker) -> Network | None:
+        """Return the network that a module is; None if it has no weights."""
+        walk = _Modules(self.budget)
+        walk.add(module, "", 0)
+        return Network(name, walk.tensors, walk.epsilons, frozenset(walk.temporary)) if _has_weights(walk.tensors) else None
+
+    def look(self, value: Any, path: tuple[str, ...], objects: int = 0) -> None:
+        """Add the networks in a value to those that were found; it lies in so many objects, one in the other."""
+        if id(value) in self.seen or objects == DEEPEST:
             return
         self.seen.add(id(value))
         name = ".".join(path) or "."
-        network = _of_module(name, value) if _is_module(value) else _of_state_dict(name, value)
+        network = self.of_module(name, value) if _is_module(value) else _of_state_dict(name, value)
         if network is not None:
             if all(network.tensors != other.tensors for other in self.found.values()):
                 self.found[name] = network
             return
         if isinstance(value, Marker):  # an object holds what it would be given, at the same place
-            self.look(value.items or value.state, path)
+            self.look(value.items or value.state, path, objects + 1)
             return
         items = _items(value)
         if items.keys() >= OPTIMIZER or len(path) == DEEPEST:
@@ -169,11 +176,18 @@ def _is_module(value: Any) -> bool:
     return isinstance(value, Marker) and isinstance(value.state, dict) and {"_parameters", "_buffers", "_modules"} <= value.state.keys()
 
 
-def _of_module(name: str, module: Marker) -> Network | None:
-    """Return the network that a module is; None if it has no weights."""
-    walk = _Modules()
-    walk.add(module, "", 0)
-    return Network(name, walk.tensors, walk.epsilons, frozenset(walk.temporary)) if _has_weights(walk.tensors) else None
+class Budget:
+    """What all modules of a file together may have: so many modules, and characters in the names of their tensors."""
+
+    def __init__(self) -> None:
+        self.modules, self.characters = MOST_MODULES, MOST_CHARACTERS
+
+    def take(self, names: Iterable[str]) -> None:
+        """Raise WeightFileError if there is no room for one more module with tensors of these names."""
+        self.modules -= 1
+        self.characters -= sum(map(len, names))
+        if self.modules < 0 or self.characters < 0:
+            raise WeightFileError(f"it holds more than {MOST_MODULES:,} modules, or long names in them; expected a network")
 
 
 class _Modules:
@@ -182,23 +196,22 @@ class _Modules:
     Buffers that a state_dict leaves out are in, as they may have a part in the network's answer.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, budget: Budget) -> None:
         self.tensors: dict[str, Tensor | Marker] = {}
         self.epsilons: dict[str, float] = {}
         self.temporary: set[str] = set()
-        self.visits = 0
+        self.budget = budget
 
     def add(self, module: Marker, prefix: str, depth: int) -> None:
-        self.visits += 1
-        if depth == DEEPEST_MODULES or self.visits > MOST_MODULES:
-            raise WeightFileError(
-                f"it holds modules in modules, more than {DEEPEST_MODULES} deep or {MOST_MODULES:,} in all; expected a network"
-            )
+        if depth == DEEPEST_MODULES:
+            raise WeightFileError(f"it holds modules in modules, more than {DEEPEST_MODULES} deep; expected a network")
         _check_module(module, prefix.removesuffix("."))
         state = module.state
         for part in ("_parameters", "_buffers"):
             own = state[part] if isinstance(state[part], dict) else {}
-            self.tensors |= {f"{prefix}{name}": value for name, value in own.items() if isinstance(name, str) and _is_tensor(value)}
+            tensors = {f"{prefix}{name}": value for name, value in own.items() if isinstance(name, str) and _is_tensor(value)}
+            self.budget.take(tensors)
+            self.tensors |= tensors
         unsaved = state.get("_non_persistent_buffers_set")
         self.temporary |= {f"{prefix}{name}" for name in unsaved if isinstance(name, str)} if isinstance(unsaved, list) else set()
         if isinstance(state.get("eps"), float) and f"{prefix}running_mean" in self.tensors:
@@ -206,7 +219,7 @@ class _Modules:
         modules = state["_modules"]
         for name, inner in modules.items() if isinstance(modules, dict) else ():
             if isinstance(name, str) and _is_module(inner):
-                self.add(inner, f"{prefix}{name[:MOST_LISTED]}.", depth + 1)
+                self.add(inner, f"{prefix}{name}.", depth + 1)
 
 
 def _check_module(module: Marker, layer: str) -> None:
@@ -214,7 +227,8 @@ def _check_module(module: Marker, layer: str) -> None:
     usual = {"dilation": (1, (1, 1)), "groups": (1,), "padding_mode": ("zeros",), "ceil_mode": (False,)}
     for name, values in usual.items():
         if (found := module.state.get(name, values[0])) not in values:
-            raise WeightFileError(f"its layer {shown(layer)}, a {shown(module.name)}, has {name} {found}; minicnn has no layer for that")
+            numbers = " x ".join(map(shown, found[:4])) if isinstance(found, tuple) else shown(found)
+            raise WeightFileError(f"its layer {shown(layer)}, a {shown(module.name)}, has {name} {numbers}; minicnn has no layer for that")
 
 
 def _listed(found: Mapping[str, Network]) -> str:

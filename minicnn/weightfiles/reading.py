@@ -85,6 +85,8 @@ def _explained(path: str | os.PathLike) -> Iterator[Path]:
         raise WeightFileError(f"{path} cannot be read: {error.strerror or error}") from None
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
+    except RecursionError:
+        raise WeightFileError(f"{path}: it holds things in things, too deep for a weight file; get the file again") from None
 
 
 def _read(path: Path, key: str | None) -> WeightFile:

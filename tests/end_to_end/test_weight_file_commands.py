@@ -12,6 +12,7 @@ from tiny_torch import DESCRIPTION
 from weight_file_helpers import random_parameters, write_applications
 
 import minicnn
+from minicnn.models.files import describe
 from minicnn.weightfiles import write_keras
 
 TINY = Path(__file__).parent.parent / "references" / "weight_files"
@@ -123,3 +124,16 @@ def test_assumptions_are_told(tmp_path, panda):
     assert "global average pooling" in run("predict", panda, "--model", tmp_path / "mine.h5").stderr
     found = run("predict", panda, "--model", "minivgg", "--weights", tmp_path / "mine.h5", "--preprocessing", "unit")
     assert (found.returncode, found.stderr) == (0, "")
+
+
+def test_evaluate_asks_for_the_preprocessing(tmp_path):
+    """As predict does, with an option that works."""
+    (tmp_path / "net.toml").write_text(
+        'input = [4, 4, 3]\nlayers = [{convolution = "c", filters = 2, size = 3}, {global_average_pool = "g"}, {dense = "fc", units = 2}]\n'
+    )
+    network = minicnn.he_initialized(describe(tmp_path / "net.toml").network)
+    minicnn.save(minicnn.Model(network, "net", input_size=4), tmp_path / "net.h5")
+    np.savez(tmp_path / "data.npz", images=np.zeros((4, 4, 4, 3), np.uint8), labels=np.arange(4) % 2)
+    arguments = ("evaluate", tmp_path / "data.npz", "--model", tmp_path / "net.h5")
+    assert "--preprocessing torch" in fail(*arguments)
+    assert "accuracy" in succeed(*arguments, "--preprocessing", "torch")

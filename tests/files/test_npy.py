@@ -7,7 +7,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from minicnn.files.npy import Arrays
+from minicnn.files.npy import Arrays, opened
 
 
 def as_npy(array):
@@ -50,3 +50,18 @@ def test_texts_of_characters_that_do_not_exist_and_records(tmp_path, order):
         Arrays(tmp_path / "a.npz")["bad"]
     with pytest.raises(ValueError, match="records"):
         Arrays(tmp_path / "b.npz")["record"]
+
+
+def test_headers_that_claim_to_be_long_and_texts_without_characters(tmp_path):
+    """NumPy would read all that a header of version 2 claims; and of texts without characters any number takes no bytes in the file."""
+    header = b"{'descr': '<f4', 'fortran_order': False, 'shape': (1,), }".ljust(200_000_000)
+    (tmp_path / "a.npy").write_bytes(b"\x93NUMPY\x02\0" + struct.pack("<I", len(header)) + header[:1000])
+    with pytest.raises(ValueError, match="header claims 200,000,000 characters"):
+        opened(tmp_path / "a.npy")
+    for kind in ("|S0", "<U0"):
+        text = f"{{'descr': '{kind}', 'fortran_order': False, 'shape': (3000000000,), }}\n".encode()
+        (tmp_path / "b.npy").write_bytes(b"\x93NUMPY\x01\0" + struct.pack("<H", len(text)) + text)
+        with pytest.raises(ValueError, match="texts without characters"):
+            opened(tmp_path / "b.npy")
+    np.save(tmp_path / "c.npy", np.arange(3.0))
+    assert np.array_equal(opened(tmp_path / "c.npy"), np.arange(3.0))

@@ -64,3 +64,10 @@ def test_what_is_no_list_of_names(text, message, tmp_path):
     (tmp_path / "names").write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(UnknownNameError, match=message):
         class_names(tmp_path / "names")
+
+
+@pytest.mark.parametrize("content", [{"cat": 0, "dog": 0, "bird": 1}, {"0": "cat", "00": "dog"}])
+def test_two_names_of_one_index(tmp_path, content):
+    (tmp_path / "classes.json").write_text(json.dumps(content))
+    with pytest.raises(UnknownNameError, match="two names have one index"):
+        class_names(tmp_path / "classes.json")

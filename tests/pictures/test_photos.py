@@ -225,6 +225,25 @@ def test_the_box_stays_in_the_photo(width, height, wanted_width, wanted_height, 
     assert (right - left) * wanted_height == pytest.approx((bottom - top) * wanted_width)
 
 
+@pytest.mark.parametrize("size", [(32, 32), (224, 224), (320, 400), (384, 216), (7, 600)])
+def test_the_box_stays_in_photos_of_all_widths(size):
+    """Of every width up to 1200, and heights that have no divisor in common with it for long."""
+    for width in range(1, 1201):
+        for height in range(1 + width % 37, 1201, 37):
+            for whole in (False, True):
+                left, top, right, bottom = center_box((width, height), size, whole)
+                assert 0 <= left < right <= width and 0 <= top < bottom <= height
+                assert abs((right - left) * size[1] - (bottom - top) * size[0]) < 1e-9 * width * height
+
+
+@given(st.integers(1, 3000), st.integers(1, 3000), st.integers(1, 600))
+def test_the_whole_photos_size_keeps_its_proportions(width, height, longer):
+    size = whole_size(Image.new("1", (width, height)), longer)
+    assert max(size) == longer and min(size) >= 1
+    assert abs(size[0] - height * longer / max(width, height)) <= 0.5 or size[0] == 1
+    assert abs(size[1] - width * longer / max(width, height)) <= 0.5 or size[1] == 1
+
+
 @pytest.mark.parametrize("width, height", [(800, 450), (400, 225), (1, 1), (223, 7), (31, 33), (109, 218)])
 def test_photos_of_any_size_fit(width, height):
     image = Image.new("RGB", (width, height), (10, 20, 30))

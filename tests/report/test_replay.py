@@ -3,6 +3,7 @@
 import base64
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -147,6 +148,19 @@ def test_bad_pictures(texts, tmp_path, panda):
     for path in (tmp_path / "missing.png", tmp_path, panda):
         with pytest.raises(ImageError, match="expected a PNG file"):
             minicnn.replay(path)
+
+
+def test_what_is_no_png_is_not_replayed(tmp_path, panda, monkeypatch):
+    """Whatever its name says. An EPS file is a program; a pipe would be waited for without end."""
+    monkeypatch.setattr("subprocess.check_call", lambda *arguments, **options: pytest.fail(f"{arguments} was started"))
+    Image.new("RGB", (4, 4)).save(tmp_path / "eps.png", format="EPS")
+    (tmp_path / "jpeg.png").write_bytes(panda.read_bytes())
+    for name in ("eps.png", "jpeg.png"):
+        with pytest.raises(ImageError, match=f"{name} is no PNG file, whatever its name says; expected a PNG file that minicnn saved"):
+            minicnn.replay(tmp_path / name)
+    os.mkfifo(tmp_path / "pipe.png")
+    with pytest.raises(ImageError, match="is no ordinary file; expected a PNG file that minicnn saved"):
+        minicnn.replay(tmp_path / "pipe.png")
 
 
 def test_a_stopped_class_model(model, tmp_path):

@@ -104,3 +104,13 @@ def test_a_picture_of_the_users_own_stays(small_model, panda, tmp_path):
     with pytest.raises(OutputError, match="grad-cam.png exists"):
         write(small_model, panda, tmp_path / "page", resume=True)
     assert (tmp_path / "page" / "grad-cam.png").read_text() == "mine"
+
+
+def test_a_record_whose_sections_lie_elsewhere(small_model, panda, tmp_path):
+    write(small_model, panda, tmp_path / "page", stop_at="grad-cam")
+    (tmp_path / "evil.png").write_text("theirs")
+    record = json.loads((tmp_path / "page" / "report.json").read_text())
+    record["finished"].append({**record["finished"][0], "name": "../evil"})
+    (tmp_path / "page" / "report.json").write_text(json.dumps(record))
+    with pytest.raises(OutputError, match="is no report"):
+        write(small_model, panda, tmp_path / "page", resume=True)

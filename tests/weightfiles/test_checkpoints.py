@@ -195,3 +195,41 @@ def test_a_network_that_depends_on_something_unknown(tmp_path):
                 archive.writestr(name, content.replace(found, other) if name.endswith("data.pkl") else content)
         with pytest.raises(WeightFileError, match=why):
             read_weights(tmp_path / "file.pth")
+
+
+def in_file(path, program):
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("archive/data.pkl", program)
+    return path
+
+
+#: Makes an object of a class that is not looked up: cls in memo 0, its arguments in memo 1.
+OBJECT = b"h\x00h\x01\x81"
+BEGIN = b"\x80\x02cmine\nNet\nq\x000)q\x010"
+MODULE = b"}(X\x0b\x00\x00\x00_parameters}X\x08\x00\x00\x00_buffers}X\x08\x00\x00\x00_modules"
+
+
+@pytest.mark.parametrize("state", [b"}X\x05\x00\x00\x00model", b"}X\x05\x00\x00\x00state"])
+def test_objects_in_objects(tmp_path, state):
+    """3,000 deep; Python could not follow."""
+    depth = 3000
+    program = BEGIN + (OBJECT + state) * depth + b"N" + b"sb" * depth + b"."
+    with pytest.raises(WeightFileError, match="no dictionary of tensors|too deep"):
+        read_weights(in_file(tmp_path / "file.pth", program))
+
+
+def test_modules_that_share_modules(tmp_path):
+    """Each has the one before twice: 2 to the power of 40 ways through them."""
+    program = BEGIN + OBJECT + MODULE + b"}ubq\x020"
+    for _ in range(40):
+        program += OBJECT + MODULE + b"}(X\x01\x00\x00\x00ah\x02X\x01\x00\x00\x00bh\x02uubq\x020"
+    with pytest.raises(WeightFileError, match="more than 20,000 modules, or long names"):
+        read_weights(in_file(tmp_path / "file.pth", program + b"h\x02."))
+
+
+def test_a_module_that_slides_otherwise(tmp_path):
+    """Also if what it says is a tuple of itself twice, over and over, which nobody can write down."""
+    for value, said in ((b"K\x02", "dilation 2;"), (b")" + b"q\x03h\x03\x86" * 40, "dilation a tuple x a tuple;")):
+        program = BEGIN + OBJECT + MODULE + b"}X\x08\x00\x00\x00dilation" + value + b"ub."
+        with pytest.raises(WeightFileError, match=f"a mine.Net, has {said} minicnn has no layer for that"):
+            read_weights(in_file(tmp_path / "file.pth", program))

@@ -5,10 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from weight_file_helpers import onnx_model
+from weight_file_helpers import described_network, onnx_model
 
 from minicnn.errors import WeightFileError
-from minicnn.models.conversion import described_network
 from minicnn.models.descriptions import read_description
 from minicnn.models.matching import load_arrays
 from minicnn.pictures.photos import Preprocessing
@@ -241,6 +240,10 @@ REFUSED = {
     "rounding up": ([CONV, ("MaxPool", ["c"], ["y"], {**SMALL, "strides": [2, 3], "ceil_mode": 1})], "rounds up"),
     "a window that is too large": ([CONV, ("MaxPool", ["c"], ["y"], {"kernel_shape": [3, 3]})], r"size \[3, 3\], larger"),
     "means without padding": ([CONV, ("AveragePool", ["c"], ["y"], {**SMALL, "pads": [1] * 4})], "leaves the padding out"),
+    "means without the padding, after a padding": (
+        [CONV, ("Pad", ["c", "ones"], ["p"], {}), ("AveragePool", ["p"], ["y"], {"kernel_shape": [3, 3], "pads": [1] * 4})],
+        "leaves the padding out of its means",
+    ),
     "zeros that could win": ([CONV, ("Pad", ["c", "ones"], ["p"], {}), ("MaxPool", ["p"], ["y"], SMALL)], "after a Relu"),
     "mirrored": ([("Pad", ["x", "ones"], ["p"], {"mode": "reflect"}), ("Conv", ["p", "w"], ["y"], {})], "other numbers than zeros"),
     "padded by ones": ([("Pad", ["x", "ones", "half"], ["p"], {}), ("Conv", ["p", "w"], ["y"], {})], "other numbers than zeros"),

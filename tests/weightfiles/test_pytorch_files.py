@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tiny_torch import DESCRIPTION, tiny_network
+from weight_file_helpers import described_network
 
 from minicnn.errors import WeightFileError
-from minicnn.models.conversion import described_network
 from minicnn.models.descriptions import read_description
 from minicnn.models.matching import load_arrays
 from minicnn.weightfiles import pickles, read_weights

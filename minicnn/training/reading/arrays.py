@@ -41,9 +41,7 @@ def _short(file: npy.Arrays, name: str, path: Path) -> np.ndarray:
     """Read an array of one number or name for each photo or class, or a row of numbers."""
     try:
         dtype = file.header(name)[1]
-    except ValueError as error:
-        if "objects" not in str(error):
-            raise
+    except npy.ObjectsError:
         raise DatasetError(
             f"the {name} of {path} are Python objects, which are not read; save them as numbers, or as names with {name}.astype(str)"
         ) from None

@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 
 from minicnn.errors import DatasetError, ImageError
-from minicnn.pictures.decoding import warnings_of_pictures
 from minicnn.pictures.folders import shown_entries
 from minicnn.pictures.photos import load_photo
 from minicnn.training.datasets import Dataset, checked, in_order_of_names
@@ -112,7 +111,7 @@ def find_damaged(photos: Sequence[Path], progress: Callable[[int, int], None]) -
         return None
 
     found: dict[int, str] = {}
-    with warnings_of_pictures(), ThreadPoolExecutor(os.cpu_count()) as pool:
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
         try:
             for start in range(0, len(photos), BLOCK):
                 futures = [pool.submit(contextvars.copy_context().run, problem, path) for path in photos[start : start + BLOCK]]

@@ -79,7 +79,8 @@ def filter_model(
     Parameters
     ----------
     image : photo, optional
-        Chooses the channels: those whose outputs are largest on it, on average. --size is its size; that of the pictures is `side`.
+        Chooses the channels: those whose outputs, negative ones as 0, are largest on it, on average. --size is its size; that of the
+        pictures is `side`.
     layer : str
         Default: the last convolution, before its ReLU: after it, an output that is 0 gives no gradient to go by.
     channel : int, or several

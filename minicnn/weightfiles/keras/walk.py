@@ -345,6 +345,8 @@ class Walk:
                 return
             given = config if kind == "function" and given.get("module") in (None, "builtins", "keras.activations") else kind
         if given in ("softmax", "softmax_v2"):
+            if self.channels_first and not self.flat:
+                raise entry.refusal("is taken along another axis (the last) than that of the channels")
             self.softmax = entry
         elif isinstance(given, str) and given in ACTIVATIONS:
             word, options = ACTIVATIONS[given]

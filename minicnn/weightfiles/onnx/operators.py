@@ -13,7 +13,7 @@ from minicnn.weightfiles.onnx.axes import IMAGE, VECTOR, Axes
 from minicnn.weightfiles.onnx.network import ReadNetwork
 from minicnn.weightfiles.onnx.nodes import Node
 from minicnn.weightfiles.onnx.refusals import RefusedError
-from minicnn.weightfiles.onnx.windows import MOST_PADDING, sliding
+from minicnn.weightfiles.onnx.windows import MOST_PADDING, pads_itself, sliding
 from minicnn.weightfiles.torch_layout import channels_last
 
 #: A vector after a global pool, which leaves one pixel.
@@ -56,7 +56,7 @@ def pool(network: ReadNetwork, node: Node) -> None:
         raise RefusedError(f"has padding {options['padding']} and windows of size {size}; the padding must be smaller")
     if word == "max_pool" and padded_before and not (network.steps and network.steps[-1].word == "relu"):
         raise RefusedError("takes the largest of zeros that were padded; expected that only after a Relu, where they never win")
-    if word == "average_pool" and any(options["padding"]) and not padded_before and not node.attribute("count_include_pad", 0):
+    if word == "average_pool" and pads_itself(network, node, size) and not node.attribute("count_include_pad", 0):
         raise RefusedError("leaves the padding out of its means (count_include_pad=0); minicnn's average pool counts it")
     node.attribute("count_include_pad", 0)
     if word == "max_pool" or options["size"] != [1, 1] or options["stride"] != [1, 1]:  # PyTorch's adaptive pools may do nothing

@@ -30,7 +30,7 @@ OLDEST = 7
 LAYOUTS = (IMAGE, (("N",), ("H",), ("W",), ("C",)))
 
 #: ONNX' number for floating-point numbers of 8 bits and more, and for bytes.
-FLOATS, BYTES = (1, 10, 11, 16), (2,)
+BYTES = (2,)
 
 #: What may stand in a different order.
 COMMUTATIVE = ("Add", "Mul", "Max")

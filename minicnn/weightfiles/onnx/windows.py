@@ -65,6 +65,12 @@ def sliding(network: ReadNetwork, node: Node, size: list[int]) -> tuple[dict[str
     return options, sizes
 
 
+def pads_itself(network: ReadNetwork, node: Node, size: list[int]) -> bool:
+    """Tell whether a window has padding of its own, beside that of a node before."""
+    stride = node.attribute("strides", [1, 1])
+    return any(map(any, _paddings(node, {"H": 1, "W": 1, **network.axes.sizes}, size, stride)))
+
+
 def _paddings(node: Node, pixels: Mapping[str, int], size: list[int], stride: list[int]) -> list[tuple[int, int]]:
     """Tell the padding of a node itself: (top, bottom), (left, right)."""
     rule, pads = node.attribute("auto_pad", b"NOTSET"), node.attribute("pads", [0, 0, 0, 0])
