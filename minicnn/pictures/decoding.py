@@ -21,6 +21,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, JpegImagePlugin
@@ -38,12 +39,12 @@ MOST_JPEG_PIXELS = 250_000_000
 #: worth the memory.
 MOST_PIXELS_PER_BYTE = 512
 
-#: How LittleCMS calls, by numbers: black point compensation, and no tables in between, which are up to 10 levels off.
-BLACK_STAYS_BLACK, EXACTLY = 0x2000, 0x0100
-
 #: What files of the family HEIF call themselves. HEIC, which iPhones make, holds HEVC, AVIF holds AV1; mif1 and msf1 may be either.
 HEIC_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 AVIF_BRANDS = {b"avif", b"avis"}
+
+#: How LittleCMS calls, by numbers: black point compensation, and no tables in between, which are up to 10 levels off.
+BLACK_STAYS_BLACK, EXACTLY = 0x2000, 0x0100
 
 #: So much of a file is looked at to tell what it is.
 START = 256
@@ -299,8 +300,8 @@ def _in_srgb(image: Image.Image, profile: bytes) -> Image.Image:
         if kind == plain.mode:
             screen = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
             wanted = ImageCms.Intent.RELATIVE_COLORIMETRIC
-            flags = BLACK_STAYS_BLACK | EXACTLY
-            transform = ImageCms.buildTransform(source, screen, plain.mode, "RGB", wanted, flags)  # type: ignore[arg-type]
+            flags: Any = BLACK_STAYS_BLACK | EXACTLY  # numbers, as Pillow has had names for them only since 10.3
+            transform = ImageCms.buildTransform(source, screen, plain.mode, "RGB", wanted, flags)
             if not _changes_nothing(transform, plain.mode):
                 converted = ImageCms.applyTransform(plain, transform)
                 if converted is not None:
