@@ -92,13 +92,14 @@ def test_every_package_is_installed():
 
 def test_the_network_of_ones_own(tmp_path, monkeypatch):
     """Its text and its code, as they stand there."""
-    (text,), (code,) = blocks(MODELS, "toml"), blocks(MODELS, "python")
+    (text, residual), (code,) = blocks(MODELS, "toml"), blocks(MODELS, "python")
     monkeypatch.chdir(tmp_path)
     Path("my.toml").write_text(text)
     names = {}
     exec(code, names)
     assert names["model"].network(np.zeros((1, 32, 40, 3), np.float32)).shape == (1, 2)
     assert names["model"].class_index("dog") == 1
+    assert read_description(residual, "residual").network.inputs["add"] == ("norm2", "relu1")
     (preprocessing,) = (code for code in code_spans(MODELS) if code.startswith("preprocessing = {"))
     gray = text.replace('preprocessing = "torch"', preprocessing).replace("40, 3]", "40, 1]")
     assert read_description(gray, "gray").preprocessing.colors == "gray"
