@@ -21,7 +21,7 @@ from types import MappingProxyType
 from typing import Any
 
 from minicnn.errors import UnknownNameError
-from minicnn.layers import Join, Layer
+from minicnn.layers import Conv2D, Join, Layer
 
 #: What the network's own input is called.
 INPUT = "input"
@@ -128,6 +128,28 @@ class Graph:
                 found.append(name)
             furthest = max(furthest, last_use.get(name, place))
         return found
+
+    def of_type(self, *types: type[Layer]) -> list[str]:
+        """Name the layers of some types."""
+        return [name for name, layer in self.layers.items() if isinstance(layer, types)]
+
+    @property
+    def convolutions(self) -> list[str]:
+        """The convolutions, at least one.
+
+        Raises
+        ------
+        UnknownNameError
+            If the network has none.
+        """
+        if not (names := self.of_type(Conv2D)):
+            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
+        return names
+
+    @property
+    def first_convolution(self) -> str:
+        """The first convolution; raises UnknownNameError if there is none."""
+        return self.convolutions[0]
 
     def check_name(self, name: str) -> None:
         """Raise UnknownNameError, with the list of layers, unless a layer has this name."""

@@ -32,7 +32,7 @@ from minicnn.geometry import Window, reach
 from minicnn.kernels import cut_changed
 from minicnn.layers import Join, Layer
 from minicnn.network.graph import INPUT
-from minicnn.network.trace import Trace
+from minicnn.network.network import Trace
 
 
 class Incremental:

@@ -12,7 +12,8 @@ what comes back from the layers that took its output. Which these are, `minicnn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -21,11 +22,10 @@ from numpy.typing import DTypeLike
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
 from minicnn.geometry import Pair, ReceptiveField
-from minicnn.layers import BatchNorm, Conv2D, Join, Layer
+from minicnn.layers import BatchNorm, Join, Layer
 from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients, Walk
 from minicnn.network.graph import INPUT, Graph, Node
-from minicnn.network.trace import Trace
 from minicnn.pictures.tables import folded_table
 
 __all__ = ["Network", "Rule", "Rules", "Trace"]
@@ -45,6 +45,60 @@ class Step(NamedTuple):
     sources: tuple[str, ...]
     compute: Callable[..., np.ndarray]
     done: Sequence[str]
+
+
+@dataclass(frozen=True, eq=False)
+class Trace:
+    """What one forward pass left behind.
+
+    Attributes
+    ----------
+    network : Network
+    input : array (N, H, W, C)
+    outputs : dict of str to array
+        Each layer's output, by name, in order.
+    contexts : dict of str to object
+        What each layer's backward pass needs.
+    known : dict
+        What has been computed from this trace and may be asked for again, such as the gradients of a class.
+    """
+
+    network: Network
+    input: np.ndarray
+    outputs: Mapping[str, np.ndarray]
+    contexts: Mapping[str, Context]
+    known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
+
+    def __repr__(self) -> str:
+        return f"Trace(input {self.input.shape}, {len(self.outputs)} layers, {self.last if self.outputs else 'output'} {self.result.shape})"
+
+    def _repr_html_(self) -> str:
+        rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs[name].shape)} for name in self.outputs]
+        return folded_table(repr(self), rows)
+
+    def inputs_of(self, layer: str) -> tuple[np.ndarray, ...]:
+        """Return what reached a layer: one array, or several that flow together there."""
+        return tuple(self.input if source == INPUT else self.outputs[source] for source in self.network.inputs[layer])
+
+    def input_of(self, layer: str) -> np.ndarray:
+        """Return what reached a layer that takes one input, or of several the first."""
+        return self.inputs_of(layer)[0]
+
+    def after(self, layer: str) -> Trace:
+        """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
+        head = self.network.split(layer)[1]
+        outputs, contexts = ({name: of[name] for name in head.layers} for of in (self.outputs, self.contexts))
+        return Trace(head, self.outputs[layer], outputs, contexts)
+
+    @property
+    def last(self) -> str:
+        """The name of the last layer."""
+        return list(self.outputs)[-1]
+
+    @property
+    def result(self) -> np.ndarray:
+        """The last layer's output; of a network without layers its input."""
+        return self.outputs[self.last] if self.outputs else self.input
 
 
 class Network(Graph):
@@ -293,28 +347,6 @@ class Network(Graph):
         for name, layer in self.layers.items():
             images[name] = images[self.inputs[name][0]] and not layer.flattens
         return [name for name in self.layers if images[name]]
-
-    def of_type(self, *types: type[Layer]) -> list[str]:
-        """Name the layers of some types."""
-        return [name for name, layer in self.layers.items() if isinstance(layer, types)]
-
-    @property
-    def convolutions(self) -> list[str]:
-        """The convolutions, at least one.
-
-        Raises
-        ------
-        UnknownNameError
-            If the network has none.
-        """
-        if not (names := self.of_type(Conv2D)):
-            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
-        return names
-
-    @property
-    def first_convolution(self) -> str:
-        """The first convolution; raises UnknownNameError if there is none."""
-        return self.convolutions[0]
 
     @property
     def last_convolution(self) -> str:
