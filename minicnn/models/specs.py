@@ -118,7 +118,7 @@ def build_network(specs: Specs, input_shape: Shape) -> Network:
     MisfitError
         If a layer does not take what reaches it.
     DescriptionError
-        If a layer's options do not go together.
+        If a layer's options do not go together, or the last layer does not depend on a layer.
     """
     nodes: dict[str, tuple[Any, ...]] = {}
     shapes, before = {INPUT: tuple(input_shape)}, INPUT
@@ -140,7 +140,10 @@ def build_network(specs: Specs, input_shape: Shape) -> Network:
         except Exception as error:  # of a layer of one's own
             raise DescriptionError(f"layer {number}, {name}: {type(error).__name__}: {error}") from error
         nodes[name], before = (layer, *sources), name
-    return Network(nodes)
+    network = Network(nodes)
+    if idle := [name for name in specs if name != before and not network.consumers[name]]:
+        raise DescriptionError(f"no layer takes the output of {', '.join(idle)}; name it in a layer's inputs, or remove it")
+    return network
 
 
 def is_word(word: str) -> bool:

@@ -168,4 +168,4 @@ def check_node(name: str, layer: type[Layer], sources: tuple[str, ...], before: 
             )
     if (len(sources) > 1) != issubclass(layer, Join):
         wanted = "at least two inputs" if issubclass(layer, Join) else "one input"
-        raise UnknownNameError(f"{name}, a {layer.__name__}, takes {', '.join(sources)}; expected {wanted}")
+        raise UnknownNameError(f"{name} ({layer.__name__}) takes {', '.join(sources)}; expected {wanted}")

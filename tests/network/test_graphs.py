@@ -295,8 +295,8 @@ def test_a_score_and_its_gradient(network, x):
         ({"add": (Add(), "input", "relu"), "relu": ReLU()}, "add takes 'relu', which does not come before it; expected 'input' or one of"),
         ({"relu": ReLU(), "add": (Add(), "relu", "add")}, "add takes 'add', which does not come before it"),
         ({"input": ReLU()}, "called 'input', which stands for the network's own input"),
-        ({"relu": ReLU(), "add": Add()}, "add, a Add, takes relu; expected at least two inputs"),
-        ({"relu": ReLU(), "twice": (ReLU(), "relu", "input")}, "twice, a ReLU, takes relu, input; expected one input"),
+        ({"relu": ReLU(), "add": Add()}, r"add \(Add\) takes relu; expected at least two inputs"),
+        ({"relu": ReLU(), "twice": (ReLU(), "relu", "input")}, r"twice \(ReLU\) takes relu, input; expected one input"),
     ],
 )
 def test_what_is_no_graph(nodes, message):
