@@ -28,6 +28,7 @@ A. Araujo, W. Norris, J. Sim, "Computing Receptive Fields of Convolutional Neura
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from minicnn.errors import ShapeError
@@ -166,6 +167,22 @@ class ReceptiveField:
             jump=(down * sh, across * sw),
             padding=(top + ph * down, left + pw * across),
         )
+
+    @classmethod
+    def union(cls, fields: Sequence[ReceptiveField]) -> ReceptiveField:
+        """Return the smallest box that holds those of all: what a unit sees that several layers flow into.
+
+        Raises
+        ------
+        ShapeError
+            If their units lie at different distances.
+        """
+        if len({field.jump for field in fields}) != 1:
+            distances = " and ".join(str(field.jump) for field in fields)
+            raise ShapeError(f"layers whose units lie {distances} pixels apart flow together; expected equal distances")
+        top, left = (max(field.padding[axis] for field in fields) for axis in range(2))
+        bottom, right = (max(field.size[axis] - field.padding[axis] for field in fields) for axis in range(2))
+        return cls((top + bottom, left + right), fields[0].jump, (top, left))
 
     def box(self, row: int, column: int, height: int, width: int) -> tuple[slice, slice]:
         """Cut the unit's box out of an input of the given size.

@@ -9,7 +9,7 @@ from pages import PAGES, ROOT, SETUP, blocks, code_spans, rows, section
 
 import minicnn
 from minicnn.cli.tools import TOOLS
-from minicnn.layers import LAYERS
+from minicnn.layers import LAYERS, Join
 from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.descriptions import read_description
 from minicnn.visualizers import REGISTRY
@@ -64,7 +64,8 @@ def test_every_kind_of_layer_has_a_row_with_all_its_options():
     table = {name: row for row in rows(section(MODELS, "### Layers")) for name in code_spans(row[0])}
     assert set(table) == set(LAYERS)
     for word, kind in LAYERS.items():
-        assert {option.partition(" ")[0] for cell in table[word][1:] for option in code_spans(cell)} == set(kind.options)
+        named = {option.partition(" ")[0] for cell in table[word][1:] for option in code_spans(cell)}
+        assert named == set(kind.options) | ({"inputs"} if issubclass(kind, Join) else set())
 
 
 def test_every_page_is_in_the_index():
@@ -91,13 +92,14 @@ def test_every_package_is_installed():
 
 def test_the_network_of_ones_own(tmp_path, monkeypatch):
     """Its text and its code, as they stand there."""
-    (text,), (code,) = blocks(MODELS, "toml"), blocks(MODELS, "python")
+    (text, residual), (code,) = blocks(MODELS, "toml"), blocks(MODELS, "python")
     monkeypatch.chdir(tmp_path)
     Path("my.toml").write_text(text)
     names = {}
     exec(code, names)
     assert names["model"].network(np.zeros((1, 32, 40, 3), np.float32)).shape == (1, 2)
     assert names["model"].class_index("dog") == 1
+    assert read_description(residual, "residual").network.inputs["add"] == ("norm2", "relu1")
     (preprocessing,) = (code for code in code_spans(MODELS) if code.startswith("preprocessing = {"))
     gray = text.replace('preprocessing = "torch"', preprocessing).replace("40, 3]", "40, 1]")
     assert read_description(gray, "gray").preprocessing.colors == "gray"

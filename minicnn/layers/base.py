@@ -42,9 +42,9 @@ Context = Any
 LARGEST_TRIED = 2 * 10**8
 
 #: How the relevance of a layer's outputs passes to its inputs, see `minicnn.network.relevance`: shared out by weighted contributions, by
-#: the rule that was chosen; shared out by plain contributions; as it is; by the layer's own backward pass; or by a method
-#: relevance(self, relevance, context).
-Relevance = Literal["weighted", "shared", "unchanged", "backward"] | Callable[..., np.ndarray]
+#: the rule that was chosen; shared out by plain contributions; by those of a sum's inputs; as it is; by the layer's own backward pass; or
+#: by a method relevance(self, relevance, context).
+Relevance = Literal["weighted", "shared", "added", "unchanged", "backward"] | Callable[..., Any]
 
 
 class Layer:

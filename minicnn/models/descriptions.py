@@ -20,17 +20,27 @@ Each layer is a table of its kind and name and of its options:
     ===================  ===========================================  ==========================================
     convolution          filters, size                                stride = 1, padding = 0
     batch_norm                                                        epsilon = 0.00001, momentum = 0.1
-    relu
+    relu, relu6, sigmoid, tanh, silu, hard_swish
+    leaky_relu                                                        slope = 0.01
+    elu                                                               alpha = 1
+    gelu                                                              approximate = "none"
+    hard_sigmoid                                                      slope = 1/6
     max_pool             size                                         stride = size, padding = 0
     average_pool         size                                         stride = size, padding = 0
     global_average_pool
     flatten
     dense                units
     dropout                                                           rate = 0.5
+    add, concatenate     inputs
+    multiply             inputs: the image, and the gate
     ===================  ===========================================  ==========================================
 
 size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one
-before. A layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported.
+before. A layer takes the output of the one before it, or of those that it names, which may be any before it, and "input":
+
+    {add = "add1", inputs = ["conv2", "relu1"]}
+
+A layer of one's own is called by its class, {"my_layers:Sigmoid" = "sigmoid1"}; its module must have been imported.
 
 A preprocessing of one's own says how pixels become numbers, (scale x pixel - mean) / std, with one mean and standard deviation for red,
 green and blue each, or for gray:
@@ -175,7 +185,10 @@ def write_description(
     if preprocessing is not None:
         lines.append(f"preprocessing = {_toml(written_preprocessing(preprocessing))}")
     lines += ["", "layers = ["]
-    lines += [f"  {_toml({spec.word: layer, **spec.written})}," for layer, spec in specs_of(network).items()]
+    lines += [
+        f"  {_toml({spec.word: layer, **spec.written, **({'inputs': list(spec.inputs)} if spec.inputs else {})})},"
+        for layer, spec in specs_of(network).items()
+    ]
     text = "\n".join([*lines, "]", ""])
     read_description(text, f"the network {name!r}")  # what cannot be read shall not be written
     return text
@@ -276,10 +289,17 @@ def _read_layers(given: Any) -> dict[str, LayerSpec]:
         if name in layers:
             raise DescriptionError(f"two layers are called {name!r}, the second is layer {number}; give each a name of its own")
         try:
-            layers[name] = LayerSpec.of(word, {key: value for key, value in fields.items() if key != word})
+            options = {key: value for key, value in fields.items() if key not in (word, "inputs")}
+            layers[name] = LayerSpec.of(word, options, _read_inputs(fields.get("inputs", [])))
         except DescriptionError as error:
             raise DescriptionError(f"layer {number}, {name}: {error}") from None
     return layers
+
+
+def _read_inputs(given: Any) -> list[str]:
+    if not isinstance(given, list) or not all(isinstance(name, str) for name in given):
+        raise DescriptionError(f'inputs is {given!r}; expected a list of names, such as ["conv2", "relu1"]')
+    return given
 
 
 def _word_and_name(fields: Any, number: int) -> tuple[str, str]:

@@ -24,6 +24,7 @@ from minicnn.errors import WeightFileError, listed
 from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
 from minicnn.models.specs import LayerSpec
+from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import (
@@ -191,13 +192,12 @@ def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFil
 
 def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
     """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
-    names = list(network.layers)
-    i = names.index(name) - 1
-    while i >= 0 and network.layers[names[i]].described("elementwise"):
-        i -= 1
-    if i < 0 or network.layers[names[i]].word != "flatten":
+    below = network.inputs[name][0]
+    while below != INPUT and network.layers[below].described("elementwise"):
+        below = network.inputs[below][0]
+    if below == INPUT or network.layers[below].word != "flatten":
         return None
-    return network.shapes(input_shape)[names[i - 1]] if i > 0 else tuple(input_shape)
+    return {INPUT: tuple(input_shape), **network.shapes(input_shape)}[network.inputs[below][0]]
 
 
 def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair:
@@ -262,7 +262,7 @@ def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool) -> str:
     """Write what is compared: of batch normalization at most epsilon, as a file's numbers have it, in float32."""
     if named is None:
         return "nothing"
-    word, options = named[1]
+    word, options, _ = named[1]
     if word == BATCH_NORM:
         options = {"epsilon": float(f"{options['epsilon']:.6g}")} if epsilon_counts else {}
     return " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()

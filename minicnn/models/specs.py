@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import inspect
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,17 +16,27 @@ from minicnn.errors import DescriptionError, MinicnnError, ShapeError, did_you_m
 from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
 from minicnn.layers.options import Option, complete_options
+from minicnn.network.graph import INPUT, check_node
 from minicnn.network.network import Network
 
 
 class LayerSpec(NamedTuple):
-    """A layer without its numbers: its word, and all its options, each in the one form in which they can be compared."""
+    """A layer without its numbers: its word, all its options, each in the one form in which they can be compared, and what it takes.
+
+    Attributes
+    ----------
+    word : str
+    options : dict of str to object
+    inputs : tuple of str
+        The names of the layers that it takes its inputs from, or "input"; empty for the layer before.
+    """
 
     word: str
     options: Mapping[str, Any]
+    inputs: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, word: str, options: Mapping[str, Any]) -> LayerSpec:
+    def of(cls, word: str, options: Mapping[str, Any], inputs: Sequence[str] = ()) -> LayerSpec:
         """Check options, and add the defaults.
 
         Raises
@@ -35,7 +45,7 @@ class LayerSpec(NamedTuple):
             If there is no such layer, or an option is unknown, missing or wrong.
         """
         known = _options_of(_class_of(word))
-        return cls(word, _own_options(word, options) if known is None else complete_options(word, known, options))
+        return cls(word, _own_options(word, options) if known is None else complete_options(word, known, options), tuple(inputs))
 
     @property
     def written(self) -> dict[str, Any]:
@@ -44,7 +54,8 @@ class LayerSpec(NamedTuple):
         return {name: _shortest(value) for name, value in self.options.items() if not _is_default(known.get(name), value, self.options)}
 
     def __str__(self) -> str:
-        return ", ".join([self.word, *(f"{name} {value}" for name, value in self.written.items())])
+        inputs = [f"of {' and '.join(self.inputs)}"] if self.inputs else []
+        return ", ".join([self.word, *(f"{name} {value}" for name, value in self.written.items()), *inputs])
 
 
 #: A network's layers by name, in order.
@@ -66,9 +77,9 @@ class MisfitError(DescriptionError):
         self.below, self.input_shape = below, input_shape
 
 
-def spec(word: str, **options: Any) -> LayerSpec:
-    """Write a layer down, as in ``spec("convolution", filters=64, size=3, padding=1)``; see `LayerSpec.of`."""
-    return LayerSpec.of(word, options)
+def spec(word: str, *inputs: str, **options: Any) -> LayerSpec:
+    """Write a layer down, as in ``spec("convolution", filters=64, size=3, padding=1)``, ``spec("add", "conv2", "relu1")``."""
+    return LayerSpec.of(word, options, inputs)
 
 
 def specs_of(network: Network) -> dict[str, LayerSpec]:
@@ -80,12 +91,15 @@ def specs_of(network: Network) -> dict[str, LayerSpec]:
         If there is a layer that cannot be written down.
     """
     specs = {}
+    before = INPUT
     for name, layer in network.layers.items():
+        inputs = () if network.inputs[name] == (before,) else network.inputs[name]
+        before = name
         try:
             if LAYERS.get(layer.word) is type(layer):
-                specs[name] = LayerSpec.of(layer.word, layer.to_options())
+                specs[name] = LayerSpec.of(layer.word, layer.to_options(), inputs)
             else:
-                specs[name] = LayerSpec.of(_class_word(type(layer)), _own_method(type(layer), "to_options")(layer))
+                specs[name] = LayerSpec.of(_class_word(type(layer)), _own_method(type(layer), "to_options")(layer), inputs)
         except DescriptionError as error:
             raise DescriptionError(f"{name}: {error}") from None
     return specs
@@ -104,25 +118,32 @@ def build_network(specs: Specs, input_shape: Shape) -> Network:
     MisfitError
         If a layer does not take what reaches it.
     DescriptionError
-        If a layer's options do not go together.
+        If a layer's options do not go together, or the last layer does not depend on a layer.
     """
-    layers: dict[str, Layer] = {}
-    shape = tuple(input_shape)
-    for number, (name, (word, options)) in enumerate(specs.items(), start=1):
+    nodes: dict[str, tuple[Any, ...]] = {}
+    shapes, before = {INPUT: tuple(input_shape)}, INPUT
+    for number, (name, (word, options, inputs)) in enumerate(specs.items(), start=1):
+        sources = inputs or (before,)
+        below = [shapes.get(source, ()) for source in sources]
         try:
+            cls = _class_of(word)
+            check_node(name, cls, sources, nodes)
             with np.errstate(all="ignore"):  # a layer of one's own may run on arrays without values to tell its output's shape
-                layer = _own_method(_class_of(word), "from_options")(shape, options)
-                after = layer.described("output_shape")(shape)
+                layer = _own_method(cls, "from_options")(below[0], options)
+                shapes[name] = layer.described("output_shape")(*below)
         except ShapeError as error:
-            reaches = " x ".join(map(str, shape))
+            reaches = " and ".join(" x ".join(map(str, shape)) for shape in below)
             message = f"layer {number}, {name}, does not fit what reaches it, {reaches}: {error}"
-            raise MisfitError(message, Network(layers), input_shape) from None
+            raise MisfitError(message, Network(nodes), input_shape) from None
         except MinicnnError as error:
             raise DescriptionError(f"layer {number}, {name}: {error}") from None
         except Exception as error:  # of a layer of one's own
             raise DescriptionError(f"layer {number}, {name}: {type(error).__name__}: {error}") from error
-        layers[name], shape = layer, after
-    return Network(layers)
+        nodes[name], before = (layer, *sources), name
+    network = Network(nodes)
+    if idle := [name for name in specs if name != before and not network.consumers[name]]:
+        raise DescriptionError(f"no layer takes the output of {', '.join(idle)}; name it in a layer's inputs, or remove it")
+    return network
 
 
 def is_word(word: str) -> bool:

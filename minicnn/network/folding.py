@@ -9,12 +9,11 @@ so the same numbers come out of one layer less.
 
 from __future__ import annotations
 
-from minicnn.layers import Layer
 from minicnn.network.network import Network
 
 
 def folded(network: Network) -> Network:
-    """Merge each batch normalization into the layer right below it, if that is a convolution or dense layer.
+    """Merge each batch normalization into the layer right below it, if that is a convolution or dense layer whose output nobody else takes.
 
     Parameters
     ----------
@@ -23,14 +22,17 @@ def folded(network: Network) -> Network:
     Returns
     -------
     Network
-        Computes the same, up to rounding. A batch normalization above any other layer stays.
+        Computes the same, up to rounding. Any other batch normalization stays.
     """
-    layers: dict[str, Layer] = {}
-    for name, layer in network.layers.items():
-        below = next(reversed(layers), None)
-        merged = None if below is None else layers[below].described("absorb")(layer)
-        if below is None or merged is None:
-            layers[name] = layer
+    nodes: dict[str, tuple] = {}
+    merged: dict[str, str] = {}  # batch normalizations that are gone, and the layers that stand for them
+    for name, (layer, *sources) in network.nodes.items():
+        below = merged.get(sources[0], sources[0])
+        alone = below in nodes and network.only_consumer(sources[0]) == name
+        together = nodes[below][0].described("absorb")(layer) if alone else None
+        if together is not None:
+            nodes[below] = (together, *nodes[below][1:])
+            merged[name] = below
         else:
-            layers[below] = merged
-    return Network(layers)
+            nodes[name] = (layer, *(merged.get(source, source) for source in sources))
+    return Network(nodes)

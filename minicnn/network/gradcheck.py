@@ -21,14 +21,15 @@ The random direction: HIPS autograd, `test_util.py`. The detection of kinks: Cha
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 
 from minicnn.errors import ShapeError, listed
-from minicnn.layers import Layer
+from minicnn.layers import Join, Layer
 from minicnn.layers.base import Context
 from minicnn.network.network import Network
 from minicnn.network.objectives import Objective
@@ -233,13 +234,36 @@ def check_network(network: Network, x: np.ndarray, seed: int = 0) -> Iterator[tu
     """
     network = network.astype(np.float64)
     trace = network.trace(x.astype(np.float64))
-    layer_input = trace.input
     for name, layer in network.layers.items():
-        yield name, check_layer(layer, layer_input, seed)
-        layer_input = trace.outputs[name]
+        xs = trace.inputs_of(name)
+        if isinstance(layer, Join):
+            yield name, check_layer(_Flattened(layer, [x.shape for x in xs]), _in_a_row(xs), seed)
+        else:
+            yield name, check_layer(layer, xs[0], seed)
     weights = np.random.default_rng(seed).standard_normal(trace.result.shape)
     combination = Objective(lambda trace: ((trace.result * weights).ravel(), {trace.last: weights}))
     yield "network", [check_objective(network, combination, trace.input, seed)]
+
+
+class _Flattened(Layer):
+    """A join as a layer with one input: the numbers of all its inputs in a row."""
+
+    def __init__(self, join: Join, shapes: Sequence[tuple[int, ...]]):
+        self.join, self.shapes = join, shapes
+
+    def forward(self, x):
+        parts = np.split(x, np.cumsum([math.prod(shape) for shape in self.shapes])[:-1])
+        return self.join.forward(*(part.reshape(shape) for part, shape in zip(parts, self.shapes)))
+
+    def backward(self, gradient, context):
+        return _in_a_row(self.join.backward(gradient, context))
+
+    def decisions(self, context):
+        return self.join.decisions(context)
+
+
+def _in_a_row(arrays: Iterable[np.ndarray]) -> np.ndarray:
+    return np.concatenate([array.ravel() for array in arrays])
 
 
 @dataclass(frozen=True)

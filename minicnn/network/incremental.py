@@ -24,12 +24,15 @@ occlusion.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from minicnn.geometry import Window, reach
 from minicnn.kernels import cut_changed
-from minicnn.layers import Layer
-from minicnn.network.network import Network, Trace
+from minicnn.layers import Join, Layer
+from minicnn.network.graph import INPUT
+from minicnn.network.network import Trace
 
 
 class Incremental:
@@ -59,18 +62,38 @@ class Incremental:
         array (N, ...)
             What `network` gives for the whole changed images.
         """
-        below = self.trace.input
-        for i, (name, layer) in enumerate(self.network.layers.items()):
-            if (window := layer.local_window) is None:
-                rest = Network(list(self.network.layers.items())[i:])
-                return rest(self._whole(below, changes, places))
-            changes, places = _through(layer, window, below[0], self.trace.outputs[name].shape[1:3], changes, places)
-            below = self.trace.outputs[name]
-        return self._whole(below, changes, places)
+        unchanged = {INPUT: self.trace.input, **self.trace.outputs}
+        boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {INPUT: (changes, places)}
+        whole: dict[str, np.ndarray] = {}
+        name = INPUT
+        for name, layer in self.network.layers.items():
+            sources = self.network.inputs[name]
+            window = layer.local_window
+            if window is None or not all(source in boxes for source in sources):
+                inputs = [whole[s] if s in whole else self._whole(unchanged[s], *boxes[s]) for s in sources]
+                whole[name] = layer.forward(*inputs)[0]
+            elif isinstance(layer, Join):
+                boxes[name] = _joined(layer, [unchanged[source][0] for source in sources], [boxes[source] for source in sources])
+            else:
+                boxes[name] = _through(layer, window, unchanged[sources[0]][0], unchanged[name].shape[1:3], *boxes[sources[0]])
+            for source in sources:
+                if self.network.last_use[source] == name:
+                    whole.pop(source, None)
+        return whole[name] if name in whole else self._whole(unchanged[name], *boxes[name])
 
     def _whole(self, below: np.ndarray, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Put each change into a copy of the unchanged layer."""
         return cut_changed(below[0], changes, places, np.zeros_like(places), below.shape[1:3], 0.0)
+
+
+def _joined(layer: Join, below: Sequence[np.ndarray], boxes: Sequence[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    """Take changes of a join's inputs to those of its output: in the smallest boxes, of one size, that hold those of all inputs."""
+    first = np.min([places for _, places in boxes], axis=0)
+    last = np.max([places + changes.shape[1:3] for changes, places in boxes], axis=0)
+    height, width = (last - first).max(axis=0).tolist()
+    first = np.minimum(first, np.array(below[0].shape[:2]) - (height, width))
+    cuts = [cut_changed(image, changes, places, first, (height, width), 0.0) for image, (changes, places) in zip(below, boxes)]
+    return layer.forward(*cuts)[0], first
 
 
 def _through(

@@ -1,4 +1,4 @@
-"""A network: named layers in order, run forward and backward.
+"""A network: named layers, run forward and backward.
 
 Calling a network keeps nothing. A `Trace` keeps what one forward pass left behind, and the backward pass starts from it::
 
@@ -6,35 +6,45 @@ Calling a network keeps nothing. A `Trace` keeps what one forward pass left behi
     gradient = network.backward(trace, {"fc8": one_hot})  # gradient of the chosen score with respect to x
 
 The gradients to start from are called *seeds*. They may sit at any layers, several at once; each layer's gradient is its seed plus
-what comes back from the layers above it.
+what comes back from the layers that took its output. Which these are, `minicnn.network.graph` says.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
-from itertools import takewhile
-from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import DTypeLike
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
-from minicnn.geometry import ReceptiveField
-from minicnn.layers import BatchNorm, Conv2D, Layer
+from minicnn.geometry import Pair, ReceptiveField
+from minicnn.layers import BatchNorm, Join, Layer
 from minicnn.layers.base import Context, Shape
 from minicnn.network.gradients import Gradients, Walk
+from minicnn.network.graph import INPUT, Graph, Node
 from minicnn.pictures.tables import folded_table
 
-#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input. Rules may count on the context of
-#: convolutions, dense layers and average pools: it is the layer's input.
-Rule = Callable[[Any, np.ndarray, Context], np.ndarray]
+__all__ = ["Network", "Rule", "Rules", "Trace"]
+
+#: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input, or of a join a tuple of them. Rules
+#: may count on the context of convolutions, dense layers, average pools and joins: it is the layer's input, or inputs.
+Rule = Callable[[Any, np.ndarray, Context], Any]
 
 #: Rules by the type of the layers, for its subclasses too, or by the name of one.
 Rules = Mapping[type | str, Rule]
+
+
+class Step(NamedTuple):
+    """A part of a forward pass that keeps nothing: what it computes, of what, and whose outputs nobody needs afterwards."""
+
+    name: str
+    sources: tuple[str, ...]
+    compute: Callable[..., np.ndarray]
+    done: Sequence[str]
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,11 +76,13 @@ class Trace:
         rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs[name].shape)} for name in self.outputs]
         return folded_table(repr(self), rows)
 
+    def inputs_of(self, layer: str) -> tuple[np.ndarray, ...]:
+        """Return what reached a layer: one array, or several that flow together there."""
+        return tuple(self.input if source == INPUT else self.outputs[source] for source in self.network.inputs[layer])
+
     def input_of(self, layer: str) -> np.ndarray:
-        """Return what reached a layer."""
-        names = list(self.outputs)
-        place = names.index(layer)
-        return self.input if place == 0 else self.outputs[names[place - 1]]
+        """Return what reached a layer that takes one input, or of several the first."""
+        return self.inputs_of(layer)[0]
 
     def after(self, layer: str) -> Trace:
         """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
@@ -85,27 +97,31 @@ class Trace:
 
     @property
     def result(self) -> np.ndarray:
-        """The last layer's output."""
-        return self.outputs[self.last]
+        """The last layer's output; of a network without layers its input."""
+        return self.outputs[self.last] if self.outputs else self.input
 
 
-class Network:
-    """An ordered set of named layers.
+class Network(Graph):
+    """Named layers in an order in which data can flow: a line, or any graph without circles.
 
     Parameters
     ----------
-    layers : mapping of str to Layer, or pairs of them
-        In the order in which the data flows.
+    nodes : mapping of str to Layer or (Layer, name, ...), or pairs of them
+        Each layer comes after those that it takes its inputs from: those whose names are beside it ("input" for the network's own), or
+        else the one before it. The last layer's output is the network's. Only `nodes` makes the same network again; `layers` alone would
+        make a line.
 
     Examples
     --------
     >>> network = Network({"conv1": Conv2D(weight, bias, padding=1), "relu1": ReLU()})
     >>> network(x).shape
     (1, 224, 224, 64)
+    >>> Network({**network.nodes, "conv2": Conv2D(weight2, bias2, padding=1), "add": (Add(), "conv2", "relu1")})
+    Network of 4 layers
     """
 
-    def __init__(self, layers: Mapping[str, Layer] | Iterable[tuple[str, Layer]]):
-        self.layers: Mapping[str, Layer] = MappingProxyType(dict(layers))
+    def __init__(self, nodes: Mapping[str, Node] | Iterable[tuple[str, Node]]):
+        super().__init__(nodes)
         self._known_shapes: dict[Shape, dict[str, Shape]] = {}
 
     def __repr__(self) -> str:
@@ -129,26 +145,35 @@ class Network:
             If a layer cannot take its input; the message names the layer.
         """
         self._check_input(x)
-        for step in self._steps:
-            x = step(x)
-        return x
+        values, name = {INPUT: x}, INPUT
+        for name, sources, step, done in self._steps:
+            values[name] = step(*[values[source] for source in sources])
+            for source in done:
+                del values[source]
+        return values[name]
 
     @cached_property
-    def _steps(self) -> list[Callable[[np.ndarray], np.ndarray]]:
-        """The layers as functions, in order; two that can be fused, such as a convolution and the ReLU after it, are one.
+    def _steps(self) -> list[Step]:
+        """What is computed, in order; two layers that can be fused, such as a convolution and the ReLU that alone takes it, are one step.
 
         The definition is the plain loop of `trace`, and gives the same numbers.
         """
-        layers = list(self.layers.values())
-        steps = []
-        while layers:
-            layer = layers.pop(0)
-            if layers and (fused := layer.described("fused")(layers[0])) is not None:
-                layers.pop(0)
-                steps.append(fused)
+        steps: list[tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = []
+        fused: dict[str, tuple[tuple[str, ...], Callable[..., np.ndarray]]] = {}
+        for name, layer in self.layers.items():
+            taker = self.only_consumer(name)
+            together = None if taker is None or isinstance(self.layers[taker], Join) else layer.described("fused")(self.layers[taker])
+            if name in fused:
+                steps.append((name, *fused[name]))
+            elif taker is None or together is None:
+                steps.append((name, self.inputs[name], partial(_output, layer)))
             else:
-                steps.append(partial(_output, layer))
-        return steps
+                fused[taker] = self.inputs[name], together
+        last_use = {source: name for name, sources, _ in steps for source in sources}
+        return [
+            Step(name, sources, compute, [source for source in dict.fromkeys(sources) if last_use[source] == name])
+            for name, sources, compute in steps
+        ]
 
     def trace(self, x: np.ndarray, generator: np.random.Generator | None = None) -> Trace:
         """Run forward and keep every layer's output and context.
@@ -165,15 +190,15 @@ class Network:
             If a layer cannot take its input; the message names the layer.
         """
         self._check_input(x)
-        outputs, contexts = {}, {}
-        output = x
+        outputs: dict[str, np.ndarray] = {}
+        contexts: dict[str, Context] = {}
         for name, layer in self.layers.items():
-            made = layer.forward(output) if generator is None else layer.training_forward(output, generator)
+            forward = layer.forward if generator is None else partial(layer.training_forward, generator=generator)
+            made = forward(*[x if source == INPUT else outputs[source] for source in self.inputs[name]])
             if not isinstance(made, tuple) or len(made) != 2:
                 found = type(made).__name__
                 raise MinicnnError(f"{name}: the forward pass of a {type(layer).__name__} returned a {found}; expected (output, context)")
             outputs[name], contexts[name] = made
-            output = outputs[name]
         return Trace(self, x, outputs, contexts)
 
     def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
@@ -232,22 +257,26 @@ class Network:
                 raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs[name].shape}")
 
     def _walk_back(self, contexts: Mapping[str, Context], seeds: Mapping[str, np.ndarray], rules: Rules) -> Walk:
-        """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input)."""
-        gradient: np.ndarray | None = None
+        """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input).
+
+        A layer's gradient is complete when all that took its output have been passed, as they stand above it; until then it is pending.
+        """
+        pending = dict(seeds)
         for name, layer in reversed(list(self.layers.items())):
-            if name in seeds:
-                gradient = seeds[name] if gradient is None else gradient + seeds[name]
-            if gradient is not None:
-                yield name, gradient
-                rule = rules.get(name) or next((rules[kind] for kind in type(layer).__mro__ if kind in rules), None)
-                context = contexts[name]
-                gradient = layer.backward(gradient, context) if rule is None else rule(layer, gradient, context)
-        if gradient is not None:
-            yield None, gradient
+            if name not in pending:
+                continue
+            gradient = pending.pop(name)
+            yield name, gradient
+            rule = rules.get(name) or next((rules[kind] for kind in type(layer).__mro__ if kind in rules), None)
+            back = layer.backward(gradient, contexts[name]) if rule is None else rule(layer, gradient, contexts[name])
+            for source, part in zip(self.inputs[name], back if isinstance(layer, Join) else (back,)):
+                pending[source] = pending[source] + part if source in pending else part
+        if INPUT in pending:
+            yield None, pending[INPUT]
 
     def after_training_step(self, trace: Trace) -> Network:
         """Return the network with the statistics that its layers have after a training step that left this trace."""
-        return Network({name: layer.after_training_step(trace.contexts[name]) for name, layer in self.layers.items()})
+        return self.with_layers({name: layer.after_training_step(trace.contexts[name]) for name, layer in self.layers.items()})
 
     def split(self, name: str) -> tuple[Network, Network]:
         """Cut after the named layer: `head(trunk(x))` equals `network(x)`.
@@ -256,17 +285,21 @@ class Network:
         -------
         trunk, head : Network
             They share the layers with this network. The trunk ends with the named layer.
+
+        Raises
+        ------
+        UnknownNameError
+            If there is no such layer, or if something flows past it; see `Graph.separators`.
         """
-        self.check_name(name)
-        pairs = list(self.layers.items())
-        cut = list(self.layers).index(name) + 1
-        return Network(pairs[:cut]), Network(pairs[cut:])
+        return self.up_to([name]), Network(self.above(name))
 
     def up_to(self, names: Collection[str]) -> Network:
-        """Return the part of the network that computes the named layers: all up to the last of them, shared with this network."""
-        for name in names:
-            self.check_name(name)
-        return self.split(max(names, key=list(self.layers).index))[0]
+        """Return the part of the network that computes the named layers, shared with this network; it ends with the last of them."""
+        return Network({name: self.nodes[name] for name in self.ancestors(names)})
+
+    def with_layers(self, layers: Mapping[str, Layer]) -> Network:
+        """Return a network with other layers in place of some; each takes its inputs from where the old one did."""
+        return Network({name: (layers.get(name, layer), *self.inputs[name]) for name, layer in self.layers.items()})
 
     def shapes(self, input_shape: Shape) -> dict[str, Shape]:
         """Tell the shape of each layer's output for one image of the given shape (height, width, channels).
@@ -276,66 +309,73 @@ class Network:
         ShapeError
             If a layer cannot take its input; the message names the layer.
         """
-        shape = tuple(input_shape)
-        if shape not in self._known_shapes:
-            shapes = {}
+        input_shape = tuple(input_shape)
+        if input_shape not in self._known_shapes:
+            shapes = {INPUT: input_shape}
             for name, layer in self.layers.items():
                 try:
-                    shape = shapes[name] = layer.described("output_shape")(shape)
+                    shapes[name] = layer.described("output_shape")(*[shapes[source] for source in self.inputs[name]])
                 except ShapeError as error:
                     raise ShapeError(f"{name}: {error}") from None
-            self._known_shapes[tuple(input_shape)] = shapes
-        return dict(self._known_shapes[tuple(input_shape)])
+            del shapes[INPUT]
+            self._known_shapes[input_shape] = shapes
+        return dict(self._known_shapes[input_shape])
 
     def receptive_fields(self) -> dict[str, ReceptiveField | None]:
         """Tell what a unit of each layer sees of the input; None from the first layer on whose units may see all of it."""
-        fields = {}
-        field: ReceptiveField | None = ReceptiveField()
+        fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField()}
         for name, layer in self.layers.items():
-            window = layer.described("window")
-            field = None if field is None or window is None else field.through(window)
-            fields[name] = field
+            window, below = layer.described("window"), [fields[source] for source in self.inputs[name]]
+            known = [field for field in below if field is not None]
+            fields[name] = None if window is None or len(known) < len(below) else ReceptiveField.union(known).through(window)
+        del fields[INPUT]
         return fields
+
+    @cached_property
+    def jumps(self) -> Mapping[str, Pair]:
+        """How many pixels of the input lie between neighboring units, vertically and horizontally, of the input and of all image layers."""
+        jumps = {INPUT: (1, 1)}
+        for name in self.image_layers:
+            (down, across), window = jumps[self.inputs[name][0]], self.layers[name].described("window")
+            jumps[name] = (down, across) if window is None else (down * window.stride[0], across * window.stride[1])
+        return jumps
 
     @property
     def image_layers(self) -> list[str]:
-        """The layers whose outputs are images: all below the first that makes rows of numbers of them."""
-        return list(takewhile(lambda name: not self.layers[name].flattens, self.layers))
-
-    def of_type(self, *types: type[Layer]) -> list[str]:
-        """Name the layers of some types."""
-        return [name for name, layer in self.layers.items() if isinstance(layer, types)]
-
-    @property
-    def convolutions(self) -> list[str]:
-        """The convolutions, at least one.
-
-        Raises
-        ------
-        UnknownNameError
-            If the network has none.
-        """
-        if not (names := self.of_type(Conv2D)):
-            raise UnknownNameError(f"the network has no convolution; its layers are {', '.join(self.layers)}")
-        return names
-
-    @property
-    def first_convolution(self) -> str:
-        """The first convolution; raises UnknownNameError if there is none."""
-        return self.convolutions[0]
+        """The layers whose outputs are images: all until one makes rows of numbers of them; of several inputs the first one tells."""
+        images = {INPUT: True}
+        for name, layer in self.layers.items():
+            images[name] = images[self.inputs[name][0]] and not layer.flattens
+        return [name for name in self.layers if images[name]]
 
     @property
     def last_convolution(self) -> str:
-        """The last convolution, or the activation (ReLU) that follows it: where maps are still images and mean most.
+        """The last layer whose maps are still images and mean most: the last convolution, or the activation (ReLU) after it.
+
+        All of the result passes through it: where layers flow together after the last convolution, it is above that. Maps of the classes
+        themselves, of which the result is only the mean, do not count, if there is a layer before.
 
         Raises
         ------
         UnknownNameError
             If the network has no convolution.
         """
-        last, names = self.convolutions[-1], list(self.layers)
-        above = [name for name in names[names.index(last) + 1 :] if not isinstance(self.layers[name], BatchNorm)]
-        return above[0] if above and self.layers[above[0]].activation else last
+        names, last = list(self.layers), self.convolutions[-1]
+        images = [name for name in self.separators if name in self.image_layers]
+        means_alone = names[-1] not in self.image_layers and not any(self.layers[name].arrays for name in names[names.index(last) + 1 :])
+        before = [name for name in images if names.index(name) < names.index(last)]
+        if means_alone and before:
+            return before[-1]
+        found = last
+        for name in images:
+            if names.index(name) < names.index(last):
+                continue
+            if self.layers[name].activation:
+                return name
+            if name != last and not isinstance(self.layers[name], (BatchNorm, Join)):
+                break
+            found = name if found not in images else found
+        return found
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:
@@ -356,18 +396,13 @@ class Network:
         """Return a network with other parameters, statistics or constants, given as {layer: {name: value}}; all else is shared."""
         for name in parameters:
             self.check_name(name)
-        return Network({name: layer.replace(**parameters.get(name, {})) for name, layer in self.layers.items()})
+        return self.with_layers({name: self.layers[name].replace(**values) for name, values in parameters.items()})
 
     def astype(self, dtype: DTypeLike) -> Network:
         """Return a network with all arrays in another floating-point type."""
         return self.with_parameters(
             {layer: {name: array.astype(dtype) for name, array in arrays.items()} for layer, arrays in self.arrays.items()}
         )
-
-    def check_name(self, name: str) -> None:
-        """Raise UnknownNameError, with the list of layers, unless a layer has this name."""
-        if name not in self.layers:
-            raise UnknownNameError(f"there is no layer {name!r}; the layers are {', '.join(self.layers)}")
 
     def _check_input(self, x: np.ndarray) -> None:
         if not isinstance(x, np.ndarray) or x.ndim < 2 or x.dtype not in (np.float32, np.float64):
@@ -376,6 +411,6 @@ class Network:
         self.shapes(x.shape[1:])
 
 
-def _output(layer: Layer, x: np.ndarray) -> np.ndarray:
+def _output(layer: Layer, *xs: np.ndarray) -> np.ndarray:
     """Run a layer forward and drop what the way back would need."""
-    return layer.forward(x)[0]
+    return layer.forward(*xs)[0]

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from minicnn.errors import ShapeError
 from minicnn.geometry import ReceptiveField
 from minicnn.layers.base import Shape
+from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 
 
@@ -43,13 +44,13 @@ def summarize(network: Network, input_shape: Shape) -> Iterator[LayerSummary]:
         At the first layer that cannot take its input; the message names the layer.
     """
     fields = network.receptive_fields()
-    shape = tuple(input_shape)
+    shapes = {INPUT: tuple(input_shape)}
     for name, layer in network.layers.items():
+        below = [shapes[source] for source in network.inputs[name]]
         try:
-            output_shape = layer.described("output_shape")(shape)
+            shapes[name] = layer.described("output_shape")(*below)
         except ShapeError as error:
-            reaches = " x ".join(map(str, shape))
+            reaches = " and ".join(" x ".join(map(str, shape)) for shape in below)
             raise ShapeError(f"{name} does not fit what reaches it, {reaches}: {error}") from None
         count = sum(array.size for array in layer.parameters.values())
-        yield LayerSummary(name, output_shape, count, layer.described("multiply_accumulates")(shape), fields[name])
-        shape = output_shape
+        yield LayerSummary(name, shapes[name], count, layer.described("multiply_accumulates")(*below), fields[name])

@@ -99,6 +99,29 @@ def test_every_architecture_there_and_back(name):
     assert len(text) < 5000  # the classes by the name of their list
 
 
+BRANCHES = """
+input = [8, 8, 3]
+layers = [
+  {convolution = "conv1", filters = 4, size = 3, padding = 1},
+  {convolution = "conv2", filters = 4, size = 1, inputs = ["input"]},
+  {concatenate = "both", inputs = ["conv1", "conv2", "input"]},
+  {global_average_pool = "gap"},
+  {dense = "fc", units = 11},
+  {hard_sigmoid = "gate", slope = 0.25},
+  {multiply = "gated", inputs = ["both", "gate"]},
+  {add = "sum", inputs = ["gated", "both"]},
+]
+"""
+
+
+def test_branches_written_as_read():
+    first = read_description(BRANCHES, "a").network
+    written = write_description(first, (8, 8, 3))
+    assert written.count("inputs = ") == 4 and 'inputs = ["conv1", "conv2", "input"]' in written
+    second = read_description(written, "b").network
+    assert same(first, second) and first.inputs == second.inputs
+
+
 @pytest.mark.parametrize("text", [CLASSIC, *TEXTS.values()])
 def test_written_as_read(text):
     first = read_description(text, "a")
@@ -195,6 +218,13 @@ WRONG = {
     "epsilon is 0.* above 0": changed("epsilon = 0.01", "epsilon = 0"),
     "momentum is 'half'": changed("momentum = 0.5", 'momentum = "half"'),
     "layer 9, pool3: .*padding .3, 3. .*kernel size .3, 3..* smaller": changed("padding = [1, 0]", "padding = 3"),
+    r"layer 3, relu1: inputs is 'norm1'; expected a list of names": changed('"relu1"', '"relu1", inputs = "norm1"'),
+    r"layer 3, relu1: relu1 takes 'norm2', which does not come before it; .* conv1, norm1": changed(
+        '"relu1"', '"relu1", inputs = ["norm2"]'
+    ),
+    r"layer 3, relu1: relu1 \(ReLU\) takes conv1, norm1; expected one": changed('"relu1"', '"relu1", inputs = ["conv1", "norm1"]'),
+    r"layer 4, sum: sum \(Add\) takes relu1; expected at least two inputs": changed("{max_pool", '{add = "sum"},\n  {max_pool'),
+    "no layer takes the output of norm1; name it in a layer's inputs": changed('"relu1"', '"relu1", inputs = ["conv1"]'),
     r"layer 1, conv1: .*3,000,000,000,000 weights .*at most": changed("16, size = 3", "1000000, size = 1000"),
 }
 

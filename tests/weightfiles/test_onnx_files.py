@@ -54,6 +54,18 @@ READ = {
         ("Mul", ["t", "channel"], ["u"], {}),
         ("Add", ["u", "half"], ["y"], {}),
     ],
+    "nonlinearities": [
+        CONV,
+        ("LeakyRelu", ["c"], ["l1"], {}),
+        ("LeakyRelu", ["l1"], ["l2"], {"alpha": 0.2}),
+        ("Elu", ["l2"], ["l3"], {"alpha": 1.5}),
+        ("HardSwish", ["l3"], ["l4"], {}),
+        ("HardSigmoid", ["l4"], ["l5"], {}),
+        ("Tanh", ["l5"], ["l6"], {}),
+        ("Sigmoid", ["l6"], ["l7"], {}),
+        ("Clip", ["l7", "nothing", "six"], ["y"], {}),
+    ],
+    "gelu": [CONV, ("Gelu", ["c"], ["g"], {}), ("Gelu", ["g"], ["y"], {"approximate": "tanh"})],
     "a factor": [CONV, ("Mul", ["half", "c"], ["r"], {}), ("Relu", ["r"], ["y"], {})],
     "turned colors": [
         ("Gather", ["x", "turned"], ["g"], {"axis": 1}),
@@ -155,6 +167,9 @@ SHAPES = {"channels last": (1, 4, 6, 3), "channels last, to the end": (1, 4, 6, 
 SHAPES |= {"padding that is taken for a window": (1, 3, 5, 7), "padding that no window reaches": (1, 3, 5, 6)}
 
 
+OPSETS = {"gelu": 20}
+
+
 def used(nodes):
     return {name: CONSTANTS[name] for _, inputs, _, _ in nodes for name in inputs if name in CONSTANTS}
 
@@ -177,7 +192,7 @@ def output_of(file, x):
 def test_onnx_networks_give_what_they_should(name, tmp_path):
     reference = pytest.importorskip("onnx.reference")
     shape = SHAPES.get(name, (1, 3, 4, 6))
-    onnx_model(tmp_path / "file", READ[name], input_shape=shape, **used(READ[name]))
+    onnx_model(tmp_path / "file", READ[name], input_shape=shape, opset=OPSETS.get(name, 17), **used(READ[name]))
     x = numbers(*shape) * (100 if name == "turned colors" else 1)
     (expected,) = reference.ReferenceEvaluator(str(tmp_path / "file")).run(None, {"x": x})
     output = output_of(read_weights(tmp_path / "file"), x if "last" in name or "gray" in name else np.moveaxis(x, 1, 3))
@@ -215,7 +230,7 @@ IMAGE = np.ones((3, 4, 6), np.float32)
 SMALL = {"kernel_shape": [2, 2]}
 
 REFUSED = {
-    "unknown": ([CONV, ("Sigmoid", ["c"], ["y"], {})], r"'node1' \(Sigmoid\) .*no.*layer.*expected .*Conv"),
+    "unknown": ([CONV, ("Softplus", ["c"], ["y"], {})], r"'node1' \(Softplus\) .*no.*layer.*expected .*Conv"),
     "a branch": ([CONV, ("Relu", ["c"], ["r"], {}), ("Add", ["r", "c"], ["y"], {})], "does not simply follow"),
     "groups": ([("Conv", ["x", "w", "b"], ["y"], {"group": 3})], "3 groups"),
     "dilated": ([("Conv", ["x", "w", "b"], ["y"], {"dilations": [2, 2]})], "is dilated"),
@@ -268,7 +283,8 @@ REFUSED = {
     "mean over channels": ([CONV, ("ReduceMean", ["c"], ["y"], {"axes": [1]})], "other axes than height and width"),
     "mean over rows": ([CONV, ("ReduceMean", ["c"], ["y"], {"axes": [2]})], "other axes than height and width"),
     "mean over all": ([CONV, ("ReduceMean", ["c"], ["y"], {})], "over all axes"),
-    "ReLU6": ([CONV, ("Clip", ["c", "nothing", "six"], ["y"], {})], "is a ReLU6"),
+    "a sigmoid at the end": ([CONV, ("Sigmoid", ["c"], ["y"], {})], "ends in a sigmoid"),
+    "a hard sigmoid that is not 0.5 at 0": ([CONV, ("HardSigmoid", ["c"], ["y"], {"beta": 0.4})], "is 0.4.* at 0, expected 0.5"),
     "clipped from below zero": ([CONV, ("Clip", ["c", "six"], ["y"], {})], "clips to 6.0"),
     "a larger one": ([CONV, ("Max", ["c", "half"], ["y"], {})], "expected zero"),
     "divided by nothing": ([CONV, ("Div", ["c", "nothing"], ["y"], {})], "not finite"),

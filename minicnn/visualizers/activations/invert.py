@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
-
 import numpy as np
 
-from minicnn.layers import AveragePool2D, MaxPool2D
 from minicnn.models.model import Model
+from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 from minicnn.network.objectives import match
 from minicnn.network.optimizers import adam_for_images
@@ -102,7 +100,12 @@ def invert(
 
 
 def _before_pooling(network: Network) -> list[str]:
-    """Name the layers right before each pooling layer, and the last layer."""
-    names = list(network.layers)
-    before = [below for below, name in itertools.pairwise(names) if isinstance(network.layers[name], (MaxPool2D, AveragePool2D))]
-    return [*before, names[-1]]
+    """Name the layers right before the image becomes smaller, and the last layer."""
+    jumps = network.jumps
+    smaller = [
+        source
+        for name, sources in network.inputs.items()
+        for source in sources
+        if name in jumps and source in jumps and source != INPUT and jumps[name] != jumps[source]
+    ]
+    return list(dict.fromkeys([*smaller, list(network.layers)[-1]]))

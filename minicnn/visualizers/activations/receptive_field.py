@@ -9,7 +9,9 @@ import numpy as np
 from minicnn.errors import ShapeError
 from minicnn.geometry import ReceptiveField
 from minicnn.kernels import use_algorithm
+from minicnn.layers import Join
 from minicnn.models.model import Model
+from minicnn.network.graph import INPUT
 from minicnn.network.network import Network, Trace
 from minicnn.pictures.render import Marks
 from minicnn.pictures.results import Result
@@ -62,7 +64,7 @@ def receptive_field(
     MinicnnError
         If there is no such unit.
     """
-    trunk, _ = model.network.split(layer)
+    trunk = model.network.up_to([layer])
     field = trunk.receptive_fields()[layer]
     if field is None:
         raise ShapeError(f"each unit of {layer} sees the whole photo; choose a layer before {_first_global(model.network)}")
@@ -126,11 +128,17 @@ def _influence(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> np.ndarra
 def _strongest_path(trunk: Network, trace: Trace, unit: tuple[int, ...]) -> list[tuple[str, tuple[int, ...]]]:
     """Walk down from a unit, in each layer to the input that contributes most; returns (layer, unit), at last ("photo", pixel)."""
     path = []
-    names = list(trunk.layers)
-    for i, name in reversed(list(enumerate(names))):
+    name = trace.last
+    while name != INPUT:
         path.append((name, unit))
-        below = trace.input if i == 0 else trace.outputs[names[i - 1]]
-        unit = trunk.layers[name].described("value_terms")(below[0], unit).largest(below[0].shape)
+        layer, sources = trunk.layers[name], trunk.inputs[name]
+        below = [x[0] for x in trace.inputs_of(name)]
+        if isinstance(layer, Join):
+            terms, units = layer.described("input_terms")(below, unit)
+            strongest = int(np.argmax(np.where(terms.factors != 0, terms.products, -np.inf)))
+            name, unit = sources[strongest], units[strongest]
+        else:
+            name, unit = sources[0], layer.described("value_terms")(below[0], unit).largest(below[0].shape)
     return [*path, ("photo", unit)]
 
 

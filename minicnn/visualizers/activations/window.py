@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from itertools import pairwise
+from typing import Any
 
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.layers import Join
 from minicnn.layers.terms import Terms
 from minicnn.models.model import Model
+from minicnn.network.gradients import Gradients
+from minicnn.network.graph import INPUT
+from minicnn.network.network import Trace
 from minicnn.network.objectives import class_gradients
 from minicnn.pictures.render import Display, Numbers, Signed
 from minicnn.pictures.results import Result
@@ -75,39 +79,59 @@ def window(
     """
     if channels > MOST_CHANNELS:
         raise MinicnnError(f"channels is {channels}; expected at most {MOST_CHANNELS}. The result's values hold them all")
-    layers = image.network.layers
-    names = list(layers)
-    place = names.index(layer)
+    network = image.network
     output = image.outputs[layer][0]
     unit = find_unit(output, unit, layer)
-    below = image.input_of(layer)[0]
     _, gradients = class_gradients(image, target)
     gradient = gradients[layer][0][unit]
-    forward = layers[layer].described("value_terms")(below, unit)
-    name_of = model.color_name if place == 0 else str
+    forward, name_of = _forward_terms(model, image, layer, unit)
     values = dict(zip(FORWARD, (forward.inputs, forward.factors, forward.products)))
     tables = _tables(FORWARD, forward, channels, name_of)
     text = [f"The value of {layer} at {unit_name(unit)}", _written_out(FORWARD, forward, channels, name_of), _as_sum(forward, output[unit])]
     text.append(
         f"\nThe gradient of the score of {model.class_name(target)} with respect to {layer} at {unit_name(unit)} is {number(gradient)}."
     )
-    if place + 1 == len(names):
+    if layer == image.last:
         text.append("The score is read off this layer.")
-    for below_it, above in pairwise(names[place:]):
-        back = layers[above].described("gradient_terms")(gradients[above][0], image.outputs[below_it][0], unit)
-        if layers[above].described("elementwise"):
+    below_it = layer
+    while (above := network.only_consumer(below_it)) and not isinstance(network.layers[above], Join):
+        back = network.layers[above].described("gradient_terms")(gradients[above][0], image.outputs[below_it][0], unit)
+        if network.layers[above].described("elementwise"):
             passed = f"{number(back.factors[0, 0, 0])} times what comes from above, {number(back.inputs[0, 0, 0])}"
             text.append(f"{above} passes {passed}; that comes")
+            below_it = above
             continue
         values |= dict(zip(BACKWARD, (back.inputs, back.factors, back.products)))
         tables |= _tables(BACKWARD, back, channels, str)
         text += [f"from {above}:", _written_out(BACKWARD, back, channels, str), _as_sum(back, gradients[below_it][0][unit])]
         break
+    else:
+        text += _parts_from_above(image, gradients, below_it, unit)
     values |= {"value": np.array([output[unit]]), "gradient": np.array([gradient])}
     shows = {name: display for name, (_, display) in tables.items()}
     values |= {name: table for name, (table, _) in tables.items()}
     title = f"{model.name}: what makes {layer} at {unit_name(unit)}, and its gradient"
     return Result(values, shows, title, text="\n".join(text), columns=3, beside_photo=False)
+
+
+def _forward_terms(model: Model, trace: Trace, layer: str, unit: tuple[int, ...]) -> tuple[Terms, Callable[[int], str]]:
+    """Take a value apart; returns its terms, and how their channels, or where layers flow together their layers, are called."""
+    found, sources, below = trace.network.layers[layer], trace.network.inputs[layer], [x[0] for x in trace.inputs_of(layer)]
+    if isinstance(found, Join):
+        return found.described("input_terms")(below, unit)[0], lambda i: sources[i]
+    return found.described("value_terms")(below[0], unit), model.color_name if sources == (INPUT,) else str
+
+
+def _parts_from_above(trace: Trace, gradients: Gradients, layer: str, unit: tuple[int, ...]) -> list[str]:
+    """Say what comes back to a unit from each layer that took its layer's output, where that are several, or one where layers join."""
+    network, parts = trace.network, []
+    reached = dict(gradients.items())
+    for above in (name for name in dict.fromkeys(network.consumers[layer]) if name in reached):
+        back: Any = network.layers[above].backward(reached[above], trace.contexts[above])
+        for source, part in zip(network.inputs[above], back if isinstance(network.layers[above], Join) else (back,)):
+            if source == layer:
+                parts.append(f"{number(part[0][unit])} from {above}")
+    return [f"It is the sum of what comes back: {', '.join(parts)}."] if parts else []
 
 
 def find_unit(output: np.ndarray, unit: tuple[int, ...] | None, layer: str) -> tuple[int, ...]:
@@ -169,7 +193,7 @@ def _tables(names: tuple[str, ...], terms: Terms, count: int, name_of: Callable[
     parts = dict(zip(names, (terms.inputs, terms.factors, terms.products)))
     limits = {name: float(np.abs(part[..., chosen]).max()) for name, part in parts.items()}
     if terms.inputs.ndim == 1:
-        numbers = ", ".join(str(terms.first + i) for i in chosen)
+        numbers = ", ".join(name_of(terms.first + i) for i in chosen)
         return {f"{name}, numbers {numbers}": (part[None, chosen], Numbers(limit=limits[name])) for name, part in parts.items()}
     few = terms.inputs[..., 0].size <= MOST_WRITTEN
     return {

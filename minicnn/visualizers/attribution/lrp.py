@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from minicnn.errors import MinicnnError
@@ -72,18 +74,19 @@ def lrp(
         if not low <= value <= LARGEST:
             raise MinicnnError(f"{name} is {value}; expected {low} to {LARGEST}")
     network = image.network
-    received: dict[str, float] = {}
+    changes: dict[str, float] = {}
     (score,), one_hot = class_values(image.result, target)
     rules = rule_book(image, rule, epsilon, alpha, *_pixel_range(model, image.input))
-    noted: dict[type | str, Rule] = {name: _noted(name, rules.get(name), received) for name in network.layers}
+    noted: dict[type | str, Rule] = {name: _noted(name, rules.get(name), changes) for name in network.layers}
     relevance = network.backward(image, {image.last: score * one_hot}, noted)
     largest = np.abs(image.result).max()
     canceled = (
         f"the score, {score:.4g}, is small beside the largest, {largest:.4g}: what speaks for the class and what against it nearly cancel"
     )
     found = (f"{canceled}, and the map may mostly show what was lost or gained on the way",) if abs(score) < WEAK * largest else ()
+    text = _conservation(float(score), float(relevance.sum(dtype=np.float64)), changes)
     title = f"LRP ({rule}) for {model.class_name(target)}"
-    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=_conservation(float(score), received), warnings=found)
+    return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=text, warnings=found)
 
 
 def _pixel_range(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -91,22 +94,20 @@ def _pixel_range(model: Model, image: np.ndarray) -> tuple[np.ndarray, np.ndarra
     return (image.min(axis=(0, 1, 2)), image.max(axis=(0, 1, 2))) if model.preprocessing is None else model.preprocessing.limits
 
 
-def _noted(name: str, rule: Rule | None, received: dict[str, float]) -> Rule:
-    """Wrap a rule so that it leaves in `received` what the layer's inputs get in total."""
+def _noted(name: str, rule: Rule | None, changes: dict[str, float]) -> Rule:
+    """Wrap a rule so that it leaves in `changes` how much more, or less, the layer's inputs get in total than the layer got."""
 
-    def wrapped(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
+    def wrapped(layer: Layer, relevance: np.ndarray, context) -> Any:
         below = layer.backward(relevance, context) if rule is None else rule(layer, relevance, context)
-        received[name] = float(below.sum(dtype=np.float64))
+        parts = below if isinstance(below, tuple) else (below,)
+        changes[name] = sum(float(part.sum(dtype=np.float64)) for part in parts) - float(relevance.sum(dtype=np.float64))
         return below
 
     return wrapped
 
 
-def _conservation(score: float, received: dict[str, float]) -> str:
-    """Say in words how much of the score arrives, and where most is lost or gained; `received` runs from the last layer to the first."""
-    above = [score, *received.values()]
-    changes = {name: after - before for name, before, after in zip(received, above, received.values())}
-    arrived = above[-1]
+def _conservation(score: float, arrived: float, changes: dict[str, float]) -> str:
+    """Say in words how much of the score arrives, and where most is lost or gained."""
     text = f"The map adds up to {arrived:.4g}; the score is {score:.4g}."
     if not changes or score == 0:
         return text

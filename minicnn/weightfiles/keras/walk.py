@@ -64,6 +64,19 @@ IDLE = frozenset(
     }
 )
 
+#: Keras' activations that are layers of ours, by their names, with the options that they have by default.
+ACTIVATIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "relu": ("relu", {}),
+    "relu6": ("relu6", {}),
+    "leaky_relu": ("leaky_relu", {"slope": 0.2}),
+    "elu": ("elu", {}),
+    "sigmoid": ("sigmoid", {}),
+    "tanh": ("tanh", {}),
+    "silu": ("silu", {}),
+    "swish": ("silu", {}),
+    "gelu": ("gelu", {}),
+}
+
 #: How a walk gets the arrays of a layer, by Keras' names.
 Read = Callable[[Entry, Sequence[str]], dict[str, np.ndarray]]
 
@@ -104,6 +117,11 @@ class Walk:
 
     def result(self, form: str, metadata: dict[str, str]) -> WeightFile:
         """Tell what was found."""
+        if self.steps and self.steps[-1].word == "sigmoid":
+            raise WeightFileError(
+                f"its network ends in {shown(self.steps[-1].name)}, a sigmoid: each output is a probability by itself; expected one score "
+                "for each class. Save it without that layer"
+            )
         if not self.layers:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
         height, width, channels = self.input_shape or [None] * 3
@@ -190,10 +208,17 @@ class Walk:
         self.activate(entry, entry.name)
 
     def relu(self, entry: Entry) -> None:
-        for key, usual in (("max_value", None), ("negative_slope", 0), ("threshold", 0)):
-            if entry.config.get(key) not in (None, usual):
+        for key, usual in (("max_value", (None, 6)), ("negative_slope", (0,)), ("threshold", (0,))):
+            if entry.config.get(key) not in (None, *usual):
                 raise entry.refusal(f"has {key} {written(entry.config[key])}, which is not supported")
-        self.add("relu", {}, entry.name)
+        self.add("relu" if entry.config.get("max_value") is None else "relu6", {}, entry.name)
+
+    def leaky_relu(self, entry: Entry) -> None:
+        """Keras 2 calls the slope alpha, Keras 3 negative_slope; by default it is 0.3 here."""
+        self.add("leaky_relu", {"slope": entry.number("negative_slope", entry.number("alpha", 0.3))}, entry.name)
+
+    def elu(self, entry: Entry) -> None:
+        self.add("elu", {"alpha": entry.number("alpha", 1.0)}, entry.name)
 
     def softmax_layer(self, entry: Entry) -> None:
         axis, axes = entry.config.get("axis", -1), 2 if self.flat else 4
@@ -313,19 +338,19 @@ class Walk:
     def activate(self, entry: Entry, name: str | None = None) -> None:
         """Add a layer's own activation."""
         given = entry.config.get("activation")
-        name = name or f"{entry.name}_relu"
         if isinstance(given, dict):  # a layer, or a function
             config, kind = given.get("config"), given.get("class_name")
-            if kind in ("ReLU", "Softmax") and isinstance(config, dict):
-                self.STEPS[kind](self, Entry(kind, name, config, entry.place))
+            if kind in ("ReLU", "LeakyReLU", "ELU", "Softmax") and isinstance(config, dict):
+                self.STEPS[kind](self, Entry(kind, name or f"{entry.name}_{kind.lower()}", config, entry.place))
                 return
             given = config if kind == "function" and given.get("module") in (None, "builtins", "keras.activations") else kind
         if given in ("softmax", "softmax_v2"):
             if self.channels_first and not self.flat:
                 raise entry.refusal("is taken along another axis (the last) than that of the channels")
             self.softmax = entry
-        elif given == "relu":
-            self.add("relu", {}, name)
+        elif isinstance(given, str) and given in ACTIVATIONS:
+            word, options = ACTIVATIONS[given]
+            self.add(word, options, name or f"{entry.name}_{word}")
         elif given not in (None, "linear"):
             raise entry.refusal(f"has the activation {shown(given) if isinstance(given, str) else written(given)}, which is not supported")
 
@@ -351,6 +376,8 @@ class Walk:
         "BatchNormalization": batch_norm,
         "Activation": activation,
         "ReLU": relu,
+        "LeakyReLU": leaky_relu,
+        "ELU": elu,
         "Softmax": softmax_layer,
         "MaxPooling2D": pool,
         "AveragePooling2D": pool,

@@ -145,10 +145,35 @@ def relu(network: ReadNetwork, node: Node) -> None:
 def clip(network: ReadNetwork, node: Node) -> None:
     lowest, highest = node.number(1, "min"), node.number(2, "max")
     if lowest == 0 and highest == 6:
-        raise RefusedError("is a ReLU6, which minicnn has no layer for")
+        network.add("relu6", name=node.layer_name)
+        return
     if lowest != 0 or (highest is not None and highest < np.finfo(np.float32).max):
         raise RefusedError(f"clips to {lowest} to {highest}, expected 0 and nothing, as a ReLU does")
     relu(network, node)
+
+
+def nonlinearity(word: str, **options: tuple[str, float]) -> Callable[[ReadNetwork, Node], None]:
+    """Make the reader of a node that is a layer by itself, whose options are attributes with these names and defaults."""
+
+    def read(network: ReadNetwork, node: Node) -> None:
+        found = {ours: float(f"{node.attribute(theirs, default):.7g}") for ours, (theirs, default) in options.items()}
+        network.add(word, found, name=node.layer_name)
+
+    return read
+
+
+def hard_sigmoid(network: ReadNetwork, node: Node) -> None:
+    if node.attribute("beta", 0.5) != 0.5:
+        raise RefusedError(f"is {node.attribute('beta', 0.5)} at 0, expected 0.5")
+    slope = float(f"{node.attribute('alpha', 0.2):.7g}")
+    network.add("hard_sigmoid", {} if abs(slope - 1 / 6) < 1e-6 else {"slope": slope}, name=node.layer_name)
+
+
+def gelu(network: ReadNetwork, node: Node) -> None:
+    formula = node.attribute("approximate", b"none")
+    if formula not in (b"none", b"tanh"):
+        raise RefusedError(f"approximates by {formula!r}, expected none or tanh")
+    network.add("gelu", {"approximate": formula.decode()}, name=node.layer_name)
 
 
 def largest(network: ReadNetwork, node: Node) -> None:
@@ -264,6 +289,13 @@ OPERATORS: dict[str, Callable[[ReadNetwork, Node], None]] = {
     "MatMul": dense,
     "BatchNormalization": batch_norm,
     "Relu": relu,
+    "LeakyRelu": nonlinearity("leaky_relu", slope=("alpha", 0.01)),
+    "Elu": nonlinearity("elu", alpha=("alpha", 1.0)),
+    "Sigmoid": nonlinearity("sigmoid"),
+    "Tanh": nonlinearity("tanh"),
+    "HardSigmoid": hard_sigmoid,
+    "HardSwish": nonlinearity("hard_swish"),
+    "Gelu": gelu,
     "Clip": clip,
     "Max": largest,
     "Add": affine,

@@ -120,6 +120,11 @@ class _Reader:
         return sorted(found, key=lambda axes: axes.sizes["C"] not in (1, 3, 4))
 
     def weight_file(self, network: ReadNetwork, layout: Axes) -> WeightFile:
+        if network.steps and network.steps[-1].word == "sigmoid":
+            raise WeightFileError(
+                "its network ends in a sigmoid: each output is a probability by itself; expected one score for each class. Export it "
+                "without that layer"
+            )
         if not network.layers:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
         metadata = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}

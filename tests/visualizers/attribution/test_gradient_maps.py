@@ -100,7 +100,13 @@ def test_a_network_without_convolutions_has_no_last_one(linear, x):
 
 def test_the_last_convolution_without_relu(generator):
     conv = Conv2D(generator.standard_normal((3, 3, 3, 3)), np.zeros(3))
-    assert minicnn.Network({"a": conv, "b": ReLU(), "c": conv, "d": GlobalAveragePool2D()}).last_convolution == "c"
+    layers = {"a": conv, "b": ReLU(), "c": conv, "d": GlobalAveragePool2D(), "e": Dense(generator.standard_normal((3, 2)), np.zeros(2))}
+    assert minicnn.Network(layers).last_convolution == "c"
+
+
+def test_the_maps_of_the_classes_themselves_are_not_the_last_convolution(generator):
+    conv = Conv2D(generator.standard_normal((3, 3, 3, 3)), np.zeros(3))
+    assert minicnn.Network({"a": conv, "b": ReLU(), "c": conv, "d": GlobalAveragePool2D()}).last_convolution == "b"
 
 
 def test_a_saturated_answer_is_said_to_be(model, panda):
