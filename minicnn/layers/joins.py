@@ -129,7 +129,7 @@ class Concatenate(Join):
 
 @dataclass(frozen=True, eq=False)
 class Multiply(Join):
-    """Multiply an image (N, H, W, C) by a gate, one factor for each channel: (N, C) or (N, 1, 1, C).
+    """Multiply an image (N, H, W, C) by a gate, one factor for each channel, (N, C).
 
     References
     ----------
@@ -144,13 +144,15 @@ class Multiply(Join):
         return relevance, np.zeros_like(context[1])
 
     def input_terms(self, xs, unit):
-        factor = xs[1].reshape(-1)[unit[-1]]
-        return Terms(np.array([xs[0][unit], factor]), np.array([factor, 0])), [unit, unit[-1:] if xs[1].ndim == 1 else (0, 0, unit[-1])]
+        factor = xs[1][unit[-1]]
+        return Terms(np.array([xs[0][unit], factor]), np.array([factor, 0])), [unit, unit[-1:]]
 
     def output_shape(self, *input_shapes):
         image, *gates = input_shapes
-        if len(gates) != 1 or len(image) != 3 or gates[0] not in (image[2:], (1, 1, *image[2:])):
-            raise ShapeError(f"its inputs have shapes {_listed(input_shapes)}; expected (height, width, channels) and (channels,)")
+        if len(gates) != 1 or len(image) != 3 or gates[0] != image[2:]:
+            raise ShapeError(
+                f"its inputs have shapes {_listed(input_shapes)}; expected (height, width, channels) and (channels,), in this order"
+            )
         return image
 
     def forward(self, *xs):
@@ -161,7 +163,7 @@ class Multiply(Join):
     def backward(self, gradient, context):
         x, gate = context
         check_gradient_shape(gradient, x.shape)
-        return gradient * _over_the_image(gate), exact_sum(gradient * x, axis=(1, 2)).reshape(gate.shape)
+        return gradient * _over_the_image(gate), exact_sum(gradient * x, axis=(1, 2))
 
 
 def _over_the_image(gate: np.ndarray) -> np.ndarray:

@@ -29,6 +29,7 @@ def folded(network: Network) -> Network:
     for name, (layer, *sources) in network.nodes.items():
         below = merged.get(sources[0], sources[0])
         alone = below in nodes and network.only_consumer(sources[0]) == name
+        alone = alone and (network.consumers[name] != () or list(nodes)[-1] == below)  # the last layer's output stays the last
         together = nodes[below][0].described("absorb")(layer) if alone else None
         if together is not None:
             nodes[below] = (together, *nodes[below][1:])

@@ -54,7 +54,9 @@ class Graph:
         inputs: dict[str, tuple[str, ...]] = {}
         before = INPUT
         for name, node in dict(nodes).items():
-            layer, *sources = node if isinstance(node, tuple) else (node,)
+            layer, *sources = (node if isinstance(node, tuple) else (node,)) or (None,)
+            if not isinstance(layer, Layer) or not all(isinstance(source, str) for source in sources):
+                raise UnknownNameError(f"{name} is {node!r}; expected a layer, or a tuple of a layer and the names of what it takes")
             inputs[name] = tuple(sources) or (before,)
             check_node(name, type(layer), inputs[name], layers)
             layers[name] = layer

@@ -358,9 +358,10 @@ class Network(Graph):
         Raises
         ------
         UnknownNameError
-            If the network has no convolution.
+            If the network has no convolution, or there is no such layer.
         """
-        names, last = list(self.layers), self.convolutions[-1]
+        names, needed = list(self.layers), self.ancestors(list(self.layers)[-1:])
+        last = ([name for name in self.convolutions if name in needed] or self.convolutions)[-1]
         images = [name for name in self.separators if name in self.image_layers]
         means_alone = names[-1] not in self.image_layers and not any(self.layers[name].arrays for name in names[names.index(last) + 1 :])
         before = [name for name in images if names.index(name) < names.index(last)]
@@ -375,6 +376,10 @@ class Network(Graph):
             if name != last and not isinstance(self.layers[name], (BatchNorm, Join)):
                 break
             found = name if found not in images else found
+        if found not in images:
+            raise UnknownNameError(
+                f"there is no layer of images that all of the result passes through; choose one of {', '.join(self.image_layers)}"
+            )
         return found
 
     @property

@@ -214,6 +214,30 @@ def test_a_layer_that_two_take_is_not_folded(x):
     assert folded(network).inputs == network.inputs and np.array_equal(folded(network)(x), network(x))
 
 
+def test_the_last_layer_stays_the_last_when_folded(x):
+    """Here another layer stands before it, which nobody takes."""
+    network = he_initialized(Network({"conv": conv(3, 4), "aside": (ReLU(), "input"), "norm": (norm(4), "conv")}), seed=1)
+    assert list(folded(network).layers)[-1] == "norm" and np.array_equal(folded(network)(x), network(x))
+
+
+def test_the_default_layer_is_none_that_the_result_does_not_depend_on():
+    nodes = {
+        "conv": conv(3, 4),
+        "relu": ReLU(),
+        "aside": conv(4, 4),
+        "gap": (GlobalAveragePool2D(), "relu"),
+        "fc": Dense(np.ones((4, 2)), np.ones(2)),
+    }
+    assert Network(nodes).last_convolution == "relu"
+
+
+def test_two_ways_that_meet_after_the_images_have_no_default_layer():
+    nodes = {"conv1": conv(3, 4), "gap1": GlobalAveragePool2D(), "conv2": (conv(3, 4), "input"), "gap2": GlobalAveragePool2D()}
+    nodes |= {"both": (Concatenate(), "gap1", "gap2"), "fc": Dense(np.ones((8, 2)), np.ones(2))}
+    with pytest.raises(UnknownNameError, match="no layer of images that all of the result passes through; choose one of conv1, conv2"):
+        Network(nodes).last_convolution  # noqa: B018
+
+
 def test_a_convolution_that_two_take_is_not_fused(x):
     """With its ReLU, what the convolution itself puts out would be lost."""
     nodes = {"conv": conv(3, 4), "relu": ReLU(), "add": (Add(), "relu", "conv")}
@@ -295,6 +319,10 @@ def test_a_score_and_its_gradient(network, x):
         ({"add": (Add(), "input", "relu"), "relu": ReLU()}, "add takes 'relu', which does not come before it; expected 'input' or one of"),
         ({"relu": ReLU(), "add": (Add(), "relu", "add")}, "add takes 'add', which does not come before it"),
         ({"input": ReLU()}, "called 'input', which stands for the network's own input"),
+        ({"relu": [ReLU(), "input"]}, r"relu is .*; expected a layer, or a tuple of a layer and the names"),
+        ({"relu": ()}, r"relu is \(\); expected a layer"),
+        ({"relu": ReLU}, "expected a layer, or a tuple"),
+        ({"relu": ReLU(), "add": (Add(), ["relu", "input"])}, "expected a layer, or a tuple"),
         ({"relu": ReLU(), "add": Add()}, r"add \(Add\) takes relu; expected at least two inputs"),
         ({"relu": ReLU(), "twice": (ReLU(), "relu", "input")}, r"twice \(ReLU\) takes relu, input; expected one input"),
     ],
@@ -311,6 +339,7 @@ def test_what_is_no_graph(nodes, message):
         (Concatenate(), [(4, 4, 2), (4, 5, 2)], "differ in their channels alone"),
         (Multiply(), [(4, 4, 2), (3,)], r"expected \(height, width, channels\) and \(channels,\)"),
         (Multiply(), [(2,), (2,)], "expected"),
+        (Multiply(), [(4, 4, 2), (1, 1, 2)], r"expected \(height, width, channels\) and \(channels,\), in this order"),
     ],
 )
 def test_inputs_that_do_not_go_together(join, shapes, message):
