@@ -219,7 +219,7 @@ def save_all(result: Result, paths: Sequence[Path], image: Path | None, overwrit
         click.echo(f"{result.title}: {path}")
     if goes_on:
         state = next(path for path in paths if path.suffix.lower() == ".npz")
-        click.echo(f"stopped; the same command with --resume {state} goes on", err=True)
+        click.echo(f"stopped; the same command with --resume {state} --overwrite goes on", err=True)
     if result.stopped:
         click.get_current_context().exit(STOPPED)
 

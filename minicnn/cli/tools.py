@@ -121,7 +121,8 @@ def describe_model(model, out, overwrite):
     if out.suffix.lower() != DESCRIPTION_SUFFIX:
         raise OutputError(f"the description is called {out}; expected a name that ends with {DESCRIPTION_SUFFIX}")
     write_file(out, text.encode(), overwrite)
-    click.echo(f"{out}: use it with --model {out} --weights {model.weights or (model.name if Path(model.name).is_file() else 'FILE')}")
+    weights = model.weights or (model.name if Path(model.name).is_file() else "FILE")
+    click.echo(f"{out}: check what its comments ask, and use it with --model {out} --weights {weights}")
 
 
 @click.command()
