@@ -1,6 +1,6 @@
 r"""Where a window lands: output sizes and receptive fields, in integers only.
 
-A window of size F slides over W pixels, widened by P pixels of padding on both sides, in steps of S::
+A window of size F slides over W pixels, widened by P pixels of padding in all, here half of them on each side, in steps of S::
 
     padding    image, W = 5     padding
       [P]  [0] [1] [2] [3] [4]    [P]
@@ -9,13 +9,16 @@ A window of size F slides over W pixels, widened by P pixels of padding on both 
 
 The last window must still fit, so along each axis the output has
 
-    ((W - F + 2P) / S) + 1
+    ((W - F + P) / S) + 1
 
-positions. Where S does not divide W - F + 2P the fraction is dropped (floor), as Caffe's convolution, PyTorch and Keras do: the
-pixels right of the last window that fits are never looked at.
+positions. Where S does not divide W - F + P the fraction is dropped (floor), as Caffe's convolution, PyTorch and Keras do: the
+pixels right of the last window that fits are never looked at. In *ceil mode* (as in Caffe's pooling) the window takes one more
+step there, and looks at what is left; but no window begins behind the last pixel.
+
+A window with *dilation* D looks at every D-th pixel only, so F pixels extend over (F - 1) D + 1, which then stand for F above.
 
 The *receptive field* of a unit is the box of input pixels that can change it. Going through one more window of size F, stride S and
-padding P:
+padding P before the image:
 
     size    <- size + (F - 1) * jump      a unit sees F neighbors, each `jump` input pixels from the next
     padding <- padding + P * jump         how far the first unit's box reaches over the input's edge
@@ -29,11 +32,14 @@ A. Araujo, W. Norris, J. Sim, "Computing Receptive Fields of Convolutional Neura
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from minicnn.errors import ShapeError
 
 Pair = tuple[int, int]
+
+#: ((top, bottom), (left, right)).
+Sides = tuple[Pair, Pair]
 
 
 def as_pair(value: int | Pair, name: str, smallest: int) -> Pair:
@@ -65,8 +71,21 @@ def as_pair(value: int | Pair, name: str, smallest: int) -> Pair:
     return int(pair[0]), int(pair[1])
 
 
-def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) -> int:
-    """Count the positions of a window along one axis: floor((W - F + 2P) / S) + 1.
+def as_sides(value: int | Pair | Sides, name: str, smallest: int) -> Sides:
+    """Read one integer for all sides of an image, a (vertical, horizontal) pair, or ((top, bottom), (left, right)); as `as_pair`."""
+    if not isinstance(value, (tuple, list)) or not any(isinstance(item, (tuple, list)) for item in value):
+        down, across = as_pair(value, name, smallest)  # type: ignore[arg-type]
+        return (down, down), (across, across)
+    try:
+        vertical, horizontal = value
+        return as_pair(vertical, name, smallest), as_pair(horizontal, name, smallest)
+    except (ShapeError, ValueError):
+        wanted = f"an integer of at least {smallest}, a (vertical, horizontal) pair of them, or ((top, bottom), (left, right))"
+        raise ShapeError(f"{name} is {value!r}; expected {wanted}") from None
+
+
+def output_size(size: int, kernel_size: int, stride: int = 1, padding: int | Pair = 0, dilation: int = 1, ceil_mode: bool = False) -> int:
+    """Count the positions of a window along one axis: floor((W - F + P) / S) + 1.
 
     Parameters
     ----------
@@ -76,8 +95,12 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) 
         F, the window's pixels along this axis.
     stride : int
         S, the step from one position to the next.
-    padding : int
-        P, the pixels added before and after the input.
+    padding : int or pair of int
+        The pixels added before and after the input, P in all; one integer is added on both sides.
+    dilation : int
+        The distance from one of the window's pixels to the next.
+    ceil_mode : bool
+        Whether a last window may reach beyond the padding after the input.
 
     Returns
     -------
@@ -89,15 +112,27 @@ def output_size(size: int, kernel_size: int, stride: int = 1, padding: int = 0) 
     ShapeError
         If not even one window fits.
     """
-    if size + 2 * padding < kernel_size:
+    before, after = padding if isinstance(padding, tuple) else (padding, padding)
+    extent = dilated(kernel_size, dilation)
+    room = size + before + after - extent
+    if room < 0:
+        added = f"{before} on both sides" if before == after else f"{before} before and {after} after"
         raise ShapeError(
-            f"a window of {kernel_size} does not fit into {size} pixels with padding {padding} on both sides; "
-            f"the input needs at least {max(1, kernel_size - 2 * padding)} pixels here"
+            f"a window of {extent} does not fit into {size} pixels with padding {added}; "
+            f"the input needs at least {max(1, extent - before - after)} pixels here"
         )
-    return (size - kernel_size + 2 * padding) // stride + 1
+    if not ceil_mode:
+        return room // stride + 1
+    outputs = -(-room // stride) + 1
+    return outputs - 1 if (outputs - 1) * stride >= size + before else outputs
 
 
-def reach(start: int, stop: int, outputs: int, kernel_size: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
+def dilated(kernel_size: int, dilation: int) -> int:
+    """Tell over how many pixels a window of `kernel_size` pixels extends that are `dilation` apart."""
+    return (kernel_size - 1) * dilation + 1
+
+
+def reach(start: int, stop: int, outputs: int, extent: int, stride: int = 1, padding: int = 0) -> tuple[int, int]:
     """Tell which positions of a window see any of the pixels start ... stop - 1, along one axis.
 
     The window at position o covers the pixels from o S - P up to, not including, o S - P + F.
@@ -108,36 +143,84 @@ def reach(start: int, stop: int, outputs: int, kernel_size: int, stride: int = 1
         The pixels; at least one.
     outputs : int
         How many positions there are, see `output_size`.
-    kernel_size, stride, padding : int
-        F, S and P.
+    extent, stride, padding : int
+        F, S, and P before the first pixel.
 
     Returns
     -------
     first, last + 1 : int
         Within 0 ... outputs. They hold at least one position, even where the pixels lie between all windows.
     """
-    first = -((kernel_size - 1 - padding - start) // stride)  # the quotient rounded up
+    first = -((extent - 1 - padding - start) // stride)  # the quotient rounded up
     first = min(max(first, 0), outputs - 1)
     return first, max(first + 1, min(outputs, (stop - 1 + padding) // stride + 1))
 
 
 @dataclass(frozen=True)
 class Window:
-    """A sliding window: its size, stride and padding, each as a (vertical, horizontal) pair."""
+    """A sliding window.
+
+    Attributes
+    ----------
+    kernel_size, stride, dilation : pair of int
+        Vertical and horizontal.
+    padding : pair of pairs of int
+        ((top, bottom), (left, right)); negative where the image is cut.
+    ceil_mode : bool
+        Whether a last window may reach beyond the padding at the end.
+    """
 
     kernel_size: Pair
     stride: Pair = (1, 1)
-    padding: Pair = (0, 0)
+    padding: Sides = ((0, 0), (0, 0))
+    dilation: Pair = (1, 1)
+    ceil_mode: bool = False
 
     @classmethod
-    def of(cls, kernel_size: int | Pair, stride: int | Pair = 1, padding: int | Pair = 0) -> Window:
+    def of(
+        cls,
+        kernel_size: int | Pair,
+        stride: int | Pair = 1,
+        padding: int | Pair | Sides = 0,
+        dilation: int | Pair = 1,
+        ceil_mode: bool = False,
+    ) -> Window:
         """Make a window from integers or pairs; raises ShapeError for anything else."""
-        return cls(as_pair(kernel_size, "kernel_size", 1), as_pair(stride, "stride", 1), as_pair(padding, "padding", 0))
+        return cls(
+            as_pair(kernel_size, "kernel_size", 1),
+            as_pair(stride, "stride", 1),
+            as_sides(padding, "padding", 0),
+            as_pair(dilation, "dilation", 1),
+            bool(ceil_mode),
+        )
+
+    @property
+    def extent(self) -> Pair:
+        """Over how many pixels the window extends."""
+        return dilated(self.kernel_size[0], self.dilation[0]), dilated(self.kernel_size[1], self.dilation[1])
+
+    @property
+    def before(self) -> Pair:
+        """The padding before the first pixel: at the top and on the left."""
+        return self.padding[0][0], self.padding[1][0]
+
+    @property
+    def pads(self) -> bool:
+        """Whether any window may reach over the image's edge."""
+        return self.ceil_mode or self.padding != ((0, 0), (0, 0))
+
+    @property
+    def unpadded(self) -> Window:
+        """The same window on an image that has the padding on it already."""
+        return replace(self, padding=((0, 0), (0, 0)), ceil_mode=False)
 
     def output_size(self, height: int, width: int) -> Pair:
         """Count the positions down and across an image; raises ShapeError where no window fits."""
-        (kh, kw), (sh, sw), (ph, pw) = self.kernel_size, self.stride, self.padding
-        return output_size(height, kh, sh, ph), output_size(width, kw, sw, pw)
+        down, across = (
+            output_size(size, self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis], self.ceil_mode)
+            for axis, size in enumerate((height, width))
+        )
+        return down, across
 
 
 @dataclass(frozen=True)
@@ -160,7 +243,7 @@ class ReceptiveField:
 
     def through(self, window: Window) -> ReceptiveField:
         """Return the receptive field after one more sliding window."""
-        (kh, kw), (sh, sw), (ph, pw) = window.kernel_size, window.stride, window.padding
+        (kh, kw), (sh, sw), (ph, pw) = window.extent, window.stride, window.before
         (height, width), (down, across), (top, left) = self.size, self.jump, self.padding
         return ReceptiveField(
             size=(height + (kh - 1) * down, width + (kw - 1) * across),

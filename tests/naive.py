@@ -5,11 +5,29 @@ import numpy as np
 
 def windows(height, width, window):
     """Yield (oy, ox, top, left) for each position of a window; top and left may lie in the padding."""
-    out_height = (height - window.kernel_size[0] + 2 * window.padding[0]) // window.stride[0] + 1
-    out_width = (width - window.kernel_size[1] + 2 * window.padding[1]) // window.stride[1] + 1
-    for oy in range(out_height):
-        for ox in range(out_width):
-            yield oy, ox, oy * window.stride[0] - window.padding[0], ox * window.stride[1] - window.padding[1]
+    for oy, top in enumerate(starts(height, window, 0)):
+        for ox, left in enumerate(starts(width, window, 1)):
+            yield oy, ox, top, left
+
+
+def starts(size, window, axis):
+    """List where a window begins along one axis: as long as it ends within the padding, in ceil mode as long as it begins in the image."""
+    (before, after), extent = window.padding[axis], (window.kernel_size[axis] - 1) * window.dilation[axis] + 1
+    ends = list(range(-before, size + after - extent + 1, window.stride[axis]))
+    further = ends[-1] + window.stride[axis]
+    if window.ceil_mode and ends[-1] + extent < size + after and further < size:
+        ends.append(further)
+    return ends
+
+
+def cut(x, window, top, left, outside=0.0):
+    """Cut one window out of images that lie in an endless plane of `outside`."""
+    ys, xs = ([start + i * step for i in range(size)] for start, size, step in zip((top, left), window.kernel_size, window.dilation))
+    inside = [[0 <= y < x.shape[1] and 0 <= x_ < x.shape[2] for x_ in xs] for y in ys]
+    patch = np.full((len(x), len(ys), len(xs), x.shape[3]), outside)
+    for i, j in np.argwhere(inside):
+        patch[:, i, j] = x[:, ys[i], xs[j]]
+    return patch, np.array(ys), np.array(xs)
 
 
 def output_shape(x, window, channels):
@@ -19,20 +37,45 @@ def output_shape(x, window, channels):
 
 def convolve(x, kernel, bias, window):
     output = np.zeros(output_shape(x, window, kernel.shape[3]))
-    (ph, pw) = window.padding
-    padded = np.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0)))
+    channels, filters = kernel.shape[2:]
+    groups = x.shape[3] // channels
     for oy, ox, top, left in windows(*x.shape[1:3], window):
-        patch = padded[:, top + ph : top + ph + kernel.shape[0], left + pw : left + pw + kernel.shape[1]]
-        for f in range(kernel.shape[3]):
-            output[:, oy, ox, f] = (patch * kernel[..., f]).sum(axis=(1, 2, 3)) + bias[f]
+        patch, _, _ = cut(x, window, top, left)
+        for f in range(filters):
+            first = f // (filters // groups) * channels
+            output[:, oy, ox, f] = (patch[..., first : first + channels] * kernel[..., f]).sum(axis=(1, 2, 3)) + bias[f]
     return output
 
 
-def pool(x, window, reduce, outside):
+def transposed(x, weight, bias, window, output_padding):
+    """Put each pixel's filters on a large plane, and cut the result out of it."""
+    height, width = (
+        (size - 1) * window.stride[axis] + window.extent[axis] + output_padding[axis] for axis, size in enumerate(x.shape[1:3])
+    )
+    groups = len(bias) // weight.shape[2]
+    plane = np.zeros((len(x), height, width, len(bias)))
+    per_group = x.shape[3] // groups
+    for y, x_, c, ky, kx in np.ndindex(*x.shape[1:], *weight.shape[:2]):
+        first = c // per_group * weight.shape[2]
+        place = plane[:, y * window.stride[0] + ky * window.dilation[0], x_ * window.stride[1] + kx * window.dilation[1]]
+        place[:, first : first + weight.shape[2]] += x[:, y, x_, c, None] * weight[ky, kx, :, c]
+    (top, bottom), (left, right) = window.padding
+    return plane[:, top : height - bottom, left : width - right] + bias
+
+
+def max_pool(x, window):
     output = np.zeros(output_shape(x, window, x.shape[3]))
-    (ph, pw) = window.padding
-    padded = np.pad(x, ((0, 0), (ph, ph), (pw, pw), (0, 0)), constant_values=outside)
     for oy, ox, top, left in windows(*x.shape[1:3], window):
-        patch = padded[:, top + ph : top + ph + window.kernel_size[0], left + pw : left + pw + window.kernel_size[1]]
-        output[:, oy, ox] = reduce(patch, axis=(1, 2))
+        output[:, oy, ox] = cut(x, window, top, left, -np.inf)[0].max(axis=(1, 2))
+    return output
+
+
+def average_pool(x, window, include_padding=True):
+    output = np.zeros(output_shape(x, window, x.shape[3]))
+    (above, below), (before, behind) = window.padding if include_padding else ((0, 0), (0, 0))
+    for oy, ox, top, left in windows(*x.shape[1:3], window):
+        patch, ys, xs = cut(x, window, top, left)
+        rows = sum(-above <= y < x.shape[1] + below for y in ys)
+        columns = sum(-before <= x_ < x.shape[2] + behind for x_ in xs)
+        output[:, oy, ox] = patch.sum(axis=(1, 2)) / (rows * columns)
     return output

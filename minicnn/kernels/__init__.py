@@ -28,6 +28,7 @@ from minicnn.kernels.pooling import (
     average_pool_backward,
     max_pool,
     max_pool_backward,
+    pixels_counted,
 )
 from minicnn.kernels.rectifier import relu, relu_backward
 from minicnn.kernels.regions import cut_changed
@@ -53,6 +54,7 @@ __all__ = [
     "max_pool",
     "max_pool_backward",
     "moments",
+    "pixels_counted",
     "product_sums",
     "relu",
     "relu_backward",

@@ -4,12 +4,14 @@
     name       for                                        how
     =========  =========================================  =====================================================
     im2col     everything                                 `minicnn.kernels.im2col`: the definition
+    depthwise  a filter of its own for each channel       `minicnn.kernels.depthwise`
     winograd2  3x3 filters, stride 1, float32             `minicnn.kernels.winograd`, F(2x2, 3x3)
     winograd4  3x3 filters, stride 1, float32             `minicnn.kernels.winograd`, F(4x4, 3x3)
     auto       everything                                 the one with the least work, see `choose`
     =========  =========================================  =====================================================
 
-An algorithm that cannot do a convolution leaves it to im2col. Convolutions in float64, as in gradient checks, always run on im2col.
+An algorithm that cannot do a convolution leaves it to im2col. Winograd's method is never
+used in float64, as in gradient checks.
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and
 output swapped, so at stride 1 the same table serves it. Another stride goes back the way that im2col came. The gradient of the
@@ -22,6 +24,7 @@ import contextlib
 import math
 from collections.abc import Iterator
 from contextvars import ContextVar
+from dataclasses import replace
 from functools import cached_property
 
 import numpy as np
@@ -29,6 +32,11 @@ import numpy as np
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
 from minicnn.kernels import vectors
+from minicnn.kernels.depthwise import (
+    backward_depthwise,
+    convolve_depthwise,
+    kernel_gradient_depthwise,
+)
 from minicnn.kernels.im2col import (
     backward_im2col,
     convolve_im2col,
@@ -40,7 +48,7 @@ from minicnn.kernels.winograd_gradient import kernel_gradient_winograd
 
 #: Winograd's algorithms and the size of their output tiles.
 TILES = {"winograd2": 2, "winograd4": 4}
-ALGORITHMS = ("auto", "im2col", *TILES)
+ALGORITHMS = ("auto", "im2col", "depthwise", *TILES)
 
 #: Reading one transformed weight (4 bytes) from memory takes about as long as this many multiply-adds: `minicnn bench` measured 28 GB/s and
 #: 100 billion multiply-adds per second. Half or twice as much changes no choice for VGG16 at 224 x 224.
@@ -54,7 +62,7 @@ class Filters:
 
     Parameters
     ----------
-    kernel : array (kh, kw, C, filters)
+    kernel : array (kh, kw, C / groups, filters)
     """
 
     def __init__(self, kernel: np.ndarray):
@@ -82,7 +90,7 @@ def use_algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"auto", "im2col", "winograd2", "winograd4"}
+    name : {"auto", "im2col", "depthwise", "winograd2", "winograd4"}
 
     Raises
     ------
@@ -111,9 +119,11 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
     wins on the smallest maps. Even a first layer with 3 channels is faster so than by im2col, whose matrix product comes from BLAS:
     its threads and numba's wait for each other.
     """
-    wanted = _wanted.get()
-    possible = kernel_shape[:2] == (3, 3) and window.stride == (1, 1) and dtype == np.float32
-    if wanted == "im2col" or not possible:
+    wanted, channels = _wanted.get(), x_shape[3]
+    if kernel_shape[2] < channels:  # in groups
+        depthwise = kernel_shape[2:] == (1, channels) and wanted in ("auto", "depthwise")
+        return "depthwise" if depthwise else "im2col"
+    if wanted in ("im2col", "depthwise") or window != Window((3, 3), padding=window.padding) or dtype != np.float32:
         return "im2col"
     if wanted in TILES:
         return wanted
@@ -142,7 +152,7 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
     filters : Filters
     bias : array (filters,)
     window : Window
-        Stride and padding; its kernel size is that of the filters.
+        Its kernel size is that of the filters.
     rectify : bool
         Whether a ReLU follows, which then costs nothing: what is negative becomes 0.
 
@@ -154,6 +164,8 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
     algorithm = choose(x.shape, _common_type(x, kernel, bias), kernel.shape, window)
     if algorithm == "im2col":
         return convolve_im2col(x, kernel, bias, window, rectify)
+    if algorithm == "depthwise":
+        return convolve_depthwise(x, kernel, bias, window, rectify)
     return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
 
 
@@ -175,19 +187,21 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
         Gradient of the same scalar with respect to the images.
     """
     kernel = filters.kernel
-    kernel_shape = (*kernel.shape[:2], kernel.shape[3], kernel.shape[2])
-    algorithm = "im2col"
-    (kh, kw), (ph, pw) = window.kernel_size, window.padding
-    if window.stride == (1, 1) and ph < kh and pw < kw:
-        back = Window((kh, kw), padding=(kh - 1 - ph, kw - 1 - pw))
-        algorithm = choose(gradient.shape, _common_type(gradient, kernel), kernel_shape, back)
-    if algorithm == "im2col":
+    algorithm = choose(x_shape, _common_type(gradient, kernel), kernel.shape, window)
+    above, before = window.kernel_size[0] - 1, window.kernel_size[1] - 1
+    (top, bottom), (left, right) = window.padding
+    turned = (above - top, above - bottom), (before - left, before - right)
+    if algorithm == "depthwise":
+        return backward_depthwise(gradient, kernel, window, x_shape)
+    if algorithm == "im2col" or min(map(min, turned)) < 0:
         return backward_im2col(gradient, kernel, window, x_shape)
+    back = replace(window, padding=turned)
+    algorithm = choose(gradient.shape, gradient.dtype, filters.rotated.kernel.shape, back)
     no_bias = np.zeros(x_shape[3], np.float32)
     return convolve_winograd(gradient, filters.rotated.packed(TILES[algorithm]), no_bias, back, TILES[algorithm])
 
 
-def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
+def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window, groups: int = 1) -> np.ndarray:
     """Sum the gradient of the filters over all positions of all images.
 
     Parameters
@@ -197,13 +211,16 @@ def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.n
     x : array (N, H, W, C)
         The images that were convolved.
     window : Window
+    groups : int
 
     Returns
     -------
-    array (kh, kw, C, filters)
+    array (kh, kw, C / groups, filters)
     """
-    kernel_shape = (*window.kernel_size, x.shape[3], gradient.shape[3])
+    kernel_shape = (*window.kernel_size, x.shape[3] // groups, gradient.shape[3])
     algorithm = choose(x.shape, _common_type(gradient, x), kernel_shape, window)
+    if algorithm == "depthwise":
+        return kernel_gradient_depthwise(gradient, x, window)
     if algorithm == "im2col" or _wanted.get() == "winograd2" or not vectors.FAST:
-        return kernel_gradient_im2col(gradient, x, window)
+        return kernel_gradient_im2col(gradient, x, kernel_shape, window)
     return kernel_gradient_winograd(gradient, x, window)

@@ -22,15 +22,15 @@ from minicnn.kernels.jit import jit
 
 
 @jit
-def gather_patches(x, stride, padding, out_height, first_row, patches):
+def gather_patches(x, stride, padding, dilation, out_height, first_row, patches):
     """Copy the windows of some output rows out of the images (im2col).
 
     Parameters
     ----------
     x : array (N, H, W, C)
         The images.
-    stride, padding : pair of int
-        Vertical, horizontal.
+    stride, padding, dilation : pair of int
+        Vertical, horizontal; the padding at the top and on the left.
     out_height : int
         Output rows per image.
     first_row : int
@@ -47,7 +47,7 @@ def gather_patches(x, stride, padding, out_height, first_row, patches):
             left = ox * stride[1] - padding[1]
             for ky in range(kernel_height):
                 for kx in range(kernel_width):
-                    iy, ix = top + ky, left + kx
+                    iy, ix = top + ky * dilation[0], left + kx * dilation[1]
                     if 0 <= iy < height and 0 <= ix < width:
                         for c in range(channels):
                             patches[r, ox, ky, kx, c] = x[image, iy, ix, c]
@@ -57,7 +57,7 @@ def gather_patches(x, stride, padding, out_height, first_row, patches):
 
 
 @jit
-def scatter_patches(patches, stride, padding, out_height, first_row, x):
+def scatter_patches(patches, stride, padding, dilation, out_height, first_row, x):
     """Add each window's numbers to the pixels they came from (col2im): the transpose of `gather_patches`.
 
     Windows overlap, so two of them may add to one pixel. To run in parallel without two threads at the same pixel, each image row
@@ -67,7 +67,7 @@ def scatter_patches(patches, stride, padding, out_height, first_row, x):
     ----------
     patches : array (rows, out_width, kh, kw, C)
         One number for each pixel of each window of some output rows.
-    stride, padding, out_height, first_row
+    stride, padding, dilation, out_height, first_row
         As for `gather_patches`.
     x : array (N, H, W, C)
         The images that the numbers are added to.
@@ -79,14 +79,14 @@ def scatter_patches(patches, stride, padding, out_height, first_row, x):
     for row in prange(images * height):
         image, iy = first_image + row // height, row % height
         for ky in range(kernel_height):
-            top = iy + padding[0] - ky
+            top = iy + padding[0] - ky * dilation[0]
             oy = top // stride[0]
             r = image * out_height + oy - first_row
             if top % stride[0] == 0 and 0 <= oy < out_height and 0 <= r < rows:
                 for ox in range(out_width):
                     left = ox * stride[1] - padding[1]
                     for kx in range(kernel_width):
-                        ix = left + kx
+                        ix = left + kx * dilation[1]
                         if 0 <= ix < width:
                             for c in range(channels):
                                 x[image, iy, ix, c] += patches[r, ox, ky, kx, c]

@@ -165,7 +165,7 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     transform_inputs, transform_outputs = TRANSFORMS[tile]
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
-        transform_inputs(x, window.padding, output.shape[1:3], first, count, inputs, threads)
+        transform_inputs(x, window.before, output.shape[1:3], first, count, inputs, threads)
         if vectors.FAST:
             multiply_packed(inputs, packed, count, products)
         else:

@@ -74,7 +74,7 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     threads = thread_count()
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
-        transform_inputs_4(x, window.padding, (height, width), first, count, inputs, threads)
+        transform_inputs_4(x, window.before, (height, width), first, count, inputs, threads)
         _transform_gradients(gradient, first, count, outputs, threads)
         multiply_transposed(inputs, outputs, count, products)
         total += products

@@ -5,6 +5,7 @@ May use kernels and geometry.
 
 from minicnn.layers.activation import ReLU
 from minicnn.layers.base import Elementwise, Layer
+from minicnn.layers.borders import Crop2D, ZeroPad2D
 from minicnn.layers.convolution import Conv2D
 from minicnn.layers.dense import Dense, Flatten
 from minicnn.layers.dropout import Dropout
@@ -12,6 +13,7 @@ from minicnn.layers.joins import Add, Concatenate, Join, Multiply
 from minicnn.layers.nonlinearities import ELU, GELU, HardSigmoid, HardSwish, LeakyReLU, ReLU6, Sigmoid, SiLU, Tanh
 from minicnn.layers.normalization import BatchNorm
 from minicnn.layers.pooling import AveragePool2D, GlobalAveragePool2D, MaxPool2D
+from minicnn.layers.transposed import TransposedConv2D
 
 __all__ = [
     "ELU",
@@ -22,6 +24,7 @@ __all__ = [
     "BatchNorm",
     "Concatenate",
     "Conv2D",
+    "Crop2D",
     "Dense",
     "Dropout",
     "Elementwise",
@@ -39,6 +42,8 @@ __all__ = [
     "SiLU",
     "Sigmoid",
     "Tanh",
+    "TransposedConv2D",
+    "ZeroPad2D",
 ]
 
 #: The layers that descriptions know, by their words.
@@ -66,5 +71,8 @@ LAYERS: dict[str, type[Layer]] = {
         GELU,
         HardSigmoid,
         HardSwish,
+        TransposedConv2D,
+        ZeroPad2D,
+        Crop2D,
     )
 }

@@ -86,7 +86,9 @@ class Layer:
     relevance: ClassVar[Relevance | None] = None
 
     def __repr__(self) -> str:
-        shown = {name: getattr(self, name) for name in inspect.signature(type(self)).parameters if hasattr(self, name)}
+        usual = {name: parameter.default for name, parameter in inspect.signature(type(self)).parameters.items()}
+        shown = {name: getattr(self, name) for name in usual if hasattr(self, name)}
+        shown = {name: value for name, value in shown.items() if isinstance(value, np.ndarray) or value != usual[name]}
         words = [f"{name} {value.shape}" if isinstance(value, np.ndarray) else f"{name}={value!r}" for name, value in shown.items()]
         return f"{type(self).__name__}({', '.join(words)})"
 
@@ -169,8 +171,7 @@ class Layer:
     def local_window(self) -> Window | None:
         """The window, if the layer can run on a part of an image alone: one that pads needs a `forward_unpadded` of its own for that."""
         window = self.described("window")
-        pads = window is not None and window.padding != (0, 0)
-        return None if pads and type(self).forward_unpadded is Layer.forward_unpadded else window
+        return None if window is not None and window.pads and type(self).forward_unpadded is Layer.forward_unpadded else window
 
     def forward_unpadded(self, x: np.ndarray) -> np.ndarray:
         """Compute the output for a part of an image that has the padding, or the pixels around it, on it already."""

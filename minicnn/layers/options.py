@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.errors import DescriptionError, did_you_mean
+from minicnn.geometry import as_sides
 
 #: No number of pixels, filters or units is larger.
 LARGEST = 1_000_000
@@ -73,6 +74,23 @@ def sides(least: int, default: Any = REQUIRED) -> Option:
 
     wanted = f"a whole number from {least} to {LARGEST:,}, or [vertical, horizontal]"
     return Option(wanted, fits, default, lambda value: tuple(value) if isinstance(value, (list, tuple)) else (value, value))
+
+
+def borders(default: Any = REQUIRED) -> Option:
+    """Describe an option of pixels at the borders: one number, one for each axis, or one for each side; read as `Window.padding`."""
+
+    def fits(value: Any) -> bool:
+        each_side = isinstance(value, (list, tuple)) and len(value) == 2 and all(isinstance(item, (list, tuple)) for item in value)
+        return all(map(pair.fits, value)) if each_side else pair.fits(value)
+
+    pair = sides(0)
+    wanted = f"{pair.wanted}, or [[top, bottom], [left, right]]"
+    return Option(wanted, fits, default, lambda value: as_sides(value, "padding", 0))
+
+
+def yes_or_no(default: bool) -> Option:
+    """Describe an option that is true or false."""
+    return Option("true or false", lambda value: isinstance(value, bool), default)
 
 
 def same_as(name: str) -> Callable[[Mapping[str, Any]], Any]:

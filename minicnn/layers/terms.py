@@ -77,10 +77,10 @@ def as_box(number: np.ndarray) -> np.ndarray:
 
 def cut_window(x: np.ndarray, window: Window, row: int, column: int) -> tuple[np.ndarray, tuple[int, int]]:
     """Cut one window out of an image (H, W, C), with zeros for the padding; returns it and the place of its corner."""
-    (ph, pw), (kh, kw) = window.padding, window.kernel_size
+    (height, width), ((above, below), (before, behind)) = window.extent, window.padding
     top, left = row * window.stride[0], column * window.stride[1]
-    padded = np.pad(x, ((ph, ph), (pw, pw), (0, 0)))
-    return padded[top : top + kh, left : left + kw], (top - ph, left - pw)
+    padded = np.pad(x, ((above, below + height), (before, behind + width), (0, 0)))
+    return padded[top : top + height, left : left + width], (top - above, left - before)
 
 
 def gather(outputs: np.ndarray, window: Window, unit: Unit, empty: float = 0) -> np.ndarray:
@@ -93,8 +93,8 @@ def gather(outputs: np.ndarray, window: Window, unit: Unit, empty: float = 0) ->
     """
     gathered = np.full((*window.kernel_size, outputs.shape[2]), empty, outputs.dtype)
     for ky, kx in np.ndindex(window.kernel_size):
-        row, row_rest = divmod(unit[0] + window.padding[0] - ky, window.stride[0])
-        column, column_rest = divmod(unit[1] + window.padding[1] - kx, window.stride[1])
+        row, row_rest = divmod(unit[0] + window.before[0] - ky * window.dilation[0], window.stride[0])
+        column, column_rest = divmod(unit[1] + window.before[1] - kx * window.dilation[1], window.stride[1])
         if row_rest == column_rest == 0 and 0 <= row < outputs.shape[0] and 0 <= column < outputs.shape[1]:
             gathered[ky, kx] = outputs[row, column]
     return gathered

@@ -18,15 +18,19 @@ Each layer is a table of its kind and name and of its options:
     ===================  ===========================================  ==========================================
     word                 options that must be given                   options with a default
     ===================  ===========================================  ==========================================
-    convolution          filters, size                                stride = 1, padding = 0
+    convolution          filters, size                                stride = 1, padding = 0, dilation = 1, groups = 1
+    transposed_convolution
+                         filters, size                                the same, and output_padding = 0
     batch_norm                                                        epsilon = 0.00001, momentum = 0.1
     relu, relu6, sigmoid, tanh, silu, hard_swish
     leaky_relu                                                        slope = 0.01
     elu                                                               alpha = 1
     gelu                                                              approximate = "none"
     hard_sigmoid                                                      slope = 1/6
-    max_pool             size                                         stride = size, padding = 0
-    average_pool         size                                         stride = size, padding = 0
+    max_pool             size                                         stride = size, padding = 0, ceil_mode = false
+    average_pool         size                                         the same, and count_include_pad = true
+    zero_padding                                                      padding = 1
+    cropping                                                          cropping = 1
     global_average_pool
     flatten
     dense                units
@@ -35,8 +39,9 @@ Each layer is a table of its kind and name and of its options:
     multiply             inputs: the image, and the gate
     ===================  ===========================================  ==========================================
 
-size, stride and padding are one number, or [vertical, horizontal]. How many channels, or numbers, reach a layer follows from the one
-before. A layer takes the output of the one before it, or of those that it names, which may be any before it, and "input":
+size, stride, padding and the like are one number, or [vertical, horizontal]; paddings also [[top, bottom], [left, right]]. How many
+channels, or numbers, reach a layer follows from the one before. A layer takes the output of the one before it, or of those that it names,
+which may be any before it, and "input":
 
     {add = "add1", inputs = ["conv2", "relu1"]}
 

@@ -238,9 +238,11 @@ def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[s
     if len(known) < len(network.layers):
         expected, found = ([(name, spec) for name, spec in specs if spec.options] for specs in (expected, found))
     for ours, theirs in itertools.zip_longest(expected, found):
-        told = [_told(named, ours is None or ours[0] in stated) for named in (ours, theirs)]
+        unusual = {key for named in (ours, theirs) if named for key in named[1].written}
+        told = [_told(named, ours is None or ours[0] in stated, unusual) for named in (ours, theirs)]
         if told[0] != told[1]:
-            expectation, finding = (f"{text} (called {shown(named[0])})" if named else text for text, named in zip(told, (ours, theirs)))
+            names = [f" (called {shown(named[0])})" if named and named[0] else "" for named in (ours, theirs)]
+            expectation, finding = map("".join, zip(told, names))
             raise WeightFileError(
                 f"the file's network has {finding} where {expectation} is expected. Load the file alone, as it says itself what it is, "
                 "or correct the description"
@@ -258,13 +260,14 @@ def _telling(specs: Sequence[tuple[str, LayerSpec]]) -> list[tuple[str, LayerSpe
     return kept
 
 
-def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool) -> str:
-    """Write what is compared: of batch normalization at most epsilon, as a file's numbers have it, in float32."""
+def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool, unusual: Collection[str]) -> str:
+    """Write some of the options to compare them: of batch normalization at most epsilon, as a file's numbers have it, in float32."""
     if named is None:
         return "nothing"
-    word, options, _ = named[1]
+    spec = named[1]
+    word, options = spec.word, {key: value for key, value in spec.shortened.items() if key in unusual}
     if word == BATCH_NORM:
-        options = {"epsilon": float(f"{options['epsilon']:.6g}")} if epsilon_counts else {}
+        options = {"epsilon": float(f"{spec.options['epsilon']:.6g}")} if epsilon_counts else {}
     return " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()
 
 

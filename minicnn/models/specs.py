@@ -48,10 +48,15 @@ class LayerSpec(NamedTuple):
         return cls(word, _own_options(word, options) if known is None else complete_options(word, known, options), tuple(inputs))
 
     @property
+    def shortened(self) -> dict[str, Any]:
+        """All options, as short as they can be written."""
+        return {name: _shortest(value) for name, value in self.options.items()}
+
+    @property
     def written(self) -> dict[str, Any]:
         """The options that are not the default, as short as they can be written."""
         known = _options_of(_class_of(self.word)) or {}
-        return {name: _shortest(value) for name, value in self.options.items() if not _is_default(known.get(name), value, self.options)}
+        return {name: value for name, value in self.shortened.items() if not _is_default(known.get(name), self.options[name], self.options)}
 
     def __str__(self) -> str:
         inputs = [f"of {' and '.join(self.inputs)}"] if self.inputs else []
@@ -225,7 +230,10 @@ def _is_default(option: Option | None, value: Any, values: Mapping[str, Any]) ->
 
 
 def _shortest(value: Any) -> Any:
-    """Write a pair of equal sides as one number."""
+    """Write equal numbers for both axes, or for both sides of each, as one."""
     if not isinstance(value, tuple):
         return value
-    return value[0] if value[0] == value[1] else list(value)
+    parts = [_shortest(part) for part in value]
+    if parts[0] == parts[1]:
+        return parts[0]
+    return [list(part) for part in value] if any(isinstance(part, list) for part in parts) else parts

@@ -107,14 +107,14 @@ def _through(
         return layer.forward(changes)[0], places
     firsts, corners, sides = [], [], []
     for axis in range(2):
-        kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.padding[axis]
+        extent, stride, before = window.extent[axis], window.stride[axis], window.before[axis]
         ends = [
-            reach(start, start + changes.shape[1 + axis], output_size[axis], kernel, stride, padding) for start in places[:, axis].tolist()
+            reach(start, start + changes.shape[1 + axis], output_size[axis], extent, stride, before) for start in places[:, axis].tolist()
         ]
         size = max(stop - first for first, stop in ends)
         first = np.array([min(first, output_size[axis] - size) for first, _ in ends])
         firsts.append(first)
-        corners.append(first * stride - padding)
-        sides.append((size - 1) * stride + kernel)
+        corners.append(first * stride - before)
+        sides.append((size - 1) * stride + extent)
     cut = cut_changed(below, changes, places, np.stack(corners, axis=1), (sides[0], sides[1]), layer.padding_value)
     return layer.forward_unpadded(cut), np.stack(firsts, axis=1)

@@ -2,21 +2,26 @@
 
 import dataclasses
 
+import naive
 import numpy as np
 import pytest
 
 from minicnn import kernels
 from minicnn.errors import MinicnnError
+from minicnn.geometry import Window
 from minicnn.layers import (
     AveragePool2D,
     BatchNorm,
     Conv2D,
+    Crop2D,
     Dense,
     Dropout,
     Flatten,
     GlobalAveragePool2D,
     MaxPool2D,
     ReLU,
+    TransposedConv2D,
+    ZeroPad2D,
 )
 from minicnn.network.gradcheck import check_layer
 
@@ -50,6 +55,65 @@ def assert_right(layer, x):
 def test_convolution(generator, x, kernel, stride, padding):
     weight, bias = generator.standard_normal((*kernel, 3, 4)), generator.standard_normal(4)
     assert_right(Conv2D(weight, bias, stride, padding), x)
+
+
+UNUSUAL = {
+    "each side its own padding": {"padding": ((0, 2), (1, 0)), "stride": 2},
+    "dilation": {"dilation": (2, 3), "padding": 1},
+    "dilation and stride": {"dilation": 2, "stride": (1, 2)},
+    "groups": {"groups": 3},
+    "groups, all of it": {"groups": 3, "dilation": (1, 2), "stride": (2, 1), "padding": ((1, 2), (0, 1))},
+}
+
+
+@pytest.mark.parametrize("case", UNUSUAL)
+@pytest.mark.parametrize("filters", [3, 6])
+def test_unusual_convolutions(generator, x, case, filters):
+    options = UNUSUAL[case]
+    weight, bias = generator.standard_normal((3, 2, 3 // options.get("groups", 1), filters)), generator.standard_normal(filters)
+    layer = Conv2D(weight, bias, **options)
+    assert_right(layer, x)
+    assert layer.forward(x)[0] == pytest.approx(naive.convolve(x, weight, bias, layer.window))
+
+
+def test_depthwise_is_what_im2col_computes(generator, x):
+    layer = Conv2D(generator.standard_normal((3, 3, 1, 3)), generator.standard_normal(3), 2, ((0, 1), (1, 1)), groups=3)
+    output, context = layer.forward(x)
+    gradient = generator.standard_normal(output.shape)
+    found = (output, layer.backward(gradient, context), layer.parameter_gradients(gradient, context)["weight"])
+    with kernels.use_algorithm("im2col"):
+        expected = (layer.forward(x)[0], layer.backward(gradient, context), layer.parameter_gradients(gradient, context)["weight"])
+    for ours, theirs in zip(found, expected):
+        assert ours == pytest.approx(theirs)
+
+
+@pytest.mark.parametrize("case", [{}, {"stride": (2, 3), "output_padding": (1, 2)}, *list(UNUSUAL.values())[1:]], ids=str)
+def test_transposed_convolution(generator, x, case):
+    groups = case.get("groups", 1)
+    weight, bias = generator.standard_normal((3, 4, 2, 3)), generator.standard_normal(2 * groups)
+    layer = TransposedConv2D(weight, bias, **case)
+    assert_right(layer, x)
+    window = Window.of((3, 4), case.get("stride", 1), case.get("padding", 0), case.get("dilation", 1))
+    assert layer.forward(x)[0] == pytest.approx(naive.transposed(x, weight, bias, window, case.get("output_padding", (0, 0))))
+    assert layer.output_shape(x.shape[1:]) == layer.forward(x)[0].shape[1:]
+
+
+@pytest.mark.parametrize("layer", [ZeroPad2D(((1, 0), (2, 3))), Crop2D(((1, 0), (2, 3))), ZeroPad2D(2), Crop2D((2, 1))], ids=repr)
+def test_borders(x, layer):
+    assert_right(layer, x)
+    inside = layer.forward(x)[0]
+    back = Crop2D(layer.padding) if isinstance(layer, ZeroPad2D) else ZeroPad2D(layer.cropping)
+    again = back.forward(inside)[0]
+    assert again.shape == x.shape and (isinstance(layer, Crop2D) or np.array_equal(again, x))
+
+
+@pytest.mark.parametrize("layer", [MaxPool2D, AveragePool2D])
+@pytest.mark.parametrize("kernel, stride, padding", [((3, 3), 2, ((0, 1), (2, 0))), ((2, 3), (2, 3), 0), ((3, 2), (3, 2), 1)])
+def test_pooling_in_ceil_mode(x, layer, kernel, stride, padding):
+    assert_right(layer(kernel, stride, padding, ceil_mode=True), x)
+    if layer is AveragePool2D:
+        assert_right(layer(kernel, stride, padding, ceil_mode=True, count_include_pad=False), x)
+        assert_right(layer(kernel, stride, padding, count_include_pad=False), x)
 
 
 @pytest.mark.parametrize("layer", [MaxPool2D, AveragePool2D])

@@ -10,6 +10,7 @@ from minicnn.errors import MinicnnError
 from minicnn.layers import (
     AveragePool2D,
     Conv2D,
+    Crop2D,
     Dense,
     Dropout,
     Flatten,
@@ -17,6 +18,7 @@ from minicnn.layers import (
     Layer,
     MaxPool2D,
     ReLU,
+    ZeroPad2D,
 )
 from minicnn.network.objectives import class_score
 
@@ -26,12 +28,16 @@ def network():
     layers = {
         "conv1": Conv2D(np.zeros((3, 2, 2, 5)), np.zeros(5), stride=(2, 1), padding=(1, 1)),
         "relu1": ReLU(),
-        "pool1": MaxPool2D(3, 2, 1),
+        "pool1": MaxPool2D(3, 2, 1, ceil_mode=True),
         "conv2": Conv2D(np.zeros((3, 3, 5, 4)), np.zeros(4), padding=1),
         "drop2": Dropout(0.5),
+        "conv3": Conv2D(np.zeros((3, 2, 2, 6)), np.zeros(6), padding=((1, 2), (0, 2)), dilation=(1, 2), groups=2),
         "pool2": AveragePool2D(2, 1, 1),
+        "pool3": AveragePool2D(3, 2, ((0, 1), (1, 0)), ceil_mode=True, count_include_pad=False),
+        "pad": ZeroPad2D(((1, 0), (2, 0))),
+        "crop": Crop2D(((0, 1), (1, 0))),
         "flatten": Flatten(),
-        "fc": Dense(np.zeros((4 * 6 * 6, 3)), np.zeros(3)),
+        "fc": Dense(np.zeros((6 * 20, 3)), np.zeros(3)),
     }
     network = he_initialized(Network(layers), seed=2).astype(np.float64)
     biases = {name: {"bias": np.random.default_rng(3).standard_normal(arrays["bias"].shape)} for name, arrays in network.parameters.items()}

@@ -52,11 +52,15 @@ def placeholder(*shape):
     return np.full(shape, np.nan, np.float32)
 
 
+#: What `window` says in one form.
+GEOMETRY = ("kernel_size", "stride", "padding", "dilation")
+
+
 def settings(layer):
     """What makes a layer, without the numbers in its arrays."""
     values = {field.name: getattr(layer, field.name) for field in dataclasses.fields(layer)}
     values = {name: value.shape if isinstance(value, np.ndarray) else value for name, value in values.items()}
-    return type(layer), layer.window, {name: value for name, value in values.items() if name not in ("kernel_size", "stride", "padding")}
+    return type(layer), layer.window, {name: value for name, value in values.items() if name not in GEOMETRY}
 
 
 def same(one, other):
@@ -217,7 +221,7 @@ WRONG = {
     "layer 6, drop1: rate is 1.0.* 0 to less than 1": changed("rate = 0.25", "rate = 1.0"),
     "epsilon is 0.* above 0": changed("epsilon = 0.01", "epsilon = 0"),
     "momentum is 'half'": changed("momentum = 0.5", 'momentum = "half"'),
-    "layer 9, pool3: .*padding .3, 3. .*kernel size .3, 3..* smaller": changed("padding = [1, 0]", "padding = 3"),
+    "layer 9, pool3: .*padding ..3, 3., .3, 3.. .*kernel size .3, 3..* smaller": changed("padding = [1, 0]", "padding = 3"),
     r"layer 3, relu1: inputs is 'norm1'; expected a list of names": changed('"relu1"', '"relu1", inputs = "norm1"'),
     r"layer 3, relu1: relu1 takes 'norm2', which does not come before it; .* conv1, norm1": changed(
         '"relu1"', '"relu1", inputs = ["norm2"]'

@@ -89,8 +89,8 @@ def test_kernel_gradient(problem, block_bytes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(winograd_gradient, "BLOCK_BYTES", block_bytes)
         found = kernels.kernel_gradient(gradient, x, window)
-    exact = kernel_gradient_im2col(gradient.astype(float), x.astype(float), window)
-    assert close(found, exact, kernel_gradient_im2col(abs(gradient).astype(float), abs(x).astype(float), window))
+    exact = kernel_gradient_im2col(gradient.astype(float), x.astype(float), kernel.shape, window)
+    assert close(found, exact, kernel_gradient_im2col(abs(gradient).astype(float), abs(x).astype(float), kernel.shape, window))
 
 
 @pytest.mark.parametrize("tile", TILE_SIZES)
@@ -127,13 +127,17 @@ def test_the_choice_of_algorithm():
     assert choose((1, 28, 28, 512), np.float64, vgg, one) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, (5, 5, 512, 512), Window.of(5)) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, 1, dilation=2)) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, ((0, 1), (1, 0)))) == "winograd4"
+    assert choose((1, 28, 28, 512), np.float32, (3, 3, 256, 512), one) == "im2col"
+    assert choose((1, 28, 28, 512), np.float64, (3, 3, 1, 512), stride) == "depthwise"
     with use_algorithm("winograd2"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd2"
         assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
     with use_algorithm("im2col"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
-    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, winograd2, winograd4"), use_algorithm("fft"):
+    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, depthwise, winograd2, winograd4"), use_algorithm("fft"):
         pass
 
 

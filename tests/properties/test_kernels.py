@@ -12,31 +12,36 @@ from minicnn.kernels import Filters, im2col
 
 
 @st.composite
-def problems(draw, padding_below_kernel=False):
+def problems(draw, pooling=False):
     """Draw images, a window that fits them, a number of filters and a random generator."""
     batch, height, width, channels, filters = (draw(st.integers(1, n)) for n in (3, 9, 9, 4, 4))
     kernel_size = draw(st.tuples(st.integers(1, 5), st.integers(1, 5)))
-    padding = draw(st.tuples(st.integers(0, 3), st.integers(0, 3)))
-    if padding_below_kernel:
-        padding = tuple(min(p, k - 1) for p, k in zip(padding, kernel_size))
-    window = Window.of(kernel_size, draw(st.tuples(st.integers(1, 4), st.integers(1, 4))), padding)
-    assume(height + 2 * padding[0] >= kernel_size[0] and width + 2 * padding[1] >= kernel_size[1])
+    padding = draw(st.tuples(*[st.tuples(st.integers(0, 3), st.integers(0, 3))] * 2))
+    stride, dilation = draw(st.tuples(st.integers(1, 4), st.integers(1, 4))), (1, 1)
+    if pooling:
+        padding = tuple(tuple(min(p, k - 1) for p in both) for both, k in zip(padding, kernel_size))
+    else:
+        dilation = draw(st.tuples(st.integers(1, 3), st.integers(1, 3)))
+    window = Window.of(kernel_size, stride, padding, dilation, ceil_mode=pooling and draw(st.booleans()))
+    assume(height + sum(padding[0]) >= window.extent[0] and width + sum(padding[1]) >= window.extent[1])
     generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     return generator.standard_normal((batch, height, width, channels)), window, filters, generator
 
 
-@given(problems())
+@given(problems(), st.data())
 @settings(deadline=None)
-def test_convolution_and_its_transposes(problem):
+def test_convolution_and_its_transposes(problem, data):
     x, window, filters, generator = problem
-    kernel = generator.standard_normal((*window.kernel_size, x.shape[3], filters))
+    groups = data.draw(st.sampled_from([n for n in range(1, x.shape[3] + 1) if x.shape[3] % n == 0]))
+    filters *= groups
+    kernel = generator.standard_normal((*window.kernel_size, x.shape[3] // groups, filters))
     bias = generator.standard_normal(filters)
     output = kernels.convolve(x, Filters(kernel), bias, window)
     assert output == pytest.approx(naive.convolve(x, kernel, bias, window))
     gradient = generator.standard_normal(output.shape)
     product = pytest.approx(np.vdot(output - bias, gradient), abs=1e-9)
     assert np.vdot(x, kernels.convolve_backward(gradient, Filters(kernel), window, x.shape)) == product
-    assert np.vdot(kernel, kernels.kernel_gradient(gradient, x, window)) == product
+    assert np.vdot(kernel, kernels.kernel_gradient(gradient, x, window, groups)) == product
 
 
 @given(problems(), st.integers(1, 3000))
@@ -60,12 +65,12 @@ def test_convolution_in_blocks_is_the_same(problem, patch_bytes):
             assert block == pytest.approx(expected)
 
 
-@given(problems(padding_below_kernel=True))
+@given(problems(pooling=True))
 @settings(deadline=None)
 def test_max_pooling(problem):
     x, window, _, generator = problem
     output, winners = kernels.max_pool(x, window)
-    assert np.array_equal(output, naive.pool(x, window, np.max, -np.inf))
+    assert np.array_equal(output, naive.max_pool(x, window))
     flat = x.reshape(len(x), -1, x.shape[3])
     for n in range(len(x)):
         for c in range(x.shape[3]):
@@ -76,14 +81,14 @@ def test_max_pooling(problem):
     assert x_gradient.sum() == pytest.approx(gradient.sum(), abs=1e-9)
 
 
-@given(problems(padding_below_kernel=True))
+@given(problems(pooling=True), st.booleans())
 @settings(deadline=None)
-def test_average_pooling(problem):
+def test_average_pooling(problem, include_padding):
     x, window, _, generator = problem
-    output = kernels.average_pool(x, window)
-    assert output == pytest.approx(naive.pool(x, window, np.mean, 0))
+    output = kernels.average_pool(x, window, include_padding)
+    assert output == pytest.approx(naive.average_pool(x, window, include_padding))
     gradient = generator.standard_normal(output.shape)
-    x_gradient = kernels.average_pool_backward(gradient, window, x.shape)
+    x_gradient = kernels.average_pool_backward(gradient, window, x.shape, include_padding)
     assert np.vdot(x, x_gradient) == pytest.approx(np.vdot(output, gradient), abs=1e-9)
 
 
@@ -104,7 +109,7 @@ def test_arrays_need_not_be_contiguous(generator):
     kernel = generator.standard_normal((3, 2, 3, 4))
     window = Window.of((3, 2))
     assert kernels.convolve(x, Filters(kernel), np.zeros(4), window) == pytest.approx(naive.convolve(x, kernel, np.zeros(4), window))
-    assert np.array_equal(kernels.max_pool(x, window)[0], naive.pool(x, window, np.max, -np.inf))
+    assert np.array_equal(kernels.max_pool(x, window)[0], naive.max_pool(x, window))
 
 
 def test_float32_is_as_exact_as_float32_can_be(generator):

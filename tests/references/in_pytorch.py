@@ -57,12 +57,12 @@ def channels_last(tensor):
 def _module(layer):
     if isinstance(layer, Conv2D):
         height, width, inputs, filters = layer.weight.shape
-        module = torch.nn.Conv2d(inputs, filters, (height, width), layer.window.stride, layer.window.padding)
+        module = torch.nn.Conv2d(inputs, filters, (height, width), layer.window.stride, layer.window.before)
         return _with_parameters(module, layer.weight.transpose(3, 2, 0, 1), layer.bias)
     if isinstance(layer, Dense):
         return _with_parameters(torch.nn.Linear(*layer.weight.shape), layer.weight.T, layer.bias)
     if isinstance(layer, MaxPool2D):
-        return torch.nn.MaxPool2d(layer.window.kernel_size, layer.window.stride, layer.window.padding)
+        return torch.nn.MaxPool2d(layer.window.kernel_size, layer.window.stride, layer.window.before)
     others = {ReLU: torch.nn.ReLU, GlobalAveragePool2D: Mean, Flatten: FlattenChannelsLast, Dropout: torch.nn.Identity}
     return others[type(layer)]()
 

@@ -145,7 +145,7 @@ def _gray(model: Model, image: np.ndarray) -> np.ndarray:
 def _size_arithmetic(shape: tuple[int, int], window: Window) -> str:
     lines = ["Output size = ((W - F + 2P) / S) + 1, rounded down:"]
     for axis, name in enumerate(("rows", "columns")):
-        kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.padding[axis]
+        kernel, stride, padding = window.kernel_size[axis], window.stride[axis], window.before[axis]
         result = window.output_size(*shape)[axis]
         lines.append(f"  {name.ljust(7)}  (({shape[axis]} - {kernel} + 2 x {padding}) / {stride}) + 1 = {result}")
     return "\n".join(lines)

@@ -1,0 +1,157 @@
+"""Layers that add pixels around an image, or cut some off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from minicnn.errors import ShapeError
+from minicnn.geometry import Pair, Sides, Window, as_sides
+from minicnn.layers.base import Layer, Shape, check_gradient_shape, check_image_shape
+from minicnn.layers.options import borders
+from minicnn.layers.terms import Terms, as_box
+
+
+@dataclass(frozen=True, eq=False)
+class ZeroPad2D(Layer):
+    """Add pixels of zeros around the image; most networks leave that to the layer above, as its own padding.
+
+    It is a window of one pixel, with padding.
+
+    Parameters
+    ----------
+    padding : int, pair of int, or pair of pairs
+        On all sides; vertical and horizontal; or ((top, bottom), (left, right)).
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else.
+    """
+
+    padding: int | Pair | Sides = 1
+
+    word = "zero_padding"
+    options = {"padding": borders(1)}
+    relevance = "backward"  # each pixel keeps its own
+
+    def __post_init__(self):
+        self.window  # noqa: B018 - raises for a wrong padding
+
+    @cached_property
+    def window(self) -> Window:  # type: ignore[override]
+        """One pixel, with the added ones around the image."""
+        return Window((1, 1), padding=as_sides(self.padding, "padding", 0))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        check_image_shape(input_shape)
+        return (*self.window.output_size(*input_shape[:2]), input_shape[2])
+
+    def forward(self, x):
+        self.output_shape(x.shape[1:])
+        return np.pad(x, ((0, 0), *self.window.padding, (0, 0))), x.shape
+
+    def forward_unpadded(self, x):
+        return x
+
+    def backward(self, gradient, context):
+        check_gradient_shape(gradient, (context[0], *self.output_shape(context[1:])))
+        return _cut(gradient, self.window.padding)
+
+    def value_terms(self, x, unit):
+        row, column, channel = unit[0] - self.window.before[0], unit[1] - self.window.before[1], unit[2]
+        inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
+        number = x[row, column, channel] if inside else np.zeros((), x.dtype)
+        return Terms(as_box(number), as_box(np.ones((), x.dtype)), (row, column, channel), first=channel)
+
+    def gradient_terms(self, gradient, x, unit):
+        (top, left), channel = self.window.before, unit[2]
+        return Terms(as_box(gradient[unit[0] + top, unit[1] + left, channel]), as_box(np.ones((), gradient.dtype)), first=channel)
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        return cls(options["padding"])
+
+    def to_options(self):
+        return {"padding": self.window.padding}
+
+
+@dataclass(frozen=True, eq=False)
+class Crop2D(Layer):
+    """Cut pixels off the image's sides; what is cut off gets no gradient.
+
+    It is a window of one pixel, with negative padding.
+
+    Parameters
+    ----------
+    cropping : int, pair of int, or pair of pairs
+        On all sides; vertical and horizontal; or ((top, bottom), (left, right)).
+
+    Raises
+    ------
+    ShapeError
+        If it is anything else.
+    """
+
+    cropping: int | Pair | Sides = 1
+
+    word = "cropping"
+    options = {"cropping": borders(1)}
+    relevance = "backward"
+
+    def __post_init__(self):
+        self.window  # noqa: B018 - raises for a wrong cropping
+
+    @cached_property
+    def _sides(self) -> Sides:
+        return as_sides(self.cropping, "cropping", 0)
+
+    @cached_property
+    def window(self) -> Window:  # type: ignore[override]
+        """One pixel, with less than the image around it."""
+        (top, bottom), (left, right) = self._sides
+        return Window((1, 1), padding=((-top, -bottom), (-left, -right)))
+
+    def output_shape(self, input_shape: Shape) -> Shape:
+        check_image_shape(input_shape)
+        left_over = [size - sum(cut) for size, cut in zip(input_shape, self._sides)]
+        if min(left_over) < 1:
+            size = " x ".join(map(str, input_shape[:2]))
+            raise ShapeError(f"cropping {self._sides} leaves nothing of {size} pixels; expected less than the image has")
+        return (*left_over, input_shape[2])
+
+    def forward(self, x):
+        self.output_shape(x.shape[1:])
+        return _cut(x, self._sides), x.shape
+
+    def forward_unpadded(self, x):
+        return x
+
+    def backward(self, gradient, context):
+        check_gradient_shape(gradient, (context[0], *self.output_shape(context[1:])))
+        return np.pad(gradient, ((0, 0), *self._sides, (0, 0)))
+
+    def value_terms(self, x, unit):
+        place = (unit[0] + self._sides[0][0], unit[1] + self._sides[1][0], unit[2])
+        return Terms(as_box(x[place]), as_box(np.ones((), x.dtype)), place, first=unit[2])
+
+    def gradient_terms(self, gradient, x, unit):
+        row, column, channel = unit[0] - self._sides[0][0], unit[1] - self._sides[1][0], unit[2]
+        inside = 0 <= row < gradient.shape[0] and 0 <= column < gradient.shape[1]
+        number = gradient[row, column, channel] if inside else np.zeros((), gradient.dtype)
+        return Terms(as_box(number), as_box(np.ones((), gradient.dtype)), first=channel)
+
+    @classmethod
+    def from_options(cls, input_shape, options):
+        return cls(options["cropping"])
+
+    def to_options(self):
+        return {"cropping": self._sides}
+
+
+def _cut(x: np.ndarray, sides: Sides) -> np.ndarray:
+    """Return images without some pixels at each side."""
+    (top, bottom), (left, right) = sides
+    return np.ascontiguousarray(x[:, top : x.shape[1] - bottom, left : x.shape[2] - right])
