@@ -6,6 +6,7 @@ May use kernels and geometry.
 from minicnn.layers.activation import ReLU
 from minicnn.layers.base import Elementwise, Layer
 from minicnn.layers.borders import Crop2D, ZeroPad2D
+from minicnn.layers.channels import PadChannels
 from minicnn.layers.convolution import Conv2D
 from minicnn.layers.dense import Dense, Flatten
 from minicnn.layers.dropout import Dropout
@@ -37,6 +38,7 @@ __all__ = [
     "LeakyReLU",
     "MaxPool2D",
     "Multiply",
+    "PadChannels",
     "ReLU",
     "ReLU6",
     "SiLU",
@@ -74,5 +76,6 @@ LAYERS: dict[str, type[Layer]] = {
         TransposedConv2D,
         ZeroPad2D,
         Crop2D,
+        PadChannels,
     )
 }

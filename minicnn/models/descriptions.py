@@ -31,6 +31,7 @@ Each layer is a table of its kind and name and of its options:
     average_pool         size                                         the same, and count_include_pad = true
     zero_padding                                                      padding = 1
     cropping                                                          cropping = 1
+    pad_channels                                                      before = 0, after = 0
     global_average_pool
     flatten
     dense                units

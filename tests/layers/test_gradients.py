@@ -19,6 +19,7 @@ from minicnn.layers import (
     Flatten,
     GlobalAveragePool2D,
     MaxPool2D,
+    PadChannels,
     ReLU,
     TransposedConv2D,
     ZeroPad2D,
@@ -105,6 +106,12 @@ def test_borders(x, layer):
     back = Crop2D(layer.padding) if isinstance(layer, ZeroPad2D) else ZeroPad2D(layer.cropping)
     again = back.forward(inside)[0]
     assert again.shape == x.shape and (isinstance(layer, Crop2D) or np.array_equal(again, x))
+
+
+def test_channels_of_zeros(x):
+    layer = PadChannels(2, 1)
+    assert_right(layer, x)
+    assert np.array_equal(layer.forward(x)[0], np.concatenate([0 * x[..., :2], x, 0 * x[..., :1]], axis=-1))
 
 
 @pytest.mark.parametrize("layer", [MaxPool2D, AveragePool2D])

@@ -17,6 +17,7 @@ from minicnn.layers import (
     GlobalAveragePool2D,
     Layer,
     MaxPool2D,
+    PadChannels,
     ReLU,
     ZeroPad2D,
 )
@@ -36,8 +37,9 @@ def network():
         "pool3": AveragePool2D(3, 2, ((0, 1), (1, 0)), ceil_mode=True, count_include_pad=False),
         "pad": ZeroPad2D(((1, 0), (2, 0))),
         "crop": Crop2D(((0, 1), (1, 0))),
+        "zeros": PadChannels(1, 1),
         "flatten": Flatten(),
-        "fc": Dense(np.zeros((6 * 20, 3)), np.zeros(3)),
+        "fc": Dense(np.zeros((8 * 20, 3)), np.zeros(3)),
     }
     network = he_initialized(Network(layers), seed=2).astype(np.float64)
     biases = {name: {"bias": np.random.default_rng(3).standard_normal(arrays["bias"].shape)} for name, arrays in network.parameters.items()}

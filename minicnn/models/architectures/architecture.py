@@ -1,0 +1,45 @@
+"""What a network by name is: its layers, its images, its classes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from minicnn.models.classes import ClassNames, imagenet
+from minicnn.models.specs import Specs, build_network
+from minicnn.network.network import Network
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """A network without weights.
+
+    Attributes
+    ----------
+    name : str
+    layers : function
+        From the number of classes to the layers.
+    input_size : int
+        Height and width of the images that the network was trained on.
+    any_size : bool
+        Whether the same weights fit other input sizes too.
+    preprocessing : str
+        What its published weights expect; see `minicnn.pictures.photos.PREPROCESSING`.
+    class_names : function
+        The names of its classes.
+    shipped_weights : str or None
+        The file in the package that holds its weights.
+    """
+
+    name: str
+    layers: Callable[[int], Specs]
+    input_size: int = 224
+    any_size: bool = False
+    preprocessing: str = "caffe"
+    class_names: Callable[[], ClassNames] = imagenet
+    shipped_weights: str | None = None
+
+    def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
+        """Build the network for images of the given size and so many classes, by default its own; its arrays have no values."""
+        side = input_size or self.input_size
+        return build_network(self.layers(classes or len(self.class_names())), (side, side, 3))

@@ -1,0 +1,109 @@
+"""VGG, the plain line of 3x3 convolutions, and AlexNet before it.
+
+References
+----------
+A. Krizhevsky, "One weird trick for parallelizing convolutional neural networks", arXiv:1404.5997 (alexnet).
+K. Simonyan, A. Zisserman, "Very Deep Convolutional Networks for Large-Scale Image Recognition", arXiv:1409.1556, table 1, columns
+    A, B, D, E.
+B. Zhou et al., "Learning Deep Features for Discriminative Localization", arXiv:1512.04150 (global average pooling as the head).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+from minicnn.models.architectures.architecture import Architecture
+from minicnn.models.classes import cifar10
+from minicnn.models.specs import LayerSpec, Specs, spec
+
+VGG_CHANNELS = (64, 128, 256, 512, 512)
+
+
+def _dense_head(classes: int) -> Specs:
+    """Three dense layers, the first two with ReLU and dropout."""
+    return {
+        "flatten": spec("flatten"),
+        "fc6": spec("dense", units=4096),
+        "relu6": spec("relu"),
+        "drop6": spec("dropout", rate=0.5),
+        "fc7": spec("dense", units=4096),
+        "relu7": spec("relu"),
+        "drop7": spec("dropout", rate=0.5),
+        "fc8": spec("dense", units=classes),
+    }
+
+
+def _gap_head(classes: int) -> Specs:
+    """Global average pooling and one dense layer."""
+    return {"gap": spec("global_average_pool"), "fc": spec("dense", units=classes)}
+
+
+def _alexnet(classes: int) -> Specs:
+    """Filters, kernel size, stride, padding, and whether a pool follows."""
+    layers: dict[str, LayerSpec] = {}
+    plan = [(64, 11, 4, 2, True), (192, 5, 1, 2, True), (384, 3, 1, 1, False), (256, 3, 1, 1, False), (256, 3, 1, 1, True)]
+    for i, (filters, size, stride, padding, pooled) in enumerate(plan, start=1):
+        layers[f"conv{i}"] = spec("convolution", filters=filters, size=size, stride=stride, padding=padding)
+        layers[f"relu{i}"] = spec("relu")
+        if pooled:
+            layers[f"pool{i}"] = spec("max_pool", size=3, stride=2)
+    return {**layers, **_dense_head(classes)}
+
+
+def _vgg_trunk(convolutions: tuple[int, ...], channels: tuple[int, ...] = VGG_CHANNELS, normalized: bool = False) -> Specs:
+    """Blocks of 3x3 convolutions, each followed by a ReLU, if wanted with batch normalization between them; each ends with a pool."""
+    layers: dict[str, LayerSpec] = {}
+    for block, (count, filters) in enumerate(zip(convolutions, channels), start=1):
+        for i in range(1, count + 1):
+            layers[f"conv{block}_{i}"] = spec("convolution", filters=filters, size=3, padding=1)
+            if normalized:
+                layers[f"norm{block}_{i}"] = spec("batch_norm")
+            layers[f"relu{block}_{i}"] = spec("relu")
+        layers[f"pool{block}"] = spec("max_pool", size=2)
+    return layers
+
+
+def _vgg(classes: int, convolutions: tuple[int, ...], normalized: bool = False) -> Specs:
+    return {**_vgg_trunk(convolutions, normalized=normalized), **_dense_head(classes)}
+
+
+def _vgg_gap(classes: int, convolutions: tuple[int, ...]) -> Specs:
+    return {**_vgg_trunk(convolutions), **_gap_head(classes)}
+
+
+def _minivgg(classes: int) -> Specs:
+    """A small VGG whose last block ends without a pool, so that maps of its last layer have 8 x 8 units, not 4 x 4."""
+    layers = {**_vgg_trunk((2, 2, 3), (32, 96, 192), normalized=True), **_gap_head(classes)}
+    del layers["pool3"]
+    return layers
+
+
+ARCHITECTURES = (
+    Architecture("vgg16-gap", partial(_vgg_gap, convolutions=(2, 2, 3, 3, 3)), any_size=True, shipped_weights="vgg16-gap.h5"),
+    Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
+    Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+    Architecture("vgg11", partial(_vgg, convolutions=(1, 1, 2, 2, 2)), preprocessing="torch"),
+    Architecture("vgg13", partial(_vgg, convolutions=(2, 2, 2, 2, 2)), preprocessing="torch"),
+    Architecture("vgg11-bn", partial(_vgg, convolutions=(1, 1, 2, 2, 2), normalized=True), preprocessing="torch"),
+    Architecture("vgg13-bn", partial(_vgg, convolutions=(2, 2, 2, 2, 2), normalized=True), preprocessing="torch"),
+    Architecture("vgg16-bn", partial(_vgg, convolutions=(2, 2, 3, 3, 3), normalized=True), preprocessing="torch"),
+    Architecture("vgg19-bn", partial(_vgg, convolutions=(2, 2, 4, 4, 4), normalized=True), preprocessing="torch"),
+    Architecture("alexnet", _alexnet, preprocessing="torch"),
+    Architecture(
+        "minivgg",
+        _minivgg,
+        input_size=32,
+        any_size=True,
+        preprocessing="cifar10",
+        class_names=cifar10,
+    ),
+    Architecture(
+        "minivgg-cifar10",
+        _minivgg,
+        input_size=32,
+        any_size=True,
+        preprocessing="cifar10",
+        class_names=cifar10,
+        shipped_weights="minivgg-cifar10.h5",
+    ),
+)
