@@ -23,6 +23,8 @@ from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
 from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
 from minicnn.models.specs import LayerSpec, Specs, build_network
+from minicnn.models.wiring import numbered, renamed
+from minicnn.network.graph import INPUT
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import CONVOLUTION, kind_name
@@ -184,9 +186,10 @@ def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
     for step in steps:
         word = SHORT_WORDS.get(step.word, step.word)
         counts[word] = counts.get(word, 0) + 1
-        numbered = (f"{word}{number}" for number in itertools.count(counts[word]))
-        name = step.name if step.name in own else next(name for name in numbered if name not in own and name not in specs)
-        specs[name] = LayerSpec.of(step.word, step.options)
+        usual = (f"{word}{number}" for number in itertools.count(counts[word]))
+        name = step.name if step.name in own else next(name for name in usual if name not in own and name not in specs)
+        places = [*specs, INPUT]
+        specs[name] = LayerSpec.of(step.word, step.options, [places[place] for place in step.inputs])
     return specs
 
 
@@ -271,8 +274,12 @@ def _check_trunk(architecture: Architecture, layers: Specs, where: str | os.Path
 
 def _comparable(layers: Specs) -> list[tuple[str, str]]:
     """Write layers so that they are equal where networks compute the same, up to the numbers: each as its kind, and with its options."""
-    kept = [spec for spec in layers.values() if spec.word != "dropout"]
-    return [(spec.word, "batch_norm" if spec.word == "batch_norm" else str(spec)) for spec in kept]
+    kept = [spec._replace(options={}) if spec.word == "batch_norm" else spec for _, spec in numbered(layers, _drops)]
+    return [(spec.word, str(spec)) for spec in kept]
+
+
+def _drops(spec: LayerSpec) -> bool:
+    return spec.word == "dropout"
 
 
 def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
@@ -280,11 +287,11 @@ def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
     own = architecture.layers(_units(layers) or 1)
     same = own if _comparable(own) == _comparable(layers) else trunk_of(own)
     names = iter([name for name, spec in same.items() if spec.word != "dropout"])
-    renamed: dict[str, LayerSpec] = {}
+    news: dict[str, str] = {}
     for name, spec in layers.items():
         new = name if spec.word == "dropout" else next(names, name)
-        renamed[f"{new}_" if new in renamed else new] = spec
-    return renamed
+        news[name] = f"{new}_" if new in news.values() else new
+    return renamed(layers, news)
 
 
 def _units(layers: Specs) -> int | None:

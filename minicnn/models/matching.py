@@ -23,7 +23,8 @@ import numpy as np
 from minicnn.errors import WeightFileError, listed
 from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
-from minicnn.models.specs import LayerSpec
+from minicnn.models.specs import LayerSpec, Specs
+from minicnn.models.wiring import numbered
 from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
@@ -231,17 +232,17 @@ def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[s
     own may stand for any steps; beside such, only what has weights or slides is compared.
     """
     known = {name: layer for name, layer in network.layers.items() if LAYERS.get(layer.word) is type(layer)}
-    expected = _telling([(name, LayerSpec.of(layer.word, layer.to_options())) for name, layer in known.items()])
-    found = _telling([(step.name, LayerSpec.of(step.word, step.options)) for step in steps])
+    expected = _telling({name: LayerSpec.of(layer.word, layer.to_options(), network.inputs[name]) for name, layer in known.items()})
+    found = _telling(_specs(steps))
     if not any(spec.word == DENSE for _, spec in found) and any(spec.word == DENSE for _, spec in expected):
         expected, found = (list(itertools.takewhile(lambda named: named[1].word not in TOP, specs)) for specs in (expected, found))
     if len(known) < len(network.layers):
-        expected, found = ([(name, spec) for name, spec in specs if spec.options] for specs in (expected, found))
+        expected, found = ([(name, spec._replace(inputs=())) for name, spec in specs if spec.options] for specs in (expected, found))
     for ours, theirs in itertools.zip_longest(expected, found):
         unusual = {key for named in (ours, theirs) if named for key in named[1].written}
         told = [_told(named, ours is None or ours[0] in stated, unusual) for named in (ours, theirs)]
         if told[0] != told[1]:
-            names = [f" (called {shown(named[0])})" if named and named[0] else "" for named in (ours, theirs)]
+            names = [f" (called {shown(named[0])})" if named else "" for named in (ours, theirs)]
             expectation, finding = map("".join, zip(told, names))
             raise WeightFileError(
                 f"the file's network has {finding} where {expectation} is expected. Load the file alone, as it says itself what it is, "
@@ -249,15 +250,24 @@ def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[s
             )
 
 
-def _telling(specs: Sequence[tuple[str, LayerSpec]]) -> list[tuple[str, LayerSpec]]:
-    """Keep the layers that change the numbers, or the order in which they are."""
-    kept: list[tuple[str, LayerSpec]] = []
+def _specs(steps: Sequence[Step]) -> dict[str, LayerSpec]:
+    """Name a file's steps: as it does, or by their places where it does not, or calls two the same."""
+    given = [step.name for step in steps]
+    names = [name if name and given.count(name) == 1 else f"{name} {place}".strip() for place, name in enumerate(given, start=1)]
+    sources = [*names, INPUT]
+    return {name: LayerSpec.of(step.word, step.options, [sources[source] for source in step.inputs]) for name, step in zip(names, steps)}
+
+
+def _telling(specs: Specs) -> list[tuple[str, LayerSpec]]:
+    """Keep the layers that change the numbers, or the order in which they are, with the numbers of those that they take."""
     flat = False
-    for name, spec in specs:
-        if spec.word != "dropout" and not (spec.word == "flatten" and flat):
-            kept.append((name, spec))
-        flat = flat or spec.word in TOP
-    return kept
+
+    def tells_nothing(spec: LayerSpec) -> bool:
+        nonlocal flat
+        was_flat, flat = flat, flat or spec.word in TOP
+        return spec.word == "dropout" or (spec.word == "flatten" and was_flat)
+
+    return numbered(specs, tells_nothing)
 
 
 def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool, unusual: Collection[str]) -> str:
@@ -268,7 +278,8 @@ def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool, unusual: Co
     word, options = spec.word, {key: value for key, value in spec.shortened.items() if key in unusual}
     if word == BATCH_NORM:
         options = {"epsilon": float(f"{spec.options['epsilon']:.6g}")} if epsilon_counts else {}
-    return " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()
+    written = " ".join([word, *(["with"] if options else []), ", ".join(f"{key} {value}" for key, value in options.items())]).strip()
+    return f"{written} of {' and '.join(spec.inputs)}" if spec.inputs else written
 
 
 def _count(number: int, kind: str) -> str:

@@ -71,11 +71,14 @@ class Step:
         Such as {"size": [3, 3], "stride": [1, 1], "padding": [1, 1]}.
     name : str
         What the file calls it; empty if it does not say.
+    inputs : tuple of int
+        The places of the steps that it takes, from 0 on, all before its own, or -1 for the network's input; empty for the step before.
     """
 
     word: str
     options: Mapping[str, object] = field(default_factory=dict)
     name: str = ""
+    inputs: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)

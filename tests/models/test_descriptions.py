@@ -100,7 +100,7 @@ def test_every_architecture_there_and_back(name):
     assert same(again.network, known.network) and list(again.network.layers) == list(known.network.layers)
     assert (again.name, again.input_shape, again.preprocessing) == (known.name, known.input_shape, known.preprocessing)
     assert list(again.classes) == list(known.classes) and again.classes.identifiers == known.classes.identifiers
-    assert len(text) < 5000  # the classes by the name of their list
+    assert len(text) < 500 + 120 * text.count("\n")  # the classes by the name of their list
 
 
 BRANCHES = """
