@@ -90,8 +90,7 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
     fault = fault_in_line(file.layers)
     advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}; weights alone do not tell more"
     raise WeightFileError(
-        f"{where} does not say of which network it is, and fits none of the models {', '.join(ARCHITECTURES)}: it has "
-        f"{counted(file)}. {advice}"
+        f"{where} does not say of which network it is, and fits none of the models that go by a name: it has {counted(file)}. {advice}"
     )
 
 
