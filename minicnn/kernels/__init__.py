@@ -6,14 +6,12 @@ What is kept from call to call is memory to use again (`memory`) and filters in 
 """
 
 from minicnn.kernels.blas import matrix_product
+from minicnn.kernels.choice import ALGORITHMS, current_algorithm, use_algorithm
 from minicnn.kernels.convolution import (
-    ALGORITHMS,
     Filters,
     convolve,
     convolve_backward,
-    current_algorithm,
     kernel_gradient,
-    use_algorithm,
 )
 from minicnn.kernels.dense import dense, dense_backward
 from minicnn.kernels.jit import announce_compilation

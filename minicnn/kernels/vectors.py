@@ -62,6 +62,39 @@ def zero_sums(typing_context, rows):
     return types.UniTuple(float32x16, count)(rows), generate
 
 
+@intrinsic(prefer_literal=True)
+def start_sums(typing_context, array, offset, rows):
+    """Make the sums of a number of rows, each row array[offset : offset + 32]; `rows` is written as a literal."""
+    count = 2 * rows.literal_value
+
+    def generate(context, builder, signature, arguments):
+        array, offset, _ = arguments
+        data = _data(context, builder, signature.args[0], array)
+        halves = []
+        for j in range(2):
+            halves.append(builder.load(_vector_at(builder, data, builder.add(offset, offset.type(LANES * j)))))
+            halves[j].align = 4
+        return context.make_tuple(builder, signature.return_type, halves * (count // 2))
+
+    return types.UniTuple(float32x16, count)(array, types.intp, rows), generate
+
+
+@intrinsic
+def at_least(typing_context, sums, floor):
+    """Return the sums, with what is below a number set to it; NaN stays."""
+
+    def generate(context, builder, signature, arguments):
+        sums, floor = arguments
+        floors = _copies(builder, floor)
+        new = []
+        for i in range(signature.args[0].count):
+            vector = builder.extract_value(sums, i)
+            new.append(builder.select(builder.fcmp_ordered("<", vector, floors), floors, vector))
+        return context.make_tuple(builder, signature.return_type, new)
+
+    return sums(sums, types.float32), generate
+
+
 @intrinsic
 def add_products(typing_context, sums, array, offset, stride, left, right):
     """Return the sums, to each row i of which array[offset + i * stride] times (left, right) is added."""
@@ -76,6 +109,26 @@ def add_products(typing_context, sums, array, offset, stride, left, right):
             copies = _copies(builder, number)
             for j, factor in enumerate(factors):
                 new.append(builder.call(multiply_add, [copies, factor, builder.extract_value(sums, 2 * i + j)]))
+        return context.make_tuple(builder, signature.return_type, new)
+
+    return sums(sums, array, types.intp, types.intp, float32x16, float32x16), generate
+
+
+@intrinsic
+def add_scaled(typing_context, sums, array, offset, stride, left, right):
+    """Return the sums, to each row i of which the 32 numbers from array[offset + i * stride] on times (left, right) are added."""
+
+    def generate(context, builder, signature, arguments):
+        sums, array, offset, stride, *factors = arguments
+        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
+        data = _data(context, builder, signature.args[1], array)
+        new = []
+        for i in range(signature.args[0].count // 2):
+            for j, factor in enumerate(factors):
+                place = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
+                numbers = builder.load(_vector_at(builder, data, place))
+                numbers.align = 4
+                new.append(builder.call(multiply_add, [numbers, factor, builder.extract_value(sums, 2 * i + j)]))
         return context.make_tuple(builder, signature.return_type, new)
 
     return sums(sums, array, types.intp, types.intp, float32x16, float32x16), generate
@@ -97,6 +150,25 @@ def store_sums(typing_context, sums, array, offset, stride):
     return types.void(sums, array, types.intp, types.intp), generate
 
 
+@intrinsic
+def store_first(typing_context, array, offset, count, left, right):
+    """Write the first `count` of 32 numbers to a flat offset into a contiguous float32 array, and nothing behind them."""
+
+    def generate(context, builder, signature, arguments):
+        array, offset, count, *halves = arguments
+        data = _data(context, builder, signature.args[0], array)
+        for j, vector in enumerate(halves):
+            lanes = ir.Constant(ir.VectorType(count.type, LANES), [LANES * j + lane for lane in range(LANES)])
+            wanted = builder.icmp_signed("<", lanes, _copies(builder, count))
+            pointer = _vector_at(builder, data, builder.add(offset, offset.type(LANES * j)))
+            types_ = [VECTOR, pointer.type, ir.IntType(32), wanted.type]
+            store = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), types_), "llvm.masked.store.v16f32.p0")
+            builder.call(store, [vector, pointer, ir.Constant(ir.IntType(32), 4), wanted])
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, types.intp, float32x16, float32x16), generate
+
+
 def _data(context, builder, array_type, array):
     return context.make_array(array_type)(context, builder, array).data
 
@@ -107,6 +179,6 @@ def _vector_at(builder, data, offset):
 
 def _copies(builder, number):
     """Fill a vector with one number."""
-    undefined = ir.Constant(VECTOR, ir.Undefined)
+    undefined = ir.Constant(ir.VectorType(number.type, LANES), ir.Undefined)
     first = builder.insert_element(undefined, number, ir.IntType(32)(0))
     return builder.shuffle_vector(first, undefined, ir.Constant(ir.VectorType(ir.IntType(32), LANES), [0] * LANES))

@@ -13,8 +13,8 @@ from threadpoolctl import threadpool_info
 from minicnn import Network, kernels, use_algorithm
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels import Filters, memory, vectors, winograd, winograd_gradient
-from minicnn.kernels.convolution import TILES, choose
+from minicnn.kernels import Filters, direct, memory, vectors, winograd, winograd_gradient
+from minicnn.kernels.choice import TILES, choose
 from minicnn.kernels.im2col import (
     backward_im2col,
     convolve_im2col,
@@ -81,6 +81,65 @@ def test_winograd_backward(problem, algorithm):
     assert close(found, exact, backward_im2col(abs(output).astype(float), abs(kernel).astype(float), window, x.shape))
 
 
+@st.composite
+def windows(draw):
+    """Draw float32 images, a kernel and a bias for any window that fits."""
+    batch, channels, filters = draw(st.integers(1, 2)), draw(st.sampled_from([1, 3, 9, 34])), draw(st.sampled_from([1, 5, 31, 32, 33, 70]))
+    sizes, kernel_size = draw(st.tuples(*[st.integers(1, 34)] * 2)), draw(st.tuples(*[st.integers(1, 5)] * 2))
+    padding = draw(st.tuples(*[st.tuples(*[st.integers(0, 3)] * 2)] * 2))
+    stride, dilation = (draw(st.tuples(*[st.integers(1, 3)] * 2)) for _ in range(2))
+    window = Window.of(kernel_size, stride, padding, dilation)
+    assume(all(size + sum(edges) >= extent for size, edges, extent in zip(sizes, padding, window.extent)))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    x = generator.standard_normal((batch, *sizes, channels), np.float32)
+    kernel = generator.standard_normal((*kernel_size, channels, filters), np.float32)
+    return x, kernel, generator.standard_normal(filters, np.float32), window
+
+
+needs_wide_vectors = pytest.mark.skipif(not vectors.FAST, reason="the processor has no AVX-512")
+
+
+@needs_wide_vectors
+@given(windows(), st.booleans(), st.integers(1, 20_000))
+@settings(deadline=None)
+def test_direct(problem, rectify, copied_bytes):
+    x, kernel, bias, window = problem
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(direct, "COPIED_BYTES", copied_bytes)
+        with use_algorithm("direct"):
+            found = kernels.convolve(x, Filters(kernel), bias, window, rectify)
+            assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
+            back = kernels.convolve_backward(found, Filters(kernel), window, x.shape)
+    exact = backward_im2col(found.astype(float), kernel.astype(float), window, x.shape)
+    assert close(back, exact, backward_im2col(abs(found).astype(float), abs(kernel).astype(float), window, x.shape))
+
+
+@given(windows(), st.sampled_from([1, 3, 32, 40]), st.booleans())
+@settings(deadline=None)
+def test_depthwise(problem, channels, rectify):
+    x, kernel, bias, window = problem
+    x, kernel, bias = (np.resize(array, (*array.shape[:-1], channels)) for array in (x, kernel[:, :, :1], bias))
+    found = kernels.convolve(x, Filters(kernel), bias, window, rectify)
+    assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
+    back = kernels.convolve_backward(found, Filters(kernel), window, x.shape)
+    exact = backward_im2col(found.astype(float), kernel.astype(float), window, x.shape)
+    assert close(back, exact, backward_im2col(abs(found).astype(float), abs(kernel).astype(float), window, x.shape))
+    gradient = kernels.kernel_gradient(found, x, window, channels)
+    exact = kernel_gradient_im2col(found.astype(float), x.astype(float), kernel.shape, window)
+    assert close(gradient, exact, kernel_gradient_im2col(abs(found).astype(float), abs(x).astype(float), kernel.shape, window))
+
+
+@pytest.mark.parametrize("rectify", [False, True])
+def test_nan_stays(rectify, generator):
+    """A NaN in the image must not become a 0."""
+    for channels, groups, window in [(3, 1, Window.of(3, 2, 1)), (3, 1, Window.of(3, 1, 1)), (40, 40, Window.of(3, 1, 1))]:
+        x = generator.standard_normal((1, 20, 20, channels), np.float32)
+        x[0, 10, 10] = np.nan
+        kernel = generator.standard_normal((3, 3, channels // groups, 40), np.float32)
+        output = kernels.convolve(x, Filters(kernel), np.zeros(40, np.float32), window, rectify)
+        assert np.isnan(output[0, 10 // window.stride[0], 10 // window.stride[1]]).all()
+
+
 @given(problems(), st.integers(1, 100_000))
 @settings(deadline=None)
 def test_kernel_gradient(problem, block_bytes):
@@ -125,9 +184,12 @@ def test_the_choice_of_algorithm():
     assert choose((1, 14, 14, 512), np.float32, vgg, one) == "winograd2"
     assert choose((16, 14, 14, 512), np.float32, vgg, one) == "winograd4"
     assert choose((1, 28, 28, 512), np.float64, vgg, one) == "im2col"
-    assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
-    assert choose((1, 28, 28, 512), np.float32, (5, 5, 512, 512), Window.of(5)) == "im2col"
-    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, 1, dilation=2)) == "im2col"
+    general = "direct" if vectors.FAST else "im2col"
+    assert choose((1, 28, 28, 512), np.float32, vgg, stride) == general
+    assert choose((1, 28, 28, 512), np.float64, vgg, stride) == "im2col"
+    assert choose((1, 28, 28, 512), np.float32, (5, 5, 512, 512), Window.of(5)) == general
+    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, 1, dilation=2)) == general
+    assert choose((1, 224, 224, 3), np.float32, (3, 3, 3, 64), one) == (general if vectors.FAST else "winograd4")
     assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, ((0, 1), (1, 0)))) == "winograd4"
     assert choose((1, 28, 28, 512), np.float32, (3, 3, 256, 512), one) == "im2col"
     assert choose((1, 28, 28, 512), np.float64, (3, 3, 1, 512), stride) == "depthwise"
@@ -137,7 +199,7 @@ def test_the_choice_of_algorithm():
     with use_algorithm("im2col"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
-    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, depthwise, winograd2, winograd4"), use_algorithm("fft"):
+    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, direct, depthwise, winograd2, winograd4"), use_algorithm("fft"):
         pass
 
 

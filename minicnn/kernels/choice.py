@@ -1,0 +1,108 @@
+"""Which algorithm convolves: the one with the least work, or the one that was pinned.
+
+    =========  =========================================  =====================================================
+    name       for                                        how
+    =========  =========================================  =====================================================
+    im2col     everything                                 `minicnn.kernels.im2col`: the definition
+    direct     float32, one group                         `minicnn.kernels.direct`, on processors with AVX-512
+    winograd2  3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(2x2, 3x3)
+    winograd4  3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(4x4, 3x3)
+    depthwise  a filter of its own for each channel       `minicnn.kernels.depthwise`
+    auto       everything                                 the fast one with the least work, else im2col
+    =========  =========================================  =====================================================
+
+An algorithm that cannot do a convolution leaves it to im2col. In float64, as in gradient checks, only depthwise is used beside it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+from collections.abc import Iterator
+from contextvars import ContextVar
+
+import numpy as np
+
+from minicnn.errors import UnknownNameError
+from minicnn.geometry import Window
+from minicnn.kernels import direct, vectors
+from minicnn.kernels.product import COLUMNS, padded_rows
+
+#: Winograd's algorithms and the size of their output tiles.
+TILES = {"winograd2": 2, "winograd4": 4}
+ALGORITHMS = ("auto", "im2col", "direct", "depthwise", *TILES)
+
+#: Reading one transformed weight (4 bytes) from memory takes about as long as this many multiply-adds: `minicnn bench` measured 28 GB/s and
+#: 100 billion multiply-adds per second. Half or twice as much changes no choice for VGG16 at 224 x 224.
+READING = 14
+
+#: Transforming one number takes about as long as this many multiply-adds: measured with layers of 3 and 16 channels.
+TRANSFORMING = 35
+
+_wanted: ContextVar[str] = ContextVar("algorithm", default="auto")
+
+
+@contextlib.contextmanager
+def use_algorithm(name: str) -> Iterator[None]:
+    """Pin the algorithm of all convolutions in a ``with`` block, in this context only (see `contextvars`; so not in other threads).
+
+    Parameters
+    ----------
+    name : {"auto", "im2col", "depthwise", "winograd2", "winograd4"}
+
+    Raises
+    ------
+    UnknownNameError
+        If there is no such algorithm.
+    """
+    if name not in ALGORITHMS:
+        raise UnknownNameError(f"there is no algorithm {name!r}; there are {', '.join(ALGORITHMS)}")
+    token = _wanted.set(name)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def current_algorithm() -> str:
+    """Return the name that is pinned here, "auto" if none is."""
+    return _wanted.get()
+
+
+def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, ...], window: Window) -> str:
+    """Choose an algorithm by the shapes: the wanted one if it can do the convolution, or for "auto" the fast one with the least work."""
+    wanted, channels = _wanted.get(), x_shape[3]
+    if kernel_shape[2] < channels:  # in groups
+        possible = {"depthwise": 0} if kernel_shape[2:] == (1, channels) else {}
+    else:
+        possible = _work(x_shape, kernel_shape, window) if dtype == np.float32 else {}
+    if wanted != "auto":
+        return wanted if wanted in possible else "im2col"
+    return min(possible, key=lambda name: possible[name], default="im2col")
+
+
+def _work(x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], window: Window) -> dict[str, int]:
+    """Estimate, for each fast algorithm that is possible, its work in multiply-adds.
+
+    Both multiply for 32 filters at a time. Winograd's method has for each tile (tile + 2)^2 positions, at each of which it multiplies the
+    channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters. With large tiles
+    there are fewer of them, but more positions; F(2x2) wins on the smallest maps, the direct way where there are few channels.
+    """
+    work = {}
+    batch, (height, width) = x_shape[0], window.output_size(*x_shape[1:3])
+    channels, filters = kernel_shape[2], -(-kernel_shape[3] // COLUMNS) * COLUMNS
+    if vectors.FAST:
+        outputs = direct.computed_outputs(window, batch, height, width)
+        work["direct"] = math.prod(kernel_shape[:2]) * outputs * channels * filters
+    if window == Window((3, 3), padding=window.padding):
+        for name, tile in TILES.items():
+            tiles = batch * math.ceil(height / tile) * math.ceil(width / tile)
+            products = (padded_rows(tiles) + READING) * channels * filters
+            work[name] = (tile + 2) ** 2 * (products + TRANSFORMING * tiles * (channels + filters))
+    return work
+
+
+def common_type(*arrays: np.ndarray) -> np.dtype:
+    """Return the arrays' type if they have all the same, else float64, which no fast algorithm takes."""
+    types = {array.dtype for array in arrays}
+    return types.pop() if len(types) == 1 else np.dtype(np.float64)
