@@ -21,14 +21,14 @@ alexnet is the one-column version that torchvision publishes, without local resp
 from __future__ import annotations
 
 from minicnn.errors import UnknownNameError, did_you_mean
-from minicnn.models.architectures import resnet, vgg
+from minicnn.models.architectures import densenet, efficientnet, inception, mobilenet, resnet, squeezenet, vgg
 from minicnn.models.architectures.architecture import Architecture
 
 __all__ = ["ARCHITECTURES", "Architecture", "find_architecture"]
 
-ARCHITECTURES: dict[str, Architecture] = {
-    architecture.name: architecture for family in (vgg, resnet) for architecture in family.ARCHITECTURES
-}
+FAMILIES = (vgg, resnet, squeezenet, densenet, inception, mobilenet, efficientnet)
+
+ARCHITECTURES: dict[str, Architecture] = {architecture.name: architecture for family in FAMILIES for architecture in family.ARCHITECTURES}
 
 
 def find_architecture(name: str) -> Architecture:
