@@ -46,7 +46,7 @@ from minicnn.models.descriptions import (
     written_preprocessing,
 )
 from minicnn.models.guessing import guess_network
-from minicnn.models.matching import load_arrays
+from minicnn.models.matching import load_arrays, matching_assumptions
 from minicnn.models.model import Model, Origin
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
@@ -64,6 +64,13 @@ LONGEST_DESCRIPTION = 10_000_000
 
 #: What the name of a model stands for.
 Kind = Literal["registered", "description", "weight file"]
+
+#: What to do if an assumption is wrong, by what it is about; for another network there is `describe`.
+ADVICE = {
+    "preprocessing": "For another preprocessing: --preprocessing NAME.",
+    "order": "To be certain, call these layers in the description (.toml) as the file does.",
+    "epsilon": "For another epsilon, or to confirm it, state it in the description (.toml): {batch_norm = NAME, epsilon = NUMBER}.",
+}
 
 #: Class names, or where they are; see `minicnn.models.class_files`.
 Classes = str | os.PathLike | Sequence[str]
@@ -133,18 +140,21 @@ def describe_text(
 ) -> str:
     """Write a model's description (.toml).
 
-    Of a weight file alone that does not tell of which network it is, it is what follows from the shapes of its arrays, and comments say
-    what has to be checked. Parameters and errors are those of `describe`.
+    Of a weight file alone that does not tell of which network it is, it is what follows from the shapes of its arrays, and its field
+    `unchecked` says what has to be checked. Parameters and errors are those of `describe`.
     """
     kind = kind_of(name)
     path = _own_path(kind, name, weights)
     file = None if path is None else read_weights(path, key)
     found = _find(kind, name, path, file, classes, preprocessing, guess=True)
-    comments = [f"{path} does not say the following; check it, and correct or complete it:"] if found.assumptions else []
-    comments += [f"- {text}" for text in found.assumptions.values()]
     description = found.description
     return write_description(
-        description.network, description.input_shape, description.name, description.preprocessing, description.classes, comments
+        description.network,
+        description.input_shape,
+        description.name,
+        description.preprocessing,
+        description.classes,
+        {**description.unchecked, **found.assumptions},
     )
 
 
@@ -203,6 +213,7 @@ def load(
     network, names = description.network, description.classes
     try:
         arrays = load_arrays(file, network, description.input_shape, description.stated_epsilons)
+        matching = matching_assumptions(file, network, description.input_shape, description.stated_epsilons)
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     if set(arrays) != set(network.arrays):  # without top
@@ -210,8 +221,8 @@ def load(
     network = network.with_parameters(arrays)
     height, width = description.input_shape[:2]
     if file.description is None and "assumed" in file.metadata:
-        found = dataclasses.replace(found, assumptions={**found.assumptions, "arrays": file.metadata["assumed"]})
-    assumptions = _told(found, path)
+        matching["arrays"] = file.metadata["assumed"]
+    assumptions = _told({**found.assumptions, **matching}, path, description.unchecked, name)
     for text in assumptions:
         warnings.warn(text, stacklevel=2)
     origin = Origin(
@@ -259,7 +270,8 @@ def _find(
         names = class_names(classes)
         check_classes(names, description.network, description.input_shape)
         description = dataclasses.replace(description, classes=names)
-    return Found(description, assumptions)
+    unchecked = {what: text for what, text in description.unchecked.items() if what not in given}
+    return Found(dataclasses.replace(description, unchecked=unchecked), assumptions)
 
 
 def _of_name(name: str) -> Description:
@@ -269,15 +281,20 @@ def _of_name(name: str) -> Description:
     return Description(name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
 
 
-def _told(found: Found, path: Path) -> tuple[str, ...]:
-    """Write what was assumed in one line, with what to do if it is wrong."""
-    if not found.assumptions:
-        return ()
-    advice = ["For another preprocessing: --preprocessing NAME."] if "preprocessing" in found.assumptions else []
-    if found.assumptions.keys() - {"preprocessing"}:
-        advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
-    assumed = "; ".join(found.assumptions.values())
-    return (f"{path} does not say all of its network; assumed: {assumed}. {' '.join(advice)}",)
+def _told(assumptions: Mapping[str, str], path: Path, unchecked: Mapping[str, str], name: str | os.PathLike) -> tuple[str, ...]:
+    """Write what was assumed, and what nobody has checked in a description, in one line each, with what to do if it is wrong."""
+    told = []
+    if unchecked:
+        told.append(
+            f"{name} is a guess that nobody has checked: {'; '.join(unchecked.values())}. Correct it, and delete the lines that begin with "
+            f"'unchecked' there ({', '.join(unchecked)})"
+        )
+    if assumptions:
+        advice = [text for what, text in ADVICE.items() if what in assumptions]
+        if assumptions.keys() - ADVICE.keys():
+            advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
+        told.append(f"{path} does not say all of its network; assumed: {'; '.join(assumptions.values())}. {' '.join(advice)}")
+    return tuple(told)
 
 
 def _given(description: Description, classes: Classes | None, preprocessing: HowPrepared | None, key: str | None) -> dict[str, Any]:

@@ -212,7 +212,8 @@ def _weight_file(form: str, value: Any, key: str | None, find: Callable[[str], n
     arrays = {name: _array(name, tensor, find, order, budget) for name, tensor in network.tensors.items()}
     found = TorchTensors(arrays, network.epsilons, network.temporary)
     metadata = {**({} if network.name == "." else {"key": network.name}), **found.metadata}
-    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=found.preprocessing or "torch")
+    preprocessing = found.preprocessing or "torch"
+    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=preprocessing, order="definition")
 
 
 def _array(name: str, tensor: Tensor | Marker, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:

@@ -105,10 +105,11 @@ def test_a_file_that_says_itself_what_it_is(tmp_path, panda):
 def test_describe(tmp_path):
     """What is printed of weights alone is a description that takes them, with what has to be checked."""
     text = succeed("describe", TINY / "zip.pth")
-    assert text.startswith("# ") and "does not say" in text and "padding" in text
+    assert text.startswith("# ") and "\nunchecked.layers = " in text and "padding" in text
     assert f"--weights {TINY / 'zip.pth'}" in succeed("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
     assert (tmp_path / "my.toml").read_text() == text
-    assert "those of" in succeed("weights", "check", TINY / "zip.pth", "--model", tmp_path / "my.toml")
+    checked = run("weights", "check", TINY / "zip.pth", "--model", tmp_path / "my.toml")
+    assert "those of" in checked.stdout and "a guess that nobody has checked" in checked.stderr
     assert "exists" in fail("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
     assert "ends with .toml" in fail("describe", "vgg16", "--out", tmp_path / "my.txt")
     assert "minicnn describe" in fail("predict", "--model", TINY / "zip.pth")
@@ -123,7 +124,7 @@ def test_assumptions_are_told(tmp_path, panda):
     assert "Warning: " in found.stderr and "'cifar10'" in found.stderr and "--preprocessing NAME" in found.stderr
     assert "global average pooling" in run("predict", panda, "--model", tmp_path / "mine.h5").stderr
     found = run("predict", panda, "--model", "minivgg", "--weights", tmp_path / "mine.h5", "--preprocessing", "unit")
-    assert (found.returncode, found.stderr) == (0, "")
+    assert found.returncode == 0 and "'cifar10'" not in found.stderr and "epsilon 0.001" in found.stderr
 
 
 def test_evaluate_asks_for_the_preprocessing(tmp_path):
