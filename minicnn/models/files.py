@@ -35,6 +35,7 @@ from minicnn.files.published import PUBLISHED, cached_file, published_metadata
 from minicnn.files.resources import shipped_file
 from minicnn.files.writing import check_place
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
+from minicnn.models.assumptions import told
 from minicnn.models.class_files import class_names
 from minicnn.models.conversion import Found, find_agreed, find_for, find_network
 from minicnn.models.descriptions import (
@@ -65,13 +66,6 @@ LONGEST_DESCRIPTION = 10_000_000
 #: What the name of a model stands for.
 Kind = Literal["registered", "description", "weight file"]
 
-#: What to do if an assumption is wrong, by what it is about; for another network there is `describe`.
-ADVICE = {
-    "preprocessing": "For another preprocessing: --preprocessing NAME.",
-    "order": "To be certain, call these layers in the description (.toml) as the file does.",
-    "epsilon": "For another epsilon, or to confirm it, state it in the description (.toml): {batch_norm = NAME, epsilon = NUMBER}.",
-}
-
 #: Class names, or where they are; see `minicnn.models.class_files`.
 Classes = str | os.PathLike | Sequence[str]
 
@@ -87,6 +81,11 @@ def kind_of(name: str | os.PathLike) -> Kind:
     UnknownNameError
         If it looks like the name of an architecture, and there is none.
     """
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise UnknownNameError(
+            f"the model is {name!r}; expected the name of one, such as 'vgg16-gap', or the path of a description ({DESCRIPTION_SUFFIX}) or "
+            f"a weight file ({', '.join(WEIGHT_SUFFIXES)})"
+        )
     if name in ARCHITECTURES:
         return "registered"
     path = Path(name)
@@ -222,7 +221,7 @@ def load(
     height, width = description.input_shape[:2]
     if file.description is None and "assumed" in file.metadata:
         matching["arrays"] = file.metadata["assumed"]
-    assumptions = _told({**found.assumptions, **matching}, path, description.unchecked, name)
+    assumptions = told({**found.assumptions, **matching}, path, description.unchecked, name)
     for text in assumptions:
         warnings.warn(text, stacklevel=2)
     origin = Origin(
@@ -281,22 +280,6 @@ def _of_name(name: str) -> Description:
     return Description(name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
 
 
-def _told(assumptions: Mapping[str, str], path: Path, unchecked: Mapping[str, str], name: str | os.PathLike) -> tuple[str, ...]:
-    """Write what was assumed, and what nobody has checked in a description, in one line each, with what to do if it is wrong."""
-    told = []
-    if unchecked:
-        told.append(
-            f"{name} is a guess that nobody has checked: {'; '.join(unchecked.values())}. Correct it, and delete the lines that begin with "
-            f"'unchecked' there ({', '.join(unchecked)})"
-        )
-    if assumptions:
-        advice = [text for what, text in ADVICE.items() if what in assumptions]
-        if assumptions.keys() - ADVICE.keys():
-            advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
-        told.append(f"{path} does not say all of its network; assumed: {'; '.join(assumptions.values())}. {' '.join(advice)}")
-    return tuple(told)
-
-
 def _given(description: Description, classes: Classes | None, preprocessing: HowPrepared | None, key: str | None) -> dict[str, Any]:
     """Return what `load` was given beside the files, such that it can be written down and given again."""
     given: dict[str, Any] = {}
@@ -309,7 +292,7 @@ def _given(description: Description, classes: Classes | None, preprocessing: How
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
     """Raise OutputError unless a model file can be written at the path, and is found to be one by its name."""
-    if Path(path).suffix.lower() not in MODEL_SUFFIXES:
+    if not isinstance(path, (str, os.PathLike)) or Path(path).suffix.lower() not in MODEL_SUFFIXES:
         raise OutputError(f"the model file is called {path}; expected a name that ends with {MODEL_SUFFIXES[0]}")
     check_place(path, overwrite)
 
@@ -340,6 +323,8 @@ def save(
     OutputError
         If the file exists, or cannot be written, or is called so that it could not be loaded.
     """
+    if not isinstance(model, Model):
+        raise MinicnnError(f"{model!r} is no model; expected a minicnn.Model, such as minicnn.Model(network, 'my-network')")
     check_model_place(path, overwrite)
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
@@ -371,6 +356,8 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 def _own_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path | None:
     """Find the weights' file that is named: itself, or the given one, by path or as the name of a download; None if none is."""
+    if weights is not None and (not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights)):
+        raise WeightFileError(f"the weights are {weights!r}; expected the path of a weight file, or the name of a download")
     if kind == "weight file":
         if weights is not None:
             raise WeightFileError(

@@ -12,7 +12,7 @@ from tiny_torch import DESCRIPTION
 from weight_file_helpers import random_parameters, write_applications
 
 import minicnn
-from minicnn.models.files import describe
+from minicnn.models.files import describe, describe_text
 from minicnn.weightfiles import write_keras
 
 TINY = Path(__file__).parent.parent / "references" / "weight_files"
@@ -114,6 +114,16 @@ def test_describe(tmp_path):
     assert "ends with .toml" in fail("describe", "vgg16", "--out", tmp_path / "my.txt")
     assert "minicnn describe" in fail("predict", "--model", TINY / "zip.pth")
     assert 'preprocessing = "tf"' in succeed("describe", "vgg16", "--preprocessing", "tf")
+
+
+def test_another_head_is_a_top(tmp_path):
+    text = describe_text("minivgg").replace(
+        '{dense = "fc", units = 10}', '{dense = "a", units = 8}, {relu = "r"}, {dense = "b", units = 3}'
+    )
+    (tmp_path / "net.toml").write_text("\n".join(line for line in text.splitlines() if not line.startswith("classes")))
+    write_keras(tmp_path / "mine.h5", minicnn.he_initialized(describe(tmp_path / "net.toml").network, seed=1).arrays, {})
+    converted = run("weights", "convert", tmp_path / "mine.h5", tmp_path / "out.h5", "--model", "minivgg").stdout
+    assert "out.h5: minivgg, " in converted and "Its classes have no names" in converted
 
 
 def test_assumptions_are_told(tmp_path, panda):
