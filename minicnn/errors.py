@@ -71,6 +71,11 @@ def did_you_mean(name: str, names: Iterable[str]) -> str:
     return f" (did you mean {near[0]!r}?)" if near else ""
 
 
+def several(count: int, word: str) -> str:
+    """Count things for people: "1 photo", "1,234 photos"."""
+    return f"{count:,} {word}{'s' * (count != 1)}"
+
+
 def listed(names: Sequence[str], most: int = 6) -> str:
     """Write names with commas, of many only the first."""
     return ", ".join([*names[:most], *([f"... ({len(names)} in all)"] if len(names) > most else [])])

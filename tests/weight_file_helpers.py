@@ -1,5 +1,8 @@
 """Write weight files as Keras does, in its three layouts; the structure was read off files that Keras 3.15 wrote."""
 
+import io
+import pickle
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +10,7 @@ import pytest
 from minicnn.models.architectures import find_architecture
 from minicnn.models.conversion import described_layers
 from minicnn.models.specs import build_network
+from minicnn.weightfiles.pytorch import LEGACY_MAGIC, LEGACY_VERSION
 
 
 def random_parameters(name, input_size=None, seed=0, without_top=False):
@@ -140,3 +144,40 @@ def onnx_model(path, nodes, input_shape=(1, 3, 4, 6), opset=17, kind=1, **arrays
 def described_network(file):
     """Build the network that a file itself describes, without weights; returns it and its input's shape."""
     return build_network(described_layers(file), file.input_shape), file.input_shape
+
+
+def write_pth(path, tensors):
+    """A PyTorch file of the older format, of {name: float32 array} in this order, by a pickle written as PyTorch does."""
+
+    class Global:
+        def __init__(self, name):
+            self.name = name
+
+    class Tensor:
+        def __init__(self, key, array):
+            strides = tuple(stride // array.itemsize for stride in array.strides)
+            self.storage, self.place = ("storage", Global("torch FloatStorage"), key, "cpu", array.size, None), (array.shape, strides)
+
+    class Pickler(pickle._Pickler):
+        def persistent_id(self, item):
+            return item if isinstance(item, tuple) and item[:1] == ("storage",) else None
+
+        def save(self, item, save_persistent_id=True):
+            if isinstance(item, Global):
+                self.write(b"c" + "\n".join(item.name.split()).encode() + b"\n")
+            elif isinstance(item, Tensor):
+                self.save(Global("torch._utils _rebuild_tensor_v2"))
+                self.save((item.storage, 0, *item.place, False, {}))
+                self.write(b"R")
+            else:
+                super().save(item, save_persistent_id)
+
+    stream = io.BytesIO()
+    for value in (LEGACY_MAGIC, LEGACY_VERSION, {"little_endian": True}):
+        stream.write(pickle.dumps(value, 2))
+    arrays = {name: np.ascontiguousarray(array, np.float32) for name, array in tensors.items()}
+    Pickler(stream, 2).dump({name: Tensor(name, array) for name, array in arrays.items()})
+    stream.write(pickle.dumps(list(arrays), 2))
+    for array in arrays.values():
+        stream.write(array.size.to_bytes(8, "little") + array.tobytes())
+    path.write_bytes(stream.getvalue())

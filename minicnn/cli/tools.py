@@ -112,7 +112,7 @@ def describe_model(model, out, overwrite):
     """Print a model's description (.toml), to be changed, and to be given as --model.
 
     MODEL is a name or a file. Of a weight file that does not say of which network it is, it is what follows from the shapes of its
-    arrays, and comments say what has to be checked.
+    arrays; lines that begin with "unchecked" say what you have to check, and then to delete.
     """
     text = model.written()
     if out is None:
@@ -122,7 +122,7 @@ def describe_model(model, out, overwrite):
         raise OutputError(f"the description is called {out}; expected a name that ends with {DESCRIPTION_SUFFIX}")
     write_file(out, text.encode(), overwrite)
     weights = model.weights or (model.name if Path(model.name).is_file() else "FILE")
-    click.echo(f"{out}: check what its comments ask, and use it with --model {out} --weights {weights}")
+    click.echo(f"{out}: check what its first lines ask, and use it with --model {out} --weights {weights}")
 
 
 @click.command()

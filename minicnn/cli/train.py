@@ -26,7 +26,7 @@ from minicnn.cli.options import (
     progress_bar,
 )
 from minicnn.cli.signals import STOPPED, finish_undisturbed
-from minicnn.errors import OutputError, UnknownNameError, listed, printable
+from minicnn.errors import OutputError, UnknownNameError, listed, printable, several
 from minicnn.files.writing import check_place, readable_name, write_file
 from minicnn.geometry import as_pair
 from minicnn.kernels import current_algorithm
@@ -148,7 +148,7 @@ def _dataset(data: Path, part: Part, skip_damaged: bool) -> Dataset:
         click.echo(f"({printable(dataset.note)})", err=True)
     if dataset.skipped:
         names = printable(listed(list(dataset.skipped), 20))
-        click.echo(f"Warning: {len(dataset.skipped)} files that cannot be read as photos are left out: {names}", err=True)
+        click.echo(f"Warning: what cannot be read as a photo is left out: {names}", err=True)
     return dataset
 
 
@@ -177,7 +177,7 @@ def _task(dataset: Dataset, model: Model, settings: Settings, validation: float,
 
 
 def _counts(task: PhotoTask) -> str:
-    photos = f"{len(task.training):,} photos to train on, {len(task.validation):,} to validate with"
+    photos = f"{several(len(task.training), 'photo')} to train on, {len(task.validation):,} to validate with"
     return f"{photos}, {len(task.dataset.classes)} classes"
 
 
@@ -294,14 +294,17 @@ def evaluate(data, model, size, batch_size, skip_damaged, as_json):
         ["class", "photos", "right", "most often taken for"], [[str(cell) for cell in row.values()] for row in _by_class(loaded, found)]
     )
     top5 = f", among the first five {found.top5:.2%}" if len(found.confusion) > 5 else ""
-    click.echo(f"{len(dataset):,} photos: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
+    click.echo(f"{several(len(dataset), 'photo')}: accuracy {found.accuracy:.2%}{top5}, loss {found.loss:.4f}")
 
 
 def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
-    """Find the photos' classes among the model's: by their very names, or if one of these is none, all by index, name or identifier."""
+    """Find the photos' classes among the model's, and say which is which where the names are others.
+
+    They are found by their very names, or if one of these is none, all by index, whole name or identifier.
+    """
     by_name = model.classes is not None and all(as_name(name) in model.classes for name in names)
     try:
-        indices = [model.class_index(int(name) if name.isdecimal() and not by_name else name) for name in names]
+        indices = [_index_of(model, int(name) if name.isdecimal() and not by_name else name) for name in names]
     except UnknownNameError as error:
         known = "" if model.classes is None else f". The model's classes are {listed(model.classes)}"
         raise UnknownNameError(f"the photos' classes, {listed(names)}, must be the model's: {error}{known}") from None
@@ -311,7 +314,15 @@ def _indices_of(model: Model, names: Sequence[str]) -> list[int]:
                 f"{name} is not the only class of the photos that would be {model.class_name(index)} for the model; "
                 "expected names or numbers that differ"
             )
+    taken = [] if model.classes is None else [(name, model.class_name(index)) for name, index in zip(names, indices)]
+    if others := [f"{name} is {ours}" for name, ours in taken if as_name(name) != ours]:
+        click.echo(f"(the photos' classes are taken for the model's: {printable(listed(others, 20))})", err=True)
     return indices
+
+
+def _index_of(model: Model, name: str | int) -> int:
+    """Find a class by its index, identifier or whole name: names of folders are not typed in short, so a beginning may be another class."""
+    return model.class_index(name) if model.classes is None else model.classes.find(name, beginnings=False)
 
 
 def _by_class(model: Model, found: Evaluation) -> list[dict[str, str | int]]:

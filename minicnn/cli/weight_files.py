@@ -110,7 +110,8 @@ def _choice(file: Path, model: str | None, classes=None, preprocessing=None, key
 
 def _called(model: Model) -> str:
     """Name a model, and say if its top is missing."""
-    return f"{model.name} without its top" if model.name in ARCHITECTURES and model.classes is None else model.name
+    without_top = model.name in ARCHITECTURES and not model.is_classifier((1, *model.input_shape()))
+    return f"{model.name} without its top" if without_top else model.name
 
 
 def _statistics(array: np.ndarray) -> tuple[float, float, float, float]:

@@ -51,7 +51,7 @@ class ClassNames(Sequence):
     def __getitem__(self, index: int | slice) -> str | tuple[str, ...]:
         return self.names[index]
 
-    def find(self, target: str | int) -> int:
+    def find(self, target: str | int, beginnings: bool = True) -> int:
         """Find a class.
 
         Parameters
@@ -60,6 +60,8 @@ class ClassNames(Sequence):
             An index, as a number or as text that is nobody's name; an identifier; or a name: the first of these ways that finds a class
             counts: as it is written; in upper or lower case; with other spaces and hyphens, or in British or American spelling; a
             synonym, or several with commas; the beginning of one class's name alone, which is not a word in another's.
+        beginnings : bool
+            Whether beginnings count.
 
         Returns
         -------
@@ -76,7 +78,7 @@ class ClassNames(Sequence):
             if len(text) > 9 or not 0 <= int(text) < len(self):
                 raise UnknownNameError(f"there is no class {text[:20]}; the indices run from 0 to {len(self) - 1}")
             return int(text)
-        found = self._candidates(text)
+        found = self._candidates(text, beginnings)
         if len(found) == 1:
             return found[0]
         if found:
@@ -87,14 +89,14 @@ class ClassNames(Sequence):
         """Tell whether a text names a class, or several among which it does not choose, in any of the ways in which `find` looks."""
         return bool(self._candidates(as_name(text))) or bool(re.fullmatch(r"\s*[0-9]{1,9}\s*", text))
 
-    def _candidates(self, text: str) -> list[int]:
+    def _candidates(self, text: str, beginnings: bool = True) -> list[int]:
         """List the classes that a name may mean."""
         if found := _matching(self.names, text):  # "Cardigan" is a dog, "cardigan" a garment
             return found
         if text.lower() in self.identifiers:
             return [self.identifiers.index(text.lower())]
         found = _matching(map(str.lower, self.names), text.lower()) or _matching(map(_spelled, self.names), _spelled(text))
-        return found or self._by_synonym(text) or self._by_beginning(_spelled(text))
+        return found or self._by_synonym(text) or (self._by_beginning(_spelled(text)) if beginnings else [])
 
     @cached_property
     def _spelled(self) -> tuple[frozenset[str], ...]:

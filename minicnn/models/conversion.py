@@ -21,7 +21,8 @@ from minicnn.errors import DescriptionError, WeightFileError, listed
 from minicnn.models.architectures import ARCHITECTURES, Architecture
 from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
-from minicnn.models.heads import HEAD_WORDS, OtherHeadError, fault_in_line, layers_by_shapes, trunk_of
+from minicnn.models.heads import HEAD_WORDS, OtherHeadError, layers_by_shapes, trunk_of
+from minicnn.models.lines import fault_in_line, in_a_line
 from minicnn.models.specs import LayerSpec, Specs, build_network
 from minicnn.models.wiring import numbered, renamed
 from minicnn.network.graph import INPUT
@@ -87,8 +88,8 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
                     side = architecture.input_size
                     told = {"head": "global average pooling before its dense layer", **told, "input": f"images of {side} x {side} pixels"}
                 return _of_architecture(architecture, layers, architecture.input_size, file, told)
-    fault = fault_in_line(file.layers)
-    advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}; weights alone do not tell more"
+    fault = fault_in_line(in_a_line(file))
+    advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}. {by_hand(where)}"
     raise WeightFileError(
         f"{where} does not say of which network it is, and fits none of the models that go by a name: it has {counted(file)}. {advice}"
     )
@@ -209,6 +210,11 @@ def remedy(where: str | os.PathLike) -> str:
         f"'minicnn describe {where} --out my.toml' writes down what its shapes tell; correct that, and use it with --model my.toml "
         f"--weights {where}"
     )
+
+
+def by_hand(where: str | os.PathLike) -> str:
+    """Say what to do about a weight file whose shapes do not tell enough for a description to begin with."""
+    return f"Write a description of its network (my.toml, see docs/models.md), and use it with --model my.toml --weights {where}"
 
 
 def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:

@@ -54,15 +54,19 @@ green and blue each, or for gray:
     preprocessing = {colors = "rgb", scale = 1.0, mean = [125.3, 123.0, 113.9], std = [63.0, 62.1, 66.7]}
 
 Without it the network takes prepared arrays only. A description says nothing about weights.
+
+One that `minicnn describe` has guessed of a weight file has a line for each thing that somebody has to check, and then to delete; as long
+as there is one, loading warns:
+
+    unchecked.layers = "pools, strides and paddings of convolutions"
 """
 
 from __future__ import annotations
 
 import json
 import re
-import textwrap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -100,6 +104,8 @@ class Description:
         None if nobody has named the outputs.
     stated_epsilons : frozenset of str
         The batch normalizations whose epsilon the text states; with the others a weight file may have what is usual for its format.
+    unchecked : dict of str to str
+        What was guessed, and nobody has confirmed, by what it is about, such as "layers".
     """
 
     name: str
@@ -108,6 +114,7 @@ class Description:
     preprocessing: Preprocessing | None = None
     classes: ClassNames | None = None
     stated_epsilons: frozenset[str] = frozenset()
+    unchecked: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def network(self) -> Network:
@@ -148,7 +155,8 @@ def read_description(text: str, where: str, build: bool = True) -> Description:
         layers = _read_layers(fields["layers"])
         stated = frozenset(layer["batch_norm"] for layer in fields["layers"] if "batch_norm" in layer and "epsilon" in layer)
         name, classes = _read_name(fields.get("name", "network")), _read_classes(fields.get("classes"))
-        description = Description(name, layers, input_shape, preprocessing, classes, stated)
+        unchecked = _read_unchecked(fields.get("unchecked", {}))
+        description = Description(name, layers, input_shape, preprocessing, classes, stated, unchecked)
         if build:
             check_classes(classes, description.network, input_shape)
         return description
@@ -164,7 +172,7 @@ def write_description(
     name: str = "network",
     preprocessing: Preprocessing | None = None,
     classes: Sequence[str] | None = None,
-    comments: Sequence[str] = (),
+    unchecked: Mapping[str, str] | None = None,
 ) -> str:
     """Write a description, such that reading it gives the same network, without its weights.
 
@@ -175,15 +183,19 @@ def write_description(
     name : str
     preprocessing : Preprocessing, optional
     classes : sequence of str, optional
-    comments : sequence of str
-        What a reader should know, for the beginning.
+    unchecked : dict of str to str, optional
+        What was guessed, as in `Description`; what is missing altogether is asked for in a comment.
 
     Raises
     ------
     DescriptionError
         If the network has layers, or names, that a description cannot hold.
     """
-    lines = [line for comment in comments for line in textwrap.wrap(comment, 100, initial_indent="# ", subsequent_indent="# ")]
+    missing = [what for what, value in (("preprocessing", preprocessing), ("classes", classes)) if value is None]
+    guessed = {what: text for what, text in (unchecked or {}).items() if what not in missing}
+    lines = [f"# To be added: {text}." for what, text in (unchecked or {}).items() if what in missing]
+    lines += ["# Guessed: check each, correct it below, and delete its line here."] * bool(guessed)
+    lines += [f"unchecked.{_key(what)} = {_toml(text)}" for what, text in guessed.items()]
     lines += [f"name = {_toml(name)}", f"input = {_toml(list(input_shape))}"]
     if classes is not None:
         known = (word for word, names in CLASSES.items() if list(names()) == list(classes))
@@ -202,7 +214,7 @@ def write_description(
 
 def _check_fields(fields: Mapping[str, Any]) -> None:
     """Raise DescriptionError for unknown and missing fields."""
-    known = ("name", "input", "classes", "preprocessing", "layers")
+    known = ("name", "input", "classes", "preprocessing", "layers", "unchecked")
     for name in fields:
         if name not in known:
             raise DescriptionError(f"there is no field {name!r}{did_you_mean(name, known)}; the fields are {', '.join(known)}")
@@ -215,6 +227,12 @@ def _read_name(name: Any) -> str:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise DescriptionError(f"name is {name!r}; expected a text of one line")
     return name
+
+
+def _read_unchecked(given: Any) -> dict[str, str]:
+    if not isinstance(given, dict) or not all(isinstance(text, str) and text.strip() and text.isprintable() for text in given.values()):
+        raise DescriptionError(f'unchecked is {given!r}; expected a text for each thing to check, such as unchecked.layers = "the strides"')
+    return given
 
 
 def _read_input(shape: Any) -> tuple[int, int, int]:

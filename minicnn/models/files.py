@@ -35,6 +35,7 @@ from minicnn.files.published import PUBLISHED, cached_file, published_metadata
 from minicnn.files.resources import shipped_file
 from minicnn.files.writing import check_place
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
+from minicnn.models.assumptions import told
 from minicnn.models.class_files import class_names
 from minicnn.models.conversion import Found, find_agreed, find_for, find_network
 from minicnn.models.descriptions import (
@@ -46,7 +47,7 @@ from minicnn.models.descriptions import (
     written_preprocessing,
 )
 from minicnn.models.guessing import guess_network
-from minicnn.models.matching import load_arrays
+from minicnn.models.matching import load_arrays, matching_assumptions
 from minicnn.models.model import Model, Origin
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
@@ -80,6 +81,11 @@ def kind_of(name: str | os.PathLike) -> Kind:
     UnknownNameError
         If it looks like the name of an architecture, and there is none.
     """
+    if not isinstance(name, (str, os.PathLike)) or not os.fspath(name):
+        raise UnknownNameError(
+            f"the model is {name!r}; expected the name of one, such as 'vgg16-gap', or the path of a description ({DESCRIPTION_SUFFIX}) or "
+            f"a weight file ({', '.join(WEIGHT_SUFFIXES)})"
+        )
     if name in ARCHITECTURES:
         return "registered"
     path = Path(name)
@@ -133,18 +139,21 @@ def describe_text(
 ) -> str:
     """Write a model's description (.toml).
 
-    Of a weight file alone that does not tell of which network it is, it is what follows from the shapes of its arrays, and comments say
-    what has to be checked. Parameters and errors are those of `describe`.
+    Of a weight file alone that does not tell of which network it is, it is what follows from the shapes of its arrays, and its field
+    `unchecked` says what has to be checked. Parameters and errors are those of `describe`.
     """
     kind = kind_of(name)
     path = _own_path(kind, name, weights)
     file = None if path is None else read_weights(path, key)
     found = _find(kind, name, path, file, classes, preprocessing, guess=True)
-    comments = [f"{path} does not say the following; check it, and correct or complete it:"] if found.assumptions else []
-    comments += [f"- {text}" for text in found.assumptions.values()]
     description = found.description
     return write_description(
-        description.network, description.input_shape, description.name, description.preprocessing, description.classes, comments
+        description.network,
+        description.input_shape,
+        description.name,
+        description.preprocessing,
+        description.classes,
+        {**description.unchecked, **found.assumptions},
     )
 
 
@@ -203,6 +212,7 @@ def load(
     network, names = description.network, description.classes
     try:
         arrays = load_arrays(file, network, description.input_shape, description.stated_epsilons)
+        matching = matching_assumptions(file, network, description.input_shape, description.stated_epsilons)
     except WeightFileError as error:
         raise WeightFileError(f"{path}: {error}") from None
     if set(arrays) != set(network.arrays):  # without top
@@ -210,8 +220,8 @@ def load(
     network = network.with_parameters(arrays)
     height, width = description.input_shape[:2]
     if file.description is None and "assumed" in file.metadata:
-        found = dataclasses.replace(found, assumptions={**found.assumptions, "arrays": file.metadata["assumed"]})
-    assumptions = _told(found, path)
+        matching["arrays"] = file.metadata["assumed"]
+    assumptions = told({**found.assumptions, **matching}, path, description.unchecked, name)
     for text in assumptions:
         warnings.warn(text, stacklevel=2)
     origin = Origin(
@@ -259,7 +269,8 @@ def _find(
         names = class_names(classes)
         check_classes(names, description.network, description.input_shape)
         description = dataclasses.replace(description, classes=names)
-    return Found(description, assumptions)
+    unchecked = {what: text for what, text in description.unchecked.items() if what not in given}
+    return Found(dataclasses.replace(description, unchecked=unchecked), assumptions)
 
 
 def _of_name(name: str) -> Description:
@@ -267,17 +278,6 @@ def _of_name(name: str) -> Description:
     architecture = ARCHITECTURES[name]
     shape, classes = (architecture.input_size, architecture.input_size, 3), architecture.class_names()
     return Description(name, architecture.layers(len(classes)), shape, PREPROCESSING[architecture.preprocessing], classes)
-
-
-def _told(found: Found, path: Path) -> tuple[str, ...]:
-    """Write what was assumed in one line, with what to do if it is wrong."""
-    if not found.assumptions:
-        return ()
-    advice = ["For another preprocessing: --preprocessing NAME."] if "preprocessing" in found.assumptions else []
-    if found.assumptions.keys() - {"preprocessing"}:
-        advice.append(f"For another network: 'minicnn describe {path} --out my.toml', corrected, and --model my.toml --weights {path}.")
-    assumed = "; ".join(found.assumptions.values())
-    return (f"{path} does not say all of its network; assumed: {assumed}. {' '.join(advice)}",)
 
 
 def _given(description: Description, classes: Classes | None, preprocessing: HowPrepared | None, key: str | None) -> dict[str, Any]:
@@ -292,7 +292,7 @@ def _given(description: Description, classes: Classes | None, preprocessing: How
 
 def check_model_place(path: str | os.PathLike, overwrite: bool) -> None:
     """Raise OutputError unless a model file can be written at the path, and is found to be one by its name."""
-    if Path(path).suffix.lower() not in MODEL_SUFFIXES:
+    if not isinstance(path, (str, os.PathLike)) or Path(path).suffix.lower() not in MODEL_SUFFIXES:
         raise OutputError(f"the model file is called {path}; expected a name that ends with {MODEL_SUFFIXES[0]}")
     check_place(path, overwrite)
 
@@ -323,6 +323,8 @@ def save(
     OutputError
         If the file exists, or cannot be written, or is called so that it could not be loaded.
     """
+    if not isinstance(model, Model):
+        raise MinicnnError(f"{model!r} is no model; expected a minicnn.Model, such as minicnn.Model(network, 'my-network')")
     check_model_place(path, overwrite)
     network = model.network
     description = write_description(network, model.input_shape(), model.name, model.preprocessing, model.classes)
@@ -354,6 +356,8 @@ def _stored(network: Network, half: bool) -> dict[str, dict[str, np.ndarray]]:
 
 def _own_path(kind: Kind, name: str | os.PathLike, weights: str | os.PathLike | None) -> Path | None:
     """Find the weights' file that is named: itself, or the given one, by path or as the name of a download; None if none is."""
+    if weights is not None and (not isinstance(weights, (str, os.PathLike)) or not os.fspath(weights)):
+        raise WeightFileError(f"the weights are {weights!r}; expected the path of a weight file, or the name of a download")
     if kind == "weight file":
         if weights is not None:
             raise WeightFileError(

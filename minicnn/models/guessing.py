@@ -9,13 +9,15 @@ from collections.abc import Iterator, Sequence
 
 from minicnn.errors import MinicnnError, WeightFileError
 from minicnn.models.architectures import Architecture
-from minicnn.models.conversion import USUAL_SIDE, Found, by_preference, find_network
-from minicnn.models.descriptions import Description
-from minicnn.models.heads import dense_layers, fault_in_line, trunk_of, without_dense
+from minicnn.models.conversion import USUAL_SIDE, Found, by_hand, by_preference, find_network
+from minicnn.models.descriptions import LAYER_NAME, Description
+from minicnn.models.heads import dense_layers, norm_spec, trunk_of, without_dense
+from minicnn.models.lines import fault_in_line, in_a_line
 from minicnn.models.matching import match_layers
-from minicnn.models.specs import LayerSpec, build_network, spec
+from minicnn.models.specs import LayerSpec, Specs, build_network, spec
+from minicnn.network.graph import INPUT
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import CONVOLUTION, DENSE, KINDS, shown
+from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE, KINDS, shown
 
 #: The largest side of images that is tried.
 LARGEST_SIDE = 1024
@@ -43,7 +45,7 @@ def guess_network(file: WeightFile, where: str | os.PathLike) -> Found:
     for architecture in by_preference():
         if dense and (found := _on_trunk(architecture, file, dense)) is not None:
             return found
-    return _in_a_line(file, dense, where)
+    return _in_a_line(file, where)
 
 
 def _on_trunk(architecture: Architecture, file: WeightFile, dense: Sequence[StoredLayer]) -> Found | None:
@@ -75,14 +77,16 @@ def _outputs(trunk: dict[str, LayerSpec]) -> Iterator[tuple[int, tuple[int, ...]
             continue
 
 
-def _in_a_line(file: WeightFile, dense: Sequence[StoredLayer], where: str | os.PathLike) -> Found:
-    """Describe a file's layers in its order: convolutions that keep the size, each with a ReLU, and then dense layers."""
+def _in_a_line(file: WeightFile, where: str | os.PathLike) -> Found:
+    """Describe a file's layers in a line: convolutions that keep the size, each with a ReLU, and then dense layers."""
     layers: dict[str, LayerSpec] = {}
-    if (fault := fault_in_line(file.layers)) is not None or any(layer.kind not in KINDS for layer in file.layers):
-        raise WeightFileError(f"{where} cannot be described from its shapes: {fault or 'it has layers of unknown kinds'}")
+    line = in_a_line(file)
+    if (fault := fault_in_line(line)) is not None or any(layer.kind not in KINDS for layer in line):
+        why = fault or "it has layers of unknown kinds"
+        raise WeightFileError(f"{where} cannot be described from its shapes: {why}. {by_hand(where)}")
     channels = first = None
     shrunk = [0, 0]  # by kernels of even size, which cannot keep the size
-    below = [layer for layer in file.layers if layer.kind != DENSE]
+    below = list(itertools.takewhile(lambda layer: layer.kind != DENSE, line))
     for number, (layer, after) in enumerate(itertools.zip_longest(below, below[1:]), start=1):
         channels = next(iter(layer.arrays.values())).shape[-1]
         if layer.kind == CONVOLUTION:
@@ -91,35 +95,48 @@ def _in_a_line(file: WeightFile, dense: Sequence[StoredLayer], where: str | os.P
             shrunk = [less + 1 - side % 2 for less, side in zip(shrunk, size)]
             first = first or layer.arrays["weight"].shape[2]
         else:
-            layers[f"norm{number}"] = spec("batch_norm")
+            layers[f"norm{number}"] = norm_spec(layer, file.usual_epsilon)
             first = first or channels
         if after is None or after.kind == CONVOLUTION:
             layers[f"relu{number}"] = spec("relu")
     try:
-        shape, head = _input_and_head(dense, channels, first, shrunk)
-        layers |= head
+        shape, head = _input_and_head(line[len(below) :], channels, first, shrunk, file.usual_epsilon)
+        layers = _called_as_there({**layers, **head}, line)
         match_layers(file, build_network(layers, shape), shape)
     except WeightFileError as error:
-        raise WeightFileError(f"{where} cannot be described from its shapes: {error}") from None
-    told = {
-        "input": "the images' height and width",
-        "layers": "pools, strides and paddings of convolutions, and where a ReLU is: here each convolution keeps the size and has one",
-    }
+        raise WeightFileError(f"{where} cannot be described from its shapes: {error}. {by_hand(where)}") from None
+    slides = "pools, strides and paddings of convolutions, and where a ReLU is: here each convolution keeps the size and has one"
+    told = {"input": "the images' height and width", "layers": slides if file.order == "run" else f"the order of layers; {slides}"}
+    if any(layer.kind == BATCH_NORM and layer.epsilon is None for layer in line):
+        usual = file.usual_epsilon or spec("batch_norm").options["epsilon"]
+        told["epsilon"] = f"epsilon of batch normalization: here {usual:g}, as is usual"
     return Found(Description(os.path.splitext(os.path.basename(where))[0] or "network", layers, shape), {**told, **_unsaid()})
 
 
+def _called_as_there(layers: Specs, line: Sequence[StoredLayer]) -> dict[str, LayerSpec]:
+    """Give layers the names of the file if these can be names; then they are matched by name, and may be put in another order."""
+    ours = [name for name, layer in layers.items() if layer.word in KINDS]
+    theirs = [layer.name for layer in line]
+    taken = {INPUT, *(name for name in layers if name not in ours)}
+    if len(set(theirs)) < len(theirs) or not all(LAYER_NAME.fullmatch(name) and name not in taken for name in theirs):
+        return dict(layers)
+    names = dict(zip(ours, theirs, strict=True))
+    return {names.get(name, name): layer for name, layer in layers.items()}
+
+
 def _input_and_head(
-    dense: Sequence[StoredLayer], channels: int | None, first: int | None, shrunk: Sequence[int]
+    dense: Sequence[StoredLayer], channels: int | None, first: int | None, shrunk: Sequence[int], epsilon: float | None
 ) -> tuple[tuple[int, int, int], dict[str, LayerSpec]]:
     """Choose the input's shape, and what comes before the dense layers, so that they fit together.
 
-    `channels` and `first` are those that the last convolution gives and that the first takes, None if there are no convolutions.
+    `dense` may hold batch normalizations, too, which have such an epsilon unless the file says theirs. `channels` and `first` are those
+    that the last convolution gives and that the first takes, None if there are no convolutions.
     """
     if not dense:
         return (USUAL_SIDE, USUAL_SIDE, first or 3), {}
     takes = dense[0].arrays["weight"].shape[0]
     if takes == channels:
-        return (USUAL_SIDE, USUAL_SIDE, first or 3), {"gap": spec("global_average_pool"), **dense_layers(dense)}
+        return (USUAL_SIDE, USUAL_SIDE, first or 3), {"gap": spec("global_average_pool"), **dense_layers(dense, epsilon)}
     possible = [count for count in ((channels,) if channels else (1, 3)) if takes % count == 0]
     if not possible:
         raise WeightFileError(f"its {shown(dense[0].name)} takes {takes:,} numbers, which is no multiple of the {channels} channels before")
@@ -127,7 +144,7 @@ def _input_and_head(
     positions = takes // count
     height = next(side for side in range(math.isqrt(positions), 0, -1) if positions % side == 0)
     shape = (height + shrunk[0], positions // height + shrunk[1], first or count)
-    return shape, {"flatten": spec("flatten"), **dense_layers(dense)}
+    return shape, {"flatten": spec("flatten"), **dense_layers(dense, epsilon)}
 
 
 def _unsaid() -> dict[str, str]:

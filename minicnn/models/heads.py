@@ -22,10 +22,11 @@ from collections.abc import Sequence
 
 from minicnn.errors import WeightFileError
 from minicnn.models.architectures import Architecture
+from minicnn.models.lines import fault_in_line
 from minicnn.models.matching import match_layers
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import CONVOLUTION, DENSE, shown
+from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE, shown
 
 #: What ends the convolutional part of a network.
 HEAD_WORDS = ("flatten", "global_average_pool", "dense")
@@ -91,27 +92,28 @@ def without_dense(file: WeightFile) -> WeightFile:
     return dataclasses.replace(file, layers=[layer for layer in file.layers if layer.kind != DENSE])
 
 
-def dense_layers(dense: Sequence[StoredLayer]) -> dict[str, LayerSpec]:
-    """Put dense layers in a row, with a ReLU between each two where names do not tell that there can be none."""
+def dense_layers(head: Sequence[StoredLayer], epsilon: float | None = None) -> dict[str, LayerSpec]:
+    """Put dense layers in a row, with a ReLU before each but the first where names do not tell that there can be none.
+
+    There may be batch normalizations among them, which have the given epsilon unless the file says theirs.
+    """
     layers: dict[str, LayerSpec] = {}
-    for number, layer in enumerate(dense, start=1):
-        if number > 1 and not _next_to_each_other(dense[number - 2].name, layer.name):
-            layers[f"fc{number - 1}_relu"] = spec("relu")
+    number = 0
+    for before, layer in zip([None, *head], head):
+        if layer.kind == BATCH_NORM:
+            layers[f"fc{number}_norm"] = norm_spec(layer, epsilon)
+            continue
+        if before is not None and not _next_to_each_other(before.name, layer.name):
+            layers[f"fc{number}_relu"] = spec("relu")
+        number += 1
         layers[f"fc{number}"] = spec("dense", units=layer.arrays["weight"].shape[1])
     return layers
 
 
-def fault_in_line(layers: Sequence[StoredLayer]) -> str | None:
-    """Say which of a file's layers does not take what the one before gives; None if all can follow each other in a line."""
-    outputs: dict[str, int] = {}
-    for layer in layers:
-        shape = next(iter(layer.arrays.values())).shape
-        takes = layer.arrays["weight"].shape[-2] if layer.kind in (CONVOLUTION, DENSE) else shape[-1]
-        comes = outputs.get(layer.kind if layer.kind == DENSE else "image", takes)
-        if takes != comes:
-            return f"its {shown(layer.name)} takes {takes:,} numbers or channels where {comes:,} come"
-        outputs[layer.kind if layer.kind == DENSE else "image"] = shape[-1]
-    return None
+def norm_spec(layer: StoredLayer, epsilon: float | None) -> LayerSpec:
+    """Describe a batch normalization with the epsilon that the file says, or else that one, or else the default."""
+    known = epsilon if layer.epsilon is None else layer.epsilon
+    return spec("batch_norm") if known is None else spec("batch_norm", epsilon=known)
 
 
 def _head(dense: Sequence[StoredLayer], below: tuple[int, ...]) -> tuple[dict[str, LayerSpec], dict[str, str]]:

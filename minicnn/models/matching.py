@@ -1,7 +1,11 @@
 """From a weight file to a network: which array belongs where.
 
 Names differ from file to file, so where they are not the network's, layers are matched by kind and order: the first convolution of the file
-belongs to the first of the network, and so on; then every shape is compared. Two things are turned on the way:
+belongs to the first of the network, and so on; then every shape is compared. That may leave layers of equal shape undecided: PyTorch stores
+layers as a program defines them, not as they run, and where a network has branches, any of two may come first. Such an order is an
+assumption, and is told, unless names tell it as well ("conv1", "conv2").
+
+Two things are turned on the way:
 
 - Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before
   it, in that order; ours flatten H, W, C.
@@ -35,6 +39,7 @@ from minicnn.weightfiles.stored import (
     KINDS,
     Step,
     kind_name,
+    natural_order,
     shown,
 )
 
@@ -104,11 +109,28 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
 def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> list[Pair]:
     """Match the layers of a file and of a network, and compare shapes, without reading arrays; otherwise as `load_arrays`."""
     pairs = _by_kind(file, network) if file.description is None else _by_name(file, network)
+    order = {name: position for position, name in enumerate(network.layers)}
+    pairs = sorted(pairs, key=lambda pair: order[pair.name])
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
+    for group in _undecided(pairs, file, network) if file.description is None else ():
+        _check_undecided(group, file)
     if file.steps is not None:
         _compare_steps(file.steps, network, stated)
-    order = list(network.layers)
-    return sorted(pairs, key=lambda pair: order.index(pair.name))
+    return pairs
+
+
+def matching_assumptions(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, str]:
+    """Say what `load_arrays` assumes for want of a word in the file, by what it is about: "order", "epsilon"; otherwise as that."""
+    if file.description is not None:
+        return {}
+    told: dict[str, str] = {}
+    pairs = match_layers(file, network, input_shape, stated)
+    if undecided := [f"{shown(pair.stored.name)} is {pair.name}" for group in _undecided(pairs, file, network) for pair in group]:
+        told["order"] = f"of layers of the same shape, by their order in the file: {listed(undecided)}"
+    norms = [pair for pair in pairs if pair.stored.kind == BATCH_NORM and pair.name not in stated]
+    if file.usual_epsilon is not None and any(pair.stored.epsilon is None for pair in norms):
+        told["epsilon"] = f"epsilon {file.usual_epsilon:g} of batch normalization"
+    return told
 
 
 def as_float32(array: np.ndarray, what: str) -> np.ndarray:
@@ -155,7 +177,7 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
     stored = _sorted_by_kind(file, network)
     for kind in KINDS:
         wanted = {name: layer for name, layer in network.layers.items() if layer.word == kind}
-        found = _in_order(stored[kind], wanted, file)
+        found = _by_network_names(stored[kind], wanted)
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
             raise WeightFileError(
@@ -175,20 +197,44 @@ def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[Stored
     return stored
 
 
-def _in_order(found: list[StoredLayer], wanted: Collection[str], file: WeightFile) -> list[StoredLayer]:
-    """Bring a file's layers of a kind into the network's order if they have its names; else they keep the file's, if it has one."""
+def _by_network_names(found: list[StoredLayer], wanted: Collection[str]) -> list[StoredLayer]:
+    """Bring a file's layers of a kind into the network's order if they have its names; else they keep the file's."""
     by_name = {layer.name: layer for layer in found}
-    if by_name.keys() == set(wanted) and len(found) == len(wanted):
-        return [by_name[name] for name in wanted]
-    alike: dict[tuple, StoredLayer] = {}
-    for layer in found if file.by_alphabet else ():
-        other = alike.setdefault(tuple(array.shape for array in layer.arrays.values()), layer)
-        if NUMBERS.sub("", other.name) != NUMBERS.sub("", layer.name):
-            raise WeightFileError(
-                f"the file's layers {shown(other.name)} and {shown(layer.name)} have the same shape, and it does not say which comes "
-                "first; call the layers in a description (.toml) as the file does"
-            )
-    return found
+    return [by_name[name] for name in wanted] if by_name.keys() == set(wanted) and len(found) == len(wanted) else found
+
+
+def _undecided(pairs: Sequence[Pair], file: WeightFile, network: Network) -> list[list[Pair]]:
+    """Group the layers of the same shape that could as well change places, by all that the file tells."""
+    alike: dict[tuple, list[Pair]] = {}
+    for pair in pairs:
+        if pair.name != pair.stored.name:
+            shapes = tuple(sorted((key, array.shape) for key, array in pair.layer.arrays.items()))
+            alike.setdefault((pair.layer.word, shapes), []).append(pair)
+    return [group for group in alike.values() if len(group) > 1 and not _is_decided(group, file, network)]
+
+
+def _is_decided(group: Sequence[Pair], file: WeightFile, network: Network) -> bool:
+    """Tell whether layers run one after the other, and the file says in which order: by its own, or by the numbers in their names."""
+    if any(before.name not in network.ancestors([after.name]) for before, after in itertools.pairwise(group)):
+        return False
+    names = [pair.stored.name for pair in group]
+    numbered = len({NUMBERS.sub("", name) for name in names}) == 1 and names == sorted(names, key=natural_order)
+    return numbered or file.order in ("run", "kind")
+
+
+def _check_undecided(group: Sequence[Pair], file: WeightFile) -> None:
+    """Raise WeightFileError for layers that the file does not even put in an order, or whose names contradict it."""
+    names = [shown(pair.stored.name) for pair in group]
+    remedy = "call the layers in a description (.toml) as the file does"
+    if file.order == "alphabet":
+        raise WeightFileError(
+            f"the file's layers {' and '.join(names[:2])} have the same shape, and it does not say which comes first; {remedy}"
+        )
+    if swapped := next((pair for pair in group if pair.name in {other.stored.name for other in group}), None):
+        raise WeightFileError(
+            f"the file has a layer {swapped.name}, but by the file's order another one would be the network's {swapped.name}; expected "
+            f"names of which none or all are the file's: {remedy} ({listed(names)})"
+        )
 
 
 def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:

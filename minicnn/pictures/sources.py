@@ -11,7 +11,7 @@ from typing import Any, TypeGuard, TypeVar
 
 import numpy as np
 
-from minicnn.errors import ImageError
+from minicnn.errors import ImageError, several
 from minicnn.files.writing import readable_name
 from minicnn.pictures.folders import shown_entries
 
@@ -89,12 +89,14 @@ class Sources:
                 continue
             yield position, loaded
         if len(self.skipped) == len(self):
-            raise ImageError(f"none of the {len(self)} files in {self.folder} is a photo; the first: {self.skipped[0]}")
+            raise ImageError(f"none of the {several(len(self), 'file')} in {self.folder} is a photo; the first: {self.skipped[0]}")
 
     @property
     def remark(self) -> str | None:
         """What the last iteration passed over, in words; None if nothing."""
-        return f"passed over {len(self.skipped)} of {len(self)} files: {'; '.join(self.skipped.values())}" if self.skipped else None
+        return (
+            f"passed over {len(self.skipped)} of {several(len(self), 'file')}: {'; '.join(self.skipped.values())}" if self.skipped else None
+        )
 
     def name(self, position: int) -> str:
         """Name a photo: its file, with the path where another one has the same name; or "photo 3" if it came from no file."""

@@ -35,7 +35,7 @@ class Dataset:
         Positions in `classes`.
     classes : tuple of str
     skipped : dict of str to str
-        The files that were passed over because they are damaged, by their paths from where the data set is, and why.
+        What was passed over, damaged files and what is no file, by their paths from where the data set is, and why.
     note : str
         What of the place it was taken from, where that could have been something else; for people.
     """

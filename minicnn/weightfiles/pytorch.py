@@ -212,7 +212,8 @@ def _weight_file(form: str, value: Any, key: str | None, find: Callable[[str], n
     arrays = {name: _array(name, tensor, find, order, budget) for name, tensor in network.tensors.items()}
     found = TorchTensors(arrays, network.epsilons, network.temporary)
     metadata = {**({} if network.name == "." else {"key": network.name}), **found.metadata}
-    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=found.preprocessing or "torch")
+    preprocessing = found.preprocessing or "torch"
+    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=preprocessing, order="definition")
 
 
 def _array(name: str, tensor: Tensor | Marker, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:
@@ -228,8 +229,10 @@ def _array(name: str, tensor: Tensor | Marker, find: Callable[[str], np.ndarray]
         )
     count = math.prod(tensor.shape)
     last = tensor.offset + sum((side - 1) * stride for side, stride in zip(tensor.shape, tensor.strides))
-    if count < 1 or count > storage.count or last >= storage.count:
+    if count < 1 or last >= storage.count:
         raise WeightFileError(f"tensor {shown(name)} of shape {tensor.shape} does not lie within its storage of {storage.count:,} numbers")
+    if count > storage.count:  # the same numbers several times, as expand() leaves them
+        budget.take(count * dtype.itemsize, name)
     numbers = data.view(dtype)[tensor.offset :]
     array = np.lib.stride_tricks.as_strided(numbers, tensor.shape, [stride * dtype.itemsize for stride in tensor.strides], writeable=False)
     if not storage.bfloat16:

@@ -58,7 +58,7 @@ def read_safetensors(path: Path) -> WeightFile:
         {**metadata, **found.metadata},
         channels_first=True,
         preprocessing=found.preprocessing or "torch",
-        by_alphabet=True,
+        order="alphabet",
     )
 
 

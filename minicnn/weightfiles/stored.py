@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 
@@ -28,6 +29,9 @@ KIND_NAMES = {
     BATCH_NORM: ("batch normalization", "batch normalizations"),
     OTHER: ("other layer", "other layers"),
 }
+
+#: How the layers of a file are sorted, see `WeightFile`.
+Order = Literal["run", "kind", "definition", "alphabet"]
 
 #: A compressed file may hold this many times its own size, and some more; weights hardly shrink.
 MOST_EXPANSION, EXPANSION_SLACK = 20, 1 << 20
@@ -102,8 +106,9 @@ class WeightFile:
         The whole network, where the file describes it.
     input_shape : (height, width, channels) or None
         The network's input, where the file says it.
-    by_alphabet : bool
-        Whether the layers are sorted by name, because the file does not tell their order.
+    order : str
+        How the layers are sorted: "run", as they run; "kind", those of each kind as they run; "definition", as the program that wrote the
+        file has defined them, which need not be how they run; "alphabet", by name, because the file does not tell an order.
     usual_epsilon : float or None
         Of batch normalization, in programs that write this format, where the file does not say it.
     """
@@ -115,7 +120,7 @@ class WeightFile:
     preprocessing: str | Mapping[str, object] | None = None
     steps: Sequence[Step] | None = None
     input_shape: tuple[int, int, int] | None = None
-    by_alphabet: bool = False
+    order: Order = "run"
     usual_epsilon: float | None = None
 
     @property

@@ -153,6 +153,8 @@ def test_going_on_from_a_model_with_other_classes(place):
     for data in ("numbers", "numbers.npz"):  # folders are named 1, 2, 3; labels are 0, 1, 2
         found = json.loads(succeed("evaluate", data, "--model", "numbers.h5", "--json", folder=place))
         assert [row["class"] for row in found["classes"]] == ["1", "2", "3"] and found["accuracy"] == 1.0
+    assert "0 is 1, 1 is 2, 2 is 3" in minicnn("evaluate", "numbers.npz", "--model", "numbers.h5", folder=place).stderr
+    assert "taken for" not in minicnn("evaluate", "numbers", "--model", "numbers.h5", folder=place).stderr
     np.savez(place / "mixed.npz", images=np.zeros((2, 16, 20), np.uint8), labels=np.array(["0", "00"]))
     assert "not the only class" in fail("evaluate", "mixed.npz", "--model", "numbers.h5", folder=place)
     start = start_training(place / "stripes.h5", ("a", "b", "c"), seed=3).model.network
@@ -323,11 +325,14 @@ def test_a_photo_that_cannot_be_read_ends_the_training(place):
 def test_damaged_photos_are_left_out_and_named(place):
     for name in ("half.png", "notes.txt"):
         (place / "photos" / "lying" / name).write_bytes(b"\x89PNG no more")
-    os.mkfifo(place / "photos" / "standing" / "pipe.png")  # passed over, as other things that are no files
+    os.mkfifo(place / "photos" / "standing" / "pipe.png")
+    (place / "photos" / "standing" / "link.png").symlink_to("gone.png")
+    (place / "photos" / "standing" / "more").mkdir()
     assert "2 of 26 files of photos cannot be read as photos: lying/half.png, lying/notes.txt" in fail(*TRAIN, folder=place)
     process = minicnn(*TRAIN, "--epochs", "1", "--skip-damaged", folder=place)
     assert process.returncode == 0 and "22 photos to train on" in process.stdout
-    left_out = "Warning: 2 files that cannot be read as photos are left out: lying/half.png, lying/notes.txt"
+    names = "standing/link.png, standing/more, standing/pipe.png, lying/half.png, lying/notes.txt"
+    left_out = f"Warning: what cannot be read as a photo is left out: {names}"
     assert left_out in process.stderr
     assert "--skip-damaged" in fail("evaluate", "photos", "--model", "stripes.h5", folder=place)
     process = minicnn("evaluate", "photos", "--model", "stripes.h5", "--skip-damaged", "--json", folder=place)

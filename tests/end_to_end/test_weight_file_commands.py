@@ -12,7 +12,7 @@ from tiny_torch import DESCRIPTION
 from weight_file_helpers import random_parameters, write_applications
 
 import minicnn
-from minicnn.models.files import describe
+from minicnn.models.files import describe, describe_text
 from minicnn.weightfiles import write_keras
 
 TINY = Path(__file__).parent.parent / "references" / "weight_files"
@@ -105,14 +105,25 @@ def test_a_file_that_says_itself_what_it_is(tmp_path, panda):
 def test_describe(tmp_path):
     """What is printed of weights alone is a description that takes them, with what has to be checked."""
     text = succeed("describe", TINY / "zip.pth")
-    assert text.startswith("# ") and "does not say" in text and "padding" in text
+    assert text.startswith("# ") and "\nunchecked.layers = " in text and "padding" in text
     assert f"--weights {TINY / 'zip.pth'}" in succeed("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
     assert (tmp_path / "my.toml").read_text() == text
-    assert "those of" in succeed("weights", "check", TINY / "zip.pth", "--model", tmp_path / "my.toml")
+    checked = run("weights", "check", TINY / "zip.pth", "--model", tmp_path / "my.toml")
+    assert "those of" in checked.stdout and "a guess that nobody has checked" in checked.stderr
     assert "exists" in fail("describe", TINY / "zip.pth", "--out", tmp_path / "my.toml")
     assert "ends with .toml" in fail("describe", "vgg16", "--out", tmp_path / "my.txt")
     assert "minicnn describe" in fail("predict", "--model", TINY / "zip.pth")
     assert 'preprocessing = "tf"' in succeed("describe", "vgg16", "--preprocessing", "tf")
+
+
+def test_another_head_is_a_top(tmp_path):
+    text = describe_text("minivgg").replace(
+        '{dense = "fc", units = 10}', '{dense = "a", units = 8}, {relu = "r"}, {dense = "b", units = 3}'
+    )
+    (tmp_path / "net.toml").write_text("\n".join(line for line in text.splitlines() if not line.startswith("classes")))
+    write_keras(tmp_path / "mine.h5", minicnn.he_initialized(describe(tmp_path / "net.toml").network, seed=1).arrays, {})
+    converted = run("weights", "convert", tmp_path / "mine.h5", tmp_path / "out.h5", "--model", "minivgg").stdout
+    assert "out.h5: minivgg, " in converted and "Its classes have no names" in converted
 
 
 def test_assumptions_are_told(tmp_path, panda):
@@ -123,7 +134,7 @@ def test_assumptions_are_told(tmp_path, panda):
     assert "Warning: " in found.stderr and "'cifar10'" in found.stderr and "--preprocessing NAME" in found.stderr
     assert "global average pooling" in run("predict", panda, "--model", tmp_path / "mine.h5").stderr
     found = run("predict", panda, "--model", "minivgg", "--weights", tmp_path / "mine.h5", "--preprocessing", "unit")
-    assert (found.returncode, found.stderr) == (0, "")
+    assert found.returncode == 0 and "'cifar10'" not in found.stderr and "epsilon 0.001" in found.stderr
 
 
 def test_evaluate_asks_for_the_preprocessing(tmp_path):

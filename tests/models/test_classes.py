@@ -81,3 +81,10 @@ def test_all_names_but_the_ambiguous_find_themselves():
 def test_unknown_classes_get_a_hint(name, hint):
     with pytest.raises(UnknownNameError, match=hint):
         imagenet().find(name)
+
+
+def test_beginnings_may_be_ruled_out():
+    assert imagenet().find("giant pan") == 388
+    with pytest.raises(UnknownNameError, match="no class 'giant pan'; the nearest names are giant panda"):
+        imagenet().find("giant pan", beginnings=False)
+    assert imagenet().find("Giant-Panda", beginnings=False) == 388

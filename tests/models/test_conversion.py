@@ -179,6 +179,7 @@ def finetuned(tmp_path_factory):
     return path, network
 
 
+@pytest.mark.filterwarnings("ignore:.*assumed. epsilon")
 def test_numbers_of_another_head(finetuned, generator):
     path, _ = finetuned
     x = generator.standard_normal((2, 32, 32, 3)).astype(np.float32)
@@ -191,6 +192,7 @@ def test_numbers_of_another_head(finetuned, generator):
     assert "assumed" in minicnn.load(path / "saved.h5").origin.metadata
 
 
+@pytest.mark.filterwarnings("ignore:.*assumed. epsilon")
 def test_given_classes_and_preprocessing(finetuned, tmp_path):
     path, _ = finetuned
     options = {"classes": ["ant", "bee", "cow"], "preprocessing": "tf"}

@@ -213,6 +213,10 @@ def test_errors_of_saving(tmp_path):
     model = random_model(GRAY)
     with pytest.raises(MinicnnError, match="first: weight holds NaN"):
         minicnn.save(model.with_network(read_description(GRAY, "x").network), tmp_path / "a.h5")
+    with pytest.raises(MinicnnError, match="None is no model; expected a minicnn.Model"):
+        minicnn.save(None, tmp_path / "a.h5")
+    with pytest.raises(OutputError, match="called 5; expected a name"):
+        minicnn.save(model, 5)
     minicnn.save(model, tmp_path / "a.h5")
     with pytest.raises(OutputError, match="exists"):
         minicnn.save(model, tmp_path / "a.h5")
@@ -232,6 +236,12 @@ def test_errors_of_loading(tmp_path):
         minicnn.load(tmp_path / "gray.h5", tmp_path / "fixed.h5")
     with pytest.raises(UnknownNameError, match="'vgg17' .*'vgg1.* path of a description"):
         minicnn.load("vgg17")
+    for name in (5, None, b"vgg16", ""):
+        with pytest.raises(UnknownNameError, match=f"the model is {name!r}; expected the name of one"):
+            minicnn.load(name)
+    for weights in (5, ""):
+        with pytest.raises(WeightFileError, match=f"the weights are {weights!r}; expected the path"):
+            minicnn.load("vgg16-gap", weights)
     with pytest.raises(WeightFileError, match="no file"):
         minicnn.load(tmp_path / "missing.h5")
     with pytest.raises(DescriptionError, match="no file"):

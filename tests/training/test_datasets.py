@@ -64,6 +64,25 @@ def test_a_list(folder, header, pixels):
     assert np.array_equal(data.pixels(np.array([0]), (8, 12))[0], pixels[0]) and data.classes[data.labels[0]] == "10"
 
 
+def test_a_list_with_the_label_first(folder):
+    paths = sorted(folder.rglob("*.png"))
+    rows = "\n".join(f"class {path.stem},{path.relative_to(folder)}" for path in paths)
+    (folder / "list.csv").write_text(f"label,path\n{rows}")
+    data = read_dataset(folder / "list.csv")
+    assert list(data.photos) == paths and data.classes[data.labels[0]] == f"class {paths[0].stem}"
+    for heading in ("", "class,file\n"):
+        (folder / "list.csv").write_text(heading + rows)
+        with pytest.raises(DatasetError, match="in its second column; .* heading 'label,path'"):
+            read_dataset(folder / "list.csv")
+
+
+def test_what_is_no_file_is_named(folder):
+    (folder / "Zebra" / "more").mkdir()
+    (folder / "Zebra" / "link.png").symlink_to("gone.png")
+    data = read_dataset(folder)
+    assert data.skipped == {"Zebra/link.png": "a link to what is not there", "Zebra/more": "a folder"} and len(data) == 9
+
+
 def test_rare_classes_are_in_both_parts(tmp_path, generator):
     labels = np.array([0] * 50 + [1] * 10)
     data = read_dataset(save(tmp_path / "a.npz", images=np.zeros((60, 2, 2, 3), np.uint8), labels=generator.permutation(labels)))

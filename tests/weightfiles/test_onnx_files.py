@@ -384,6 +384,14 @@ def test_onnx_preprocessing_in_the_network(name, tmp_path):
         assert all(np.allclose(file.preprocessing[key], value) for key, value in expected.items())
 
 
+@pytest.mark.filterwarnings("error")
+def test_onnx_numbers_that_are_not_finite_are_refused_without_a_word_of_numpy(tmp_path):
+    signaling = np.array([0x7F800001], np.uint32).view(np.float32)
+    onnx_model(tmp_path / "file.onnx", [("Add", ["x", "odd"], ["y"], {})], odd=signaling)
+    with pytest.raises(WeightFileError, match="numbers that are not finite"):
+        read_weights(tmp_path / "file.onnx")
+
+
 def test_onnx_is_compared_with_the_network_that_it_is_for(tmp_path):
     onnx_model(tmp_path / "file", [("Conv", ["x", "w", "b"], ["y"], {"strides": [2, 1]})], w=KERNEL, b=BIAS)
     file = read_weights(tmp_path / "file")

@@ -196,9 +196,9 @@ def tensor_pickle(offset, shape, strides, count=6, key="0"):
 
 TENSORS = {
     "beyond its storage": (tensor_pickle(1, (2, 3), (3, 1)), "does not lie within its storage"),
-    "huge": (tensor_pickle(0, (1 << 30, 1 << 17), (0, 0)), "does not lie within its storage"),
+    "huge": (tensor_pickle(0, (1 << 30, 1 << 17), (0, 0)), "claims 562,949,953,421,312 bytes in a file of"),
     "huge strides": (tensor_pickle(0, (2, 3), (1 << 40, 1)), "does not lie within its storage"),
-    "repeated by strides": (tensor_pickle(0, (50, 60), (0, 0)), "does not lie within its storage"),
+    "repeated by strides": (tensor_pickle(0, (500, 600), (0, 0)), "claims 1,200,000 bytes in a file of"),
     "negative stride": (tensor_pickle(5, (2, 3), (-3, -1)), "something else than a storage"),
     "no whole numbers": (tensor_pickle(0, (2, 3.0), (3, 1)), "something else than a storage"),
     "too many axes": (tensor_pickle(0, (1,) * 40, (1,) * 40), "something else than a storage"),
@@ -220,6 +220,13 @@ def test_the_tensor_that_does_lie_in_the_file(tmp_path):
     in_zip(tmp_path / "file.pth", tensor_pickle(0, (2, 3), (3, 1)), **{"0": np.arange(6, dtype=np.float32).tobytes()})
     (layer,) = read_weights(tmp_path / "file.pth").layers
     assert np.array_equal(layer.arrays["weight"], [[0, 3], [1, 4], [2, 5]])
+
+
+def test_a_tensor_that_repeats_its_numbers(tmp_path):
+    """As PyTorch's expand() makes it."""
+    in_zip(tmp_path / "file.pth", tensor_pickle(1, (4, 3), (0, 1)), **{"0": np.arange(6, dtype=np.float32).tobytes()})
+    (layer,) = read_weights(tmp_path / "file.pth").layers
+    assert np.array_equal(layer.arrays["weight"], [[1] * 4, [2] * 4, [3] * 4])
 
 
 @pytest.mark.parametrize("part", ["archive/data.pkl", "conv1_1_W.npy"])

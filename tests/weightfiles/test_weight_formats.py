@@ -323,6 +323,7 @@ def test_layers_are_matched_by_name_where_names_are_the_same(tmp_path):
     assert load_arrays(read_weights(tmp_path / "file"), network, (4, 6, 2))["fc2"]["weight"][0, 0] == 10
 
 
+@pytest.mark.filterwarnings("ignore:.*assumed. epsilon")
 def test_a_stated_epsilon_goes_before_the_usual_one(tmp_path):
     with h5py.File(tmp_path / "file.h5", "w") as file:
         group = file.create_group("bn")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from minicnn.errors import DatasetError, ImageError
+from minicnn.errors import DatasetError, ImageError, several
 from minicnn.pictures.folders import shown_entries
 from minicnn.pictures.photos import load_photo
 from minicnn.training.datasets import Dataset, checked, in_order_of_names
@@ -52,6 +52,7 @@ def _read_class_folders(folder: Path, skip_damaged: bool, progress: Callable[[in
         )
     photos: list[Path] = []
     labels: list[int] = []
+    passed_over: dict[str, str] = {}
     for label, name in enumerate(names):
         entries = shown_entries(folder / name)
         files = [file for file in entries if file.is_file()]
@@ -59,9 +60,16 @@ def _read_class_folders(folder: Path, skip_damaged: bool, progress: Callable[[in
             inside = [entry.name for entry in entries if entry.is_dir()]
             advice = f"if the classes are {', '.join(inside[:3])} ..., give {folder / name}" if inside else "put photos of the class there"
             raise DatasetError(f"the class folder {folder / name} holds no files; {advice}, or remove it")
+        passed_over |= {str(entry.relative_to(folder)): _what_it_is(entry) for entry in entries if entry not in files}
         photos += files
         labels += [label] * len(files)
-    return of_files(photos, np.array(labels, np.int64), names, folder, skip_damaged, progress)
+    found = of_files(photos, np.array(labels, np.int64), names, folder, skip_damaged, progress)
+    return replace(found, skipped={**passed_over, **found.skipped})
+
+
+def _what_it_is(entry: Path) -> str:
+    """Say what an entry of a folder is that is no file."""
+    return "a folder" if entry.is_dir() else "no ordinary file" if entry.exists() else "a link to what is not there"
 
 
 def of_files(
@@ -84,12 +92,12 @@ def of_files(
         names = [str(name_within(place, photos[i])) for i in list(damaged)[:LISTED]]
         more = f" and {len(damaged) - LISTED} more" if len(damaged) > LISTED else ""
         raise DatasetError(
-            f"{len(damaged)} of {len(photos)} files of {place} cannot be read as photos: {', '.join(names)}{more}. Leave them out with "
-            f"--skip-damaged (skip_damaged=True), or mend them; the first: {next(iter(damaged.values()))}"
+            f"{len(damaged)} of {several(len(photos), 'file')} of {place} cannot be read as photos: {', '.join(names)}{more}. Leave them "
+            f"out with --skip-damaged (skip_damaged=True), or mend them; the first: {next(iter(damaged.values()))}"
         )
     whole = [i for i in range(len(photos)) if i not in damaged]
     if not whole:
-        raise DatasetError(f"none of the {len(photos)} files of {place} can be read as a photo; the first: {damaged[0]}")
+        raise DatasetError(f"none of the {several(len(photos), 'file')} of {place} can be read as a photo; the first: {damaged[0]}")
     found = checked([photos[i] for i in whole], labels[whole], classes, place)
     return replace(found, skipped={str(name_within(place, photos[i])): text for i, text in damaged.items()})
 

@@ -13,7 +13,7 @@ from typing import TextIO
 
 import numpy as np
 
-from minicnn.errors import DatasetError
+from minicnn.errors import DatasetError, several
 from minicnn.training.datasets import Dataset, numbered
 from minicnn.training.reading.arrays import labeled
 from minicnn.training.reading.folders import of_files
@@ -52,7 +52,9 @@ def _lines(file: TextIO, path: Path) -> Iterator[str]:
 
 def _read_paths(path: Path, lines: Sequence[tuple[int, list[str]]], skip_damaged: bool, progress: Callable[[int, int], None]) -> Dataset:
     """Read rows of a photo's path, from the table's folder, and its label, given with the numbers of their lines."""
-    if lines and [cell.strip().lower() for cell in lines[0][1]] == ["path", "label"]:
+    heading = [cell.strip().lower() for cell in lines[0][1]] if lines else []
+    first, second = (1, 0) if heading == ["label", "path"] else (0, 1)
+    if sorted(heading) == ["label", "path"]:
         lines = lines[1:]
     for number, row in lines:
         if len(row) != 2:
@@ -61,7 +63,7 @@ def _read_paths(path: Path, lines: Sequence[tuple[int, list[str]]], skip_damaged
                 "photo and its label"
             )
     rows = [row for _, row in lines]
-    photos = [path.parent / row[0].strip() for row in rows]
+    photos = [path.parent / row[first].strip() for row in rows]
     if len(photos) > 1 and not photos[0].exists() and photos[1].exists():
         raise DatasetError(
             f"{path} begins with {','.join(rows[0])!r}, and there is no file {photos[0]}; if it is a heading, let it be 'path,label'"
@@ -69,11 +71,14 @@ def _read_paths(path: Path, lines: Sequence[tuple[int, list[str]]], skip_damaged
     if not photos:
         raise DatasetError(f"there is no photo in {path}; expected the path of a photo and its label in each row")
     missing = [photo for photo in photos if not photo.is_file()]
+    if missing and (path.parent / rows[-1][second].strip()).is_file():
+        raise DatasetError(f"the paths in {path} are in its second column; expected them in the first, or the heading 'label,path'")
     if missing:
         raise DatasetError(
-            f"{len(missing)} of {len(photos)} files that {path} names are not there, the first {missing[0]}; paths count from its folder"
+            f"{len(missing)} of {several(len(photos), 'file')} that {path} names are not there, the first {missing[0]}; paths count from "
+            "its folder"
         )
-    return of_files(photos, *numbered([row[1].strip() for row in rows]), path, skip_damaged, progress)
+    return of_files(photos, *numbered([row[second].strip() for row in rows]), path, skip_damaged, progress)
 
 
 def _read_pixels(path: Path, rows: Iterator[list[str]], first: Sequence[str], line: Callable[[], int]) -> Dataset:

@@ -31,7 +31,7 @@ from minicnn.weightfiles.keras.arrays import Places, listed_places, read_arrays
 from minicnn.weightfiles.keras.configuration import Entry, read_model
 from minicnn.weightfiles.keras.names import EPSILON, NAMES, NORM_NAMES
 from minicnn.weightfiles.keras.walk import Walk
-from minicnn.weightfiles.stored import DESCRIPTION, OTHER, StoredLayer, WeightFile, check_arrays, shown, stored_layer
+from minicnn.weightfiles.stored import DESCRIPTION, OTHER, Order, StoredLayer, WeightFile, check_arrays, shown, stored_layer
 from minicnn.weightfiles.torch_layout import channels_last
 
 #: The group of a full model that holds its weights, and the attribute that says what it is.
@@ -40,7 +40,7 @@ WEIGHTS, CONFIGURATION = "model_weights", "model_config"
 #: A share of negative numbers that gamma, which begins at 1, does not reach.
 MANY = 0.2
 
-#: Groups whose numbers tell an order: those of the layers of one model.
+#: Groups whose numbers tell the order of each kind of layers: those of the layers of one model.
 IN_ORDER = re.compile("(layers|_layer_checkpoint_dependencies)/[a-z0-9_]+/vars")
 
 
@@ -136,8 +136,8 @@ def _numbered_file(file: Hdf5, metadata: dict[str, str]) -> WeightFile:
         _check_shifts(found, three)
         metadata = {**metadata, "assumed": f"the three arrays of a batch normalization, which have no names, are {', '.join(names)}"}
     layers = [_layer(name, names if name in three else [""] * len(arrays), arrays) for name, arrays in found.items()]
-    in_order = all(IN_ORDER.fullmatch(f"{name}/vars") for name in found)
-    return WeightFile("Keras, Keras 3", layers, metadata, by_alphabet=not in_order, usual_epsilon=EPSILON)
+    order: Order = "kind" if all(IN_ORDER.fullmatch(f"{name}/vars") for name in found) else "alphabet"
+    return WeightFile("Keras, Keras 3", layers, metadata, order=order, usual_epsilon=EPSILON)
 
 
 def _check_shifts(layers: Mapping[str, Sequence[np.ndarray]], three: Mapping[str, Sequence[np.ndarray]]) -> None:

@@ -314,7 +314,8 @@ class Walk:
             raise entry.refusal(f"normalizes along other axes ({written(axis)}) than that of the channels, {channels}")
         if statistics is None:
             arrays = self.read(entry, ("mean", "variance"))
-            statistics = arrays["mean"].astype(np.float64).reshape(-1), arrays["variance"].astype(np.float64).reshape(-1)
+            with np.errstate(invalid="ignore"):  # what is not finite is refused later
+                statistics = arrays["mean"].astype(np.float64).reshape(-1), arrays["variance"].astype(np.float64).reshape(-1)
         self.pixels = self.pixels.normalized(entry, *statistics)
 
     def on_image(self, entry: Entry) -> None:

@@ -153,13 +153,19 @@ class ReadNetwork:
             return
         if (scale == 1).all() and self.steps and self.steps[-1].word in (CONVOLUTION, DENSE):
             layer = self.layers[-1]
-            bias = (layer.arrays.get("bias", np.float32(0)) + shift).astype(np.float32)
+            bias = _narrowed(layer.arrays.get("bias", np.float32(0)) + shift)
             self.layers[-1] = stored_layer(layer.name, {"weight": layer.arrays["weight"], "bias": bias})
             return
         ones = np.ones_like(scale)
         arrays = {"weight": scale, "bias": shift, "mean": 0 * ones, "variance": (1 - EXACT_EPSILON) * ones}
-        arrays = {key: array.astype(np.float32) for key, array in arrays.items()}
+        arrays = {key: _narrowed(array) for key, array in arrays.items()}
         self._note("batch_norm", {"epsilon": EXACT_EPSILON}, arrays, "", EXACT_EPSILON)
+
+
+def _narrowed(array: np.ndarray) -> np.ndarray:
+    """Make float32 of an array; numbers that are too large become infinite, and are refused where a network takes them."""
+    with np.errstate(over="ignore"):
+        return array.astype(np.float32)
 
 
 def axes_text(groups: tuple[tuple[str, ...], ...]) -> str:

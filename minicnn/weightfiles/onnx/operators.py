@@ -191,8 +191,9 @@ def dropout(network: ReadNetwork, node: Node) -> None:
 
 
 def affine(network: ReadNetwork, node: Node) -> None:
-    number, one, zero = node.floats(1).astype(np.float64), np.ones(()), np.zeros(())
-    with np.errstate(all="ignore"):
+    one, zero = np.ones(()), np.zeros(())
+    with np.errstate(all="ignore"):  # what is not finite is refused later
+        number = node.floats(1).astype(np.float64)
         scales = {"Add": (one, number), "Sub": (one, -number), "Mul": (number, zero), "Div": (1 / number, zero)}
     network.scale(*scales[node.kind])
 

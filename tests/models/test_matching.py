@@ -1,0 +1,117 @@
+"""Which array of a file belongs to which layer, where several have the same shape: by name, or told, or refused."""
+
+import warnings
+
+import h5py
+import numpy as np
+import pytest
+from weight_file_helpers import write_pth
+
+import minicnn
+from minicnn.errors import WeightFileError
+from minicnn.models.descriptions import read_description
+from minicnn.models.files import describe, describe_text
+
+CONVOLUTION = '{{convolution = "{}", filters = 3, size = 1}}'
+
+
+def in_text(*names, join=""):
+    """A network of convolutions, each of one pixel, in a row; with `join` behind them."""
+    return f"input = [4, 4, 3]\nlayers = [{', '.join(CONVOLUTION.format(name) for name in names)}{join}]"
+
+
+def numbered_file(path, *names):
+    """A PyTorch file of such convolutions, defined in this order; the weights of the first are all 0, of the second all 1, and so on."""
+    write_pth(path, {f"{name}.weight": np.full((3, 3, 1, 1), value) for value, name in enumerate(names)})
+
+
+def loaded(path, text):
+    """Load the file for a description; returns the number that each layer has got, and the warnings."""
+    (path / "net.toml").write_text(text)
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        model = minicnn.load(path / "net.toml", path / "file.pth", fold=False)
+    return {name: arrays["weight"].flat[0] for name, arrays in model.network.arrays.items()}, [str(each.message) for each in caught]
+
+
+def test_layers_defined_in_another_order_than_they_run(tmp_path):
+    """Names decide; without them it is told what was taken for what."""
+    numbered_file(tmp_path / "file.pth", "stem", "late", "early")
+    assert loaded(tmp_path, in_text("stem", "early", "late")) == ({"stem": 0, "early": 2, "late": 1}, [])
+    numbers, (warning,) = loaded(tmp_path, in_text("k1", "k2", "k3"))
+    assert list(numbers.values()) == [0, 1, 2]
+    assert "by their order in the file: stem is k1, late is k2, early is k3" in warning and "call these layers" in warning
+    assert loaded(tmp_path, in_text("stem", "k2", "k3"))[1][0].count(" is k") == 2
+
+
+def test_names_and_order_that_contradict_each_other(tmp_path):
+    numbered_file(tmp_path / "file.pth", "stem", "late", "early")
+    with pytest.raises(WeightFileError, match="has a layer early, but .* all are the file's: call the layers .* as the file does"):
+        loaded(tmp_path, in_text("k1", "early", "late"))
+
+
+def test_numbers_in_names_tell_an_order(tmp_path):
+    """Those of a Sequential, and of names such as conv2; but only if the file has the same order."""
+    numbered_file(tmp_path / "file.pth", "features.0", "features.2", "features.10")
+    assert loaded(tmp_path, in_text("k1", "k2", "k3")) == ({"k1": 0, "k2": 1, "k3": 2}, [])
+    numbered_file(tmp_path / "file.pth", "conv1", "conv3", "conv2")
+    assert "conv3 is k2" in loaded(tmp_path, in_text("k1", "k2", "k3"))[1][0]
+
+
+def test_a_layer_with_biases_can_stand_for_one_without(tmp_path):
+    write_pth(
+        tmp_path / "file.pth", {"late.weight": np.zeros((3, 3, 1, 1)), "early.weight": np.ones((3, 3, 1, 1)), "early.bias": np.ones(3)}
+    )
+    assert "late is a, early is b" in loaded(tmp_path, in_text("a", "b"))[1][0]
+
+
+def test_branches_have_no_order(tmp_path):
+    """Numbers do not tell which branch a description names first."""
+    join = ', {add = "sum", inputs = ["a", "b"]}'
+    text = in_text("a", "b", join=join).replace('{convolution = "b",', '{convolution = "b", inputs = ["input"],')
+    numbered_file(tmp_path / "file.pth", "conv1", "conv2")
+    assert "conv1 is a, conv2 is b" in loaded(tmp_path, text)[1][0]
+    text = text.replace('"a"', '"conv2"').replace('"b"', '"conv1"')
+    assert loaded(tmp_path, text) == ({"conv2": 1, "conv1": 0}, [])
+
+
+def test_a_guess_has_the_files_names_and_is_told_until_it_is_checked(tmp_path):
+    write_pth(
+        tmp_path / "file.pth",
+        {f"{name}.weight": np.full((3, 3, 1, 1), value) for value, name in enumerate(("late", "early"))} | {"fc.weight": np.ones((2, 3))},
+    )
+    text = describe_text(tmp_path / "file.pth")
+    assert '{convolution = "late"' in text and '{global_average_pool = "gap"}' in text
+    numbers, (warning,) = loaded(tmp_path, text)
+    assert numbers == {"late": 0, "early": 1, "fc": 1}
+    assert "net.toml is a guess that nobody has checked: " in warning and "pools, strides" in warning and "delete the lines" in warning
+    assert describe_text(tmp_path / "net.toml") == text[text.index("# Guessed") :]  # what nobody has checked does not get lost
+    assert "classes" not in describe(tmp_path / "net.toml").unchecked
+    lines = text.splitlines()
+    (layer,) = (line for line in lines if '"late"' in line)
+    corrected = [line for line in lines if not line.startswith("unchecked") and line != layer]
+    corrected.insert(corrected.index(next(line for line in corrected if '"gap"' in line)), layer)
+    assert loaded(tmp_path, "\n".join(corrected)) == ({"early": 1, "late": 0, "fc": 1}, [])
+
+
+def test_keras_weights_alone_with_batch_normalization(tmp_path):
+    """The file tells the order of each kind; the usual epsilon is told, until a description states one."""
+    channels = {"": 4, "_1": 5}
+    with h5py.File(tmp_path / "file.pth", "w") as file:
+        for number, count in channels.items():
+            file[f"layers/conv2d{number}/vars/0"] = np.ones((3, 3, {"": 3, "_1": 4}[number], count), np.float32)
+            for i in range(4):
+                file[f"layers/batch_normalization{number}/vars/{i}"] = np.ones(count, np.float32)
+        file["layers/dense/vars/0"] = np.ones((5, 2), np.float32)
+    with pytest.raises(WeightFileError, match="fits none of the models.*writes down what its shapes tell"):
+        minicnn.load(tmp_path / "file.pth")
+    text = describe_text(tmp_path / "file.pth")
+    kinds = ["convolution", "batch_norm", "relu"]
+    words = [spec.word for spec in read_description(text, "text").layers.values()]
+    assert words == [*kinds, *kinds, "global_average_pool", "dense"]
+    assert text.count("epsilon = 0.001}") == 2 and "unchecked.epsilon" in text
+    assert len(loaded(tmp_path, text)[1]) == 1
+    unstated = "\n".join(line for line in text.splitlines() if not line.startswith("unchecked")).replace(", epsilon = 0.001", "")
+    (warning,) = loaded(tmp_path, unstated)[1]
+    assert "epsilon 0.001 of batch normalization" in warning and "state it" in warning
+    assert loaded(tmp_path, unstated.replace('"norm2"', '"norm2", epsilon = 0.001').replace('"norm4"', '"norm4", epsilon = 1e-5'))[1] == []
