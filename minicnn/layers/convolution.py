@@ -12,7 +12,7 @@ from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Sides, Window
 from minicnn.layers.activation import ReLU
 from minicnn.layers.base import Shape, check_gradient_shape, check_image_shape
-from minicnn.layers.options import borders, count, placeholder, sides
+from minicnn.layers.options import borders, count, placeholder, sides, yes_or_no
 from minicnn.layers.terms import Terms, cut_window, gather
 from minicnn.layers.weighted import Weighted
 
@@ -34,6 +34,8 @@ class Conv2D(Weighted):
     groups : int
         Parts into which the channels and the filters are cut; each part of the filters sees its part of the channels alone. With as many
         groups as channels the convolution is called depthwise.
+    use_bias : bool
+        Whether the biases are parameters; else they are 0. Before a batch normalization, which has its own, they would be of no use.
 
     Raises
     ------
@@ -57,6 +59,7 @@ class Conv2D(Weighted):
     padding: int | Pair | Sides = 0
     dilation: int | Pair = 1
     groups: int = 1
+    use_bias: bool = True
 
     word = "convolution"
     options = {
@@ -66,6 +69,7 @@ class Conv2D(Weighted):
         "padding": borders(0),
         "dilation": sides(1, 1),
         "groups": count(1),
+        "use_bias": yes_or_no(True),
     }
 
     def __post_init__(self):
@@ -120,7 +124,7 @@ class Conv2D(Weighted):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
         weight = kernels.kernel_gradient(gradient, x, self.window, self.groups)
-        return {"weight": weight, "bias": kernels.channel_sums(gradient).astype(gradient.dtype)}
+        return {"weight": weight, **({"bias": kernels.channel_sums(gradient).astype(gradient.dtype)} if self.use_bias else {})}
 
     def value_terms(self, x, unit):
         row, column, channel = unit
@@ -143,7 +147,8 @@ class Conv2D(Weighted):
         if input_shape[2] % groups or filters % groups:
             raise ShapeError(f"{input_shape[2]} channels and {filters} filters do not make {groups} groups; expected a divisor of both")
         weight = placeholder(*options["size"], input_shape[2] // groups, filters)
-        return cls(weight, placeholder(filters), options["stride"], options["padding"], options["dilation"], groups)
+        bias = placeholder(filters) if options["use_bias"] else np.zeros(filters, np.float32)
+        return cls(weight, bias, options["stride"], options["padding"], options["dilation"], groups, options["use_bias"])
 
     def to_options(self):
         window = self.window
@@ -154,4 +159,5 @@ class Conv2D(Weighted):
             "padding": window.padding,
             "dilation": window.dilation,
             "groups": self.groups,
+            "use_bias": self.use_bias,
         }

@@ -12,7 +12,7 @@ from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Sides, Window, as_pair
 from minicnn.layers.base import Shape, check_gradient_shape, check_image_shape
-from minicnn.layers.options import borders, count, placeholder, sides
+from minicnn.layers.options import borders, count, placeholder, sides, yes_or_no
 from minicnn.layers.weighted import Weighted
 
 
@@ -35,6 +35,8 @@ class TransposedConv2D(Weighted):
         Rows and columns that the result has more, at the bottom and on the right; fewer than the stride or the dilation.
     dilation : int or pair of int
     groups : int
+    use_bias : bool
+        Whether the biases are parameters; else they are 0.
 
     Raises
     ------
@@ -58,6 +60,7 @@ class TransposedConv2D(Weighted):
     output_padding: int | Pair = 0
     dilation: int | Pair = 1
     groups: int = 1
+    use_bias: bool = True
 
     word = "transposed_convolution"
     options = {
@@ -68,6 +71,7 @@ class TransposedConv2D(Weighted):
         "output_padding": sides(0, 0),
         "dilation": sides(1, 1),
         "groups": count(1),
+        "use_bias": yes_or_no(True),
     }
 
     def __post_init__(self):
@@ -121,12 +125,12 @@ class TransposedConv2D(Weighted):
     def parameter_gradients(self, gradient, context):
         check_gradient_shape(gradient, (len(context), *self.output_shape(context.shape[1:])))
         weight = kernels.kernel_gradient(context, gradient, self._window, self.groups)
-        return {"weight": weight, "bias": kernels.channel_sums(gradient).astype(gradient.dtype)}
+        return {"weight": weight, **({"bias": kernels.channel_sums(gradient).astype(gradient.dtype)} if self.use_bias else {})}
 
     def initial_arrays(self, generator):
         overlap = math.prod(self.weight.shape[:2]) * self.weight.shape[3] / self.groups / math.prod(self._window.stride)
         weight = generator.standard_normal(self.weight.shape, dtype=np.float32) * np.float32(math.sqrt(2 / max(overlap, 1)))
-        return {"weight": weight, "bias": np.zeros(self.bias.shape, np.float32)}
+        return {"weight": weight, **({"bias": np.zeros(self.bias.shape, np.float32)} if self.use_bias else {})}
 
     def absorb(self, norm):
         return None
@@ -139,7 +143,7 @@ class TransposedConv2D(Weighted):
             raise ShapeError(f"{input_shape[2]} channels and {filters} filters do not make {groups} groups; expected a divisor of both")
         weight = placeholder(*options["size"], filters // groups, input_shape[2])
         others = (value for name, value in options.items() if name not in ("filters", "size"))
-        return cls(weight, placeholder(filters), *others)
+        return cls(weight, placeholder(filters) if options["use_bias"] else np.zeros(filters, np.float32), *others)
 
     def to_options(self):
         window = self._window
@@ -151,4 +155,5 @@ class TransposedConv2D(Weighted):
             "output_padding": as_pair(self.output_padding, "output_padding", 0),
             "dilation": window.dilation,
             "groups": self.groups,
+            "use_bias": self.use_bias,
         }

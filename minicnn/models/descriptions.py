@@ -18,7 +18,7 @@ Each layer is a table of its kind and name and of its options:
     ===================  ===========================================  ==========================================
     word                 options that must be given                   options with a default
     ===================  ===========================================  ==========================================
-    convolution          filters, size                                stride = 1, padding = 0, dilation = 1, groups = 1
+    convolution          filters, size                                stride = 1, padding = 0, dilation = 1, groups = 1, use_bias = true
     transposed_convolution
                          filters, size                                the same, and output_padding = 0
     batch_norm                                                        epsilon = 0.00001, momentum = 0.1

@@ -234,6 +234,6 @@ def _shortest(value: Any) -> Any:
     if not isinstance(value, tuple):
         return value
     parts = [_shortest(part) for part in value]
-    if parts[0] == parts[1]:
-        return parts[0]
-    return [list(part) for part in value] if any(isinstance(part, list) for part in parts) else parts
+    if any(isinstance(part, list) for part in parts):  # with sides that differ, [[top, bottom], [left, right]] is the only way
+        return [list(part) for part in value]
+    return parts[0] if parts[0] == parts[1] else parts

@@ -276,3 +276,18 @@ def test_what_cannot_be_written():
         write_description(minicnn.Network({"gap": GlobalAveragePool2D(), "pool": MaxPool2D(2)}), (3, 3, 3))
     with pytest.raises(DescriptionError, match="layers .*empty"):
         write_description(minicnn.Network({}), (3, 3, 3))
+
+
+@pytest.mark.parametrize(
+    "padding, written",
+    [
+        (((1, 1), (1, 1)), "padding = 1"),
+        (((1, 1), (2, 2)), "padding = [1, 2]"),
+        (((0, 1), (0, 1)), "padding = [[0, 1], [0, 1]]"),
+        (((1, 1), (0, 2)), "padding = [[1, 1], [0, 2]]"),
+    ],
+)
+def test_paddings_are_written_as_they_are_read(padding, written):
+    network = minicnn.Network({"c": minicnn.layers.Conv2D(placeholder(3, 3, 3, 2), placeholder(2), padding=padding)})
+    text = write_description(network, (9, 9, 3), "net", None, None)
+    assert written in text and read_description(text, "text").network.layers["c"].window.padding == padding

@@ -91,7 +91,7 @@ def test_weights_sha256(model):
 
 def test_load_errors():
     with pytest.raises(UnknownNameError, match="vgg16-gap, vgg16, vgg19"):
-        minicnn.load("resnet50")
+        minicnn.load("resnet5")
     with pytest.raises(WeightFileError, match="weights.*'minicnn weights download vgg19'"):
         minicnn.load("vgg19")
 

@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
+from minicnn.geometry import Pair, Sides
 from minicnn.models.specs import LayerSpec, Specs, spec
 
 
-def convolution(filters: int, size: int | tuple[int, int], *below: str, stride: int = 1, groups: int = 1, **options) -> LayerSpec:
-    """A convolution padded so that the image keeps its size, up to the stride."""
+def convolution(filters: int, size: int | Pair, *below: str, padding: int | Sides | None = None, **options) -> LayerSpec:
+    """A convolution, by default padded so that the image keeps its size, up to the stride."""
     vertical, horizontal = (size, size) if isinstance(size, int) else size
-    padding = options.pop("padding", ((vertical - 1) // 2, (horizontal - 1) // 2))
-    return spec("convolution", *below, filters=filters, size=size, stride=stride, padding=padding, groups=groups, **options)
+    usual = ((vertical - 1) // 2, (horizontal - 1) // 2)
+    return spec("convolution", *below, filters=filters, size=size, padding=usual if padding is None else padding, **options)
 
 
 def normalized(names: tuple[str, ...], layer: LayerSpec, activation: str | None = "relu", epsilon: float = 1e-5) -> Specs:
-    """A layer, batch normalization and, unless it is None, an activation, called by these names."""
-    layers = {names[0]: layer, names[1]: spec("batch_norm", epsilon=epsilon)}
+    """A convolution without biases, batch normalization and, unless it is None, an activation, called by these names."""
+    layers = {names[0]: layer._replace(options={**layer.options, "use_bias": False}), names[1]: spec("batch_norm", epsilon=epsilon)}
     return layers if activation is None else {**layers, names[2]: spec(activation)}
 
 
@@ -72,7 +73,7 @@ def inverted_residual(
     activation: str,
     gates: Callable[[str], Specs] | None = None,
     epsilon: float = 1e-5,
-    **options,
+    padding: Sides | None = None,
 ) -> Specs:
     """Expand the channels with 1x1, filter each alone, perhaps gate them, and take them back together with 1x1.
 
@@ -92,8 +93,8 @@ def inverted_residual(
         From the name of what the gate takes to its layers.
     epsilon : float
         Of the batch normalizations.
-    **options
-        Of the depthwise convolution.
+    padding : ((top, bottom), (left, right)), optional
+        Of the depthwise convolution; by default what keeps the size.
 
     References
     ----------
@@ -103,7 +104,7 @@ def inverted_residual(
     layers: dict[str, LayerSpec] = {}
     if expanded != channels:
         layers |= normalized(names[0], convolution(expanded, 1, below), activation, epsilon)
-    depthwise = convolution(expanded, size, last(layers) if layers else below, stride=stride, groups=expanded, **options)
+    depthwise = convolution(expanded, size, last(layers) if layers else below, stride=stride, groups=expanded, padding=padding)
     layers |= normalized(names[-2], depthwise, activation, epsilon)
     if gates is not None:
         layers |= gates(last(layers))

@@ -27,10 +27,10 @@ def _dense_layer(name: str, below: str, growth: int) -> Specs:
     return {
         f"{name}.norm1": spec("batch_norm", below),
         f"{name}.relu1": spec("relu"),
-        f"{name}.conv1": convolution(4 * growth, 1),
+        f"{name}.conv1": convolution(4 * growth, 1, use_bias=False),
         f"{name}.norm2": spec("batch_norm"),
         f"{name}.relu2": spec("relu"),
-        f"{name}.conv2": convolution(growth, 3),
+        f"{name}.conv2": convolution(growth, 3, use_bias=False),
         f"{name}.concat": spec("concatenate", below, f"{name}.conv2"),
     }
 
@@ -39,7 +39,7 @@ def _transition(name: str, channels: int) -> Specs:
     return {
         f"{name}.norm": spec("batch_norm"),
         f"{name}.relu": spec("relu"),
-        f"{name}.conv": convolution(channels, 1),
+        f"{name}.conv": convolution(channels, 1, use_bias=False),
         f"{name}.pool": spec("average_pool", size=2),
     }
 

@@ -69,9 +69,9 @@ def _lite0(classes: int) -> Specs:
             name, stride = f"_blocks.{number}", first_stride if i == 0 else 1
             parts = [("expand", 0), ("depthwise", 1), ("project", 2)][expansion == 1 :]
             names = [(f"{name}._{part}_conv", f"{name}._bn{place}", f"{name}._relu{place}") for part, place in parts]
-            padding = {"padding": HALVING[size]} if stride == 2 else {}
+            padding = HALVING[size] if stride == 2 else None
             plan = Inverted(channels, expansion * channels, filters, size, stride)
-            layers |= inverted_residual(name, last(layers), plan, names, "relu6", epsilon=0.001, **padding)
+            layers |= inverted_residual(name, last(layers), plan, names, "relu6", epsilon=0.001, padding=padding)
             channels, number = filters, number + 1
     return {
         **layers,

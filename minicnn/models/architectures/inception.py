@@ -17,7 +17,8 @@ C. Szegedy, V. Vanhoucke, S. Ioffe, J. Shlens, Z. Wojna, "Rethinking the Incepti
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 from minicnn.models.architectures.architecture import Architecture
 from minicnn.models.architectures.blocks import convolution, last, normalized
@@ -61,7 +62,8 @@ def _googlenet_module(name: str, below: str, plan: Sequence[int]) -> Specs:
     )
 
 
-GOOGLENET = {
+#: What each module's branches have as filters; a number is a pool of that size.
+GOOGLENET: dict[str, int | tuple[int, ...]] = {
     "inception3a": (64, 96, 128, 16, 32, 32),
     "inception3b": (128, 128, 192, 32, 96, 64),
     "maxpool3": 3,
@@ -183,16 +185,16 @@ def _inception_v3(classes: int) -> Specs:
         **_unit("Conv2d_4a_3x3", convolution(192, 3, padding=0)),
         "maxpool2": spec("max_pool", size=3, stride=2),
     }
-    modules = [
-        *((_a, f"Mixed_5{letter}", pooled) for letter, pooled in zip("bcd", (32, 64, 64))),
-        (_b, "Mixed_6a"),
-        *((_c, f"Mixed_6{letter}", width) for letter, width in zip("bcde", (128, 160, 160, 192))),
-        (_d, "Mixed_7a"),
-        (_e, "Mixed_7b"),
-        (_e, "Mixed_7c"),
-    ]
-    for make, name, *plan in modules:
-        layers |= make(name, last(layers), *plan)
+    modules: dict[str, Callable[[str, str], Specs]] = {
+        **{f"Mixed_5{letter}": partial(_a, pooled=pooled) for letter, pooled in zip("bcd", (32, 64, 64))},
+        "Mixed_6a": _b,
+        **{f"Mixed_6{letter}": partial(_c, width=width) for letter, width in zip("bcde", (128, 160, 160, 192))},
+        "Mixed_7a": _d,
+        "Mixed_7b": _e,
+        "Mixed_7c": _e,
+    }
+    for name, make in modules.items():
+        layers |= make(name, last(layers))
     return {**layers, **_head(classes, 0.5)}
 
 

@@ -165,7 +165,7 @@ def _mnasnet(classes: int, width: float) -> Specs:
         for i in range(repetitions):
             name, filters_here = f"layers.{number}.{i}", divisible(filters * width)
             plan = Inverted(channels, expansion * channels, filters_here, size, first_stride if i == 0 else 1)
-            names = [tuple(f"{name}.layers.{part + k}" for k in range(3)) for part in (0, 3, 6)]
+            names = [(f"{name}.layers.{part}", f"{name}.layers.{part + 1}", f"{name}.layers.{part + 2}") for part in (0, 3, 6)]
             layers |= inverted_residual(name, last(layers), plan, names, "relu")
             channels = filters_here
     return {**layers, **normalized(("layers.14", "layers.15", "layers.16"), convolution(1280, 1)), **_head(classes, 0.2)}
