@@ -32,7 +32,17 @@ Each layer is a table of its kind and name and of its options:
     zero_padding                                                      padding = 1
     cropping                                                          cropping = 1
     pad_channels                                                      before = 0, after = 0
-    global_average_pool
+    take_channels        start, stop
+    channel_shuffle      groups
+    prelu                                                             shared = false: a slope for each channel
+    softmax              (not at the end: networks end in logits)
+    local_response_norm  size                                         alpha = 0.0001, beta = 0.75, k = 1
+    layer_norm                                                        epsilon = 0.000001
+    scale                                                             start = 0.000001
+    upsample                                                          factor = 2, method = "nearest"
+    global_average_pool, global_max_pool
+    adaptive_average_pool, adaptive_max_pool
+                         size                                         (size: of the output)
     flatten
     dense                units
     dropout                                                           rate = 0.5
@@ -331,6 +341,7 @@ def _word_and_name(fields: Any, number: int) -> tuple[str, str]:
     if not isinstance(fields, dict):
         raise DescriptionError(f'layer {number} is {fields!r}; expected a table, such as {{relu = "relu1"}}')
     words = [key for key in fields if is_word(key)]
+    words = [word for word in words if ":" in word] or words  # a layer of one's own may have options that are called as layers are
     if not words:
         candidates = [key for key, value in fields.items() if isinstance(value, str)] or list(fields)
         found = f"a kind {candidates[0]!r}, which there is not{did_you_mean(candidates[0], LAYERS)}" if candidates else "no kind"
