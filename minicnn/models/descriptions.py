@@ -80,7 +80,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from minicnn.errors import DescriptionError, did_you_mean
+from minicnn.errors import DescriptionError, MinicnnError, did_you_mean
 from minicnn.layers import LAYERS
 from minicnn.layers.base import Shape
 from minicnn.layers.options import is_count, is_number
@@ -88,6 +88,7 @@ from minicnn.models.class_files import CLASSES
 from minicnn.models.classes import ClassNames, can_be_shown
 from minicnn.models.specs import LayerSpec, MisfitError, Specs, build_network, is_word, specs_of
 from minicnn.network.network import Network
+from minicnn.network.probability import check_logits
 from minicnn.pictures.photos import COLORS, PREPROCESSING, Preprocessing
 
 try:
@@ -368,8 +369,13 @@ def _read_classes(given: Any) -> ClassNames | None:
 
 
 def check_classes(classes: ClassNames | None, network: Network, input_shape: Shape) -> None:
-    """Raise DescriptionError unless the network has an output for each class."""
+    """Raise DescriptionError unless the network has an output for each class, and these are logits if they are numbers of classes."""
     last, shape = list(network.shapes(input_shape).items())[-1]
+    if len(shape) == 1:
+        try:
+            check_logits(network)
+        except MinicnnError as error:
+            raise DescriptionError(str(error)) from None
     if classes is not None and shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
         named = f"{len(classes)} class{'es are' if len(classes) != 1 else ' is'} named"
