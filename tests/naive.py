@@ -79,3 +79,63 @@ def average_pool(x, window, include_padding=True):
         columns = sum(-before <= x_ < x.shape[2] + behind for x_ in xs)
         output[:, oy, ox] = patch.sum(axis=(1, 2)) / (rows * columns)
     return output
+
+
+def local_response_norm(x, size, alpha, beta, k):
+    output = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        around = [c for c in range(place[-1] - size // 2, place[-1] - size // 2 + size) if 0 <= c < x.shape[-1]]
+        output[place] = x[place] / (k + alpha / size * sum(x[(*place[:-1], c)] ** 2 for c in around)) ** beta
+    return output
+
+
+def layer_norm(x, weight, bias, epsilon):
+    output = np.zeros(x.shape)
+    for place in np.ndindex(x.shape[:-1]):
+        mean, variance = sum(x[place]) / x.shape[-1], sum((x[place] - sum(x[place]) / x.shape[-1]) ** 2) / x.shape[-1]
+        output[place] = [(v - mean) / (variance + epsilon) ** 0.5 * w + b for v, w, b in zip(x[place], weight, bias)]
+    return output
+
+
+def softmax(x):
+    output = np.zeros(x.shape)
+    for place in np.ndindex(x.shape[:-1]):
+        output[place] = [1 / sum(np.exp(other - own) for other in x[place]) for own in x[place]]
+    return output
+
+
+def prelu(x, weight):
+    output = np.zeros(x.shape)
+    for place in np.ndindex(x.shape):
+        output[place] = x[place] if x[place] > 0 else weight[place[-1] % len(weight)] * x[place]
+    return output
+
+
+def upsample(x, factor, method):
+    """Ask for each output where its center lies in the input, in pixels from the first one's center."""
+    output = np.zeros((len(x), x.shape[1] * factor[0], x.shape[2] * factor[1], x.shape[3]))
+    for oy, ox in np.ndindex(output.shape[1:3]):
+        y, x_ = ((place + 0.5) / by - 0.5 for place, by in zip((oy, ox), factor))
+        if method == "nearest":
+            output[:, oy, ox] = x[:, oy // factor[0], ox // factor[1]]
+            continue
+        for row, column in np.ndindex(x.shape[1:3]):
+            down, across = (min(max(at, 0), size - 1) for at, size in zip((y, x_), x.shape[1:3]))
+            output[:, oy, ox] += max(0, 1 - abs(down - row)) * max(0, 1 - abs(across - column)) * x[:, row, column]
+    return output
+
+
+def channel_shuffle(x, groups):
+    per_group = x.shape[-1] // groups
+    return np.stack([x[..., group * per_group + place] for place in range(per_group) for group in range(groups)], axis=-1)
+
+
+def adaptive_pool(x, size, reduce):
+    output = np.zeros((len(x), *size, x.shape[3]))
+    for oy, ox in np.ndindex(size):
+        rows, columns = (
+            range(int(np.floor(place * pixels / outputs)), int(np.ceil((place + 1) * pixels / outputs)))
+            for place, pixels, outputs in zip((oy, ox), x.shape[1:3], size)
+        )
+        output[:, oy, ox] = reduce(x[:, rows][:, :, columns], axis=(1, 2))
+    return output

@@ -28,7 +28,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from minicnn.errors import DescriptionError, MinicnnError, ShapeError
-from minicnn.geometry import Window
+from minicnn.geometry import Pair, Window
 from minicnn.layers.options import Option, placeholder
 from minicnn.layers.terms import Terms, Unit, as_box
 
@@ -62,6 +62,9 @@ class Layer:
         What a description may say of it; None for what its `__init__` takes.
     window : Window or None
         How the layer slides over the image; one pixel for elementwise layers, None where an output may see the whole input.
+    enlarges : pair of int
+        How many rows, and columns, of the output there are for one of the input, where the image becomes larger: units lie so many
+        times closer to each other than those below.
     elementwise : bool
         Whether each number is made from the one at the same place alone.
     activation : bool
@@ -79,6 +82,7 @@ class Layer:
     word: ClassVar[str] = ""
     options: ClassVar[Mapping[str, Option] | None] = None
     window: Window | None = None
+    enlarges: Pair = (1, 1)
     elementwise: ClassVar[bool] = False
     activation: ClassVar[bool] = False
     flattens: ClassVar[bool] = False
@@ -362,6 +366,12 @@ def check_image_shape(input_shape: Shape, channels: int | None = None) -> None:
     if len(input_shape) != 3 or channels not in (None, input_shape[2]):
         wanted = f"(height, width, {'channels' if channels is None else channels})"
         raise ShapeError(f"each image reaches it with shape {tuple(input_shape)}; expected {wanted}")
+
+
+def check_channels(input_shape: Shape, channels: int) -> None:
+    """Raise ShapeError unless the last axis of images, or of rows of numbers, has the given number of channels."""
+    if not input_shape or input_shape[-1] != channels:
+        raise ShapeError(f"each image reaches it with shape {tuple(input_shape)}; expected {channels} channels as its last axis")
 
 
 def check_gradient_shape(gradient: np.ndarray, expected: Shape) -> None:

@@ -25,7 +25,7 @@ import numpy as np
 
 from minicnn import kernels
 from minicnn.errors import MinicnnError, ShapeError
-from minicnn.layers.base import Elementwise, Shape, check_gradient_shape, read_only
+from minicnn.layers.base import Elementwise, Shape, check_channels, check_gradient_shape, read_only
 from minicnn.layers.options import number, placeholder
 
 
@@ -87,10 +87,7 @@ class BatchNorm(Elementwise):
             object.__setattr__(self, name, read_only(getattr(self, name)))
 
     def output_shape(self, input_shape: Shape) -> Shape:
-        if not input_shape or input_shape[-1] != self.weight.size:
-            raise ShapeError(
-                f"each image reaches it with shape {tuple(input_shape)}; expected {self.weight.size} channels as its last axis"
-            )
+        check_channels(input_shape, self.weight.size)
         return input_shape
 
     def forward(self, x):

@@ -1,15 +1,17 @@
 """A single number of a network, taken apart into the sum that it is, forward and backward.
 
 Every number that a layer puts out is a weighted sum of some of its inputs, plus a bias, once the decisions are made (which ReLU is on,
-which pixel won the maximum):
+which pixel won the maximum), or else is taken for one, its tangent: the slopes times the inputs, and what is left as the bias:
 
     layer            inputs                       factors
     ===============  ===========================  =========================================
     convolution      the window, all channels     the filter's weights
     dense            all                          the unit's weights
     elementwise      one                          the slope there: of a ReLU 1 if it is positive, else 0
+    per pixel        the pixel, all channels      the slopes there: of softmax, layer and local response norm.
     max pooling      the window, one channel      1 for the winner, else 0
     average pooling  the window, one channel      1 / number of pixels
+    upsampling       those it lies between        their shares
     flatten          one                          1
 
 And its gradient is a weighted sum of the gradients above it, with the same factors: of all outputs that it went into. Each layer takes its

@@ -92,7 +92,7 @@ class TransposedConv2D(Weighted):
         return Window.of(self.weight.shape[:2], self.stride, self.padding, self.dilation)
 
     @cached_property
-    def enlarges(self) -> Pair:
+    def enlarges(self) -> Pair:  # type: ignore[override]
         """How many units there are for one of the input: the stride."""
         return self._window.stride
 

@@ -32,7 +32,17 @@ Each layer is a table of its kind and name and of its options:
     zero_padding                                                      padding = 1
     cropping                                                          cropping = 1
     pad_channels                                                      before = 0, after = 0
-    global_average_pool
+    take_channels        start, stop
+    channel_shuffle      groups
+    prelu                                                             shared = false: a slope for each channel
+    softmax              (not at the end: networks end in logits)
+    local_response_norm  size                                         alpha = 0.0001, beta = 0.75, k = 1
+    layer_norm                                                        epsilon = 0.000001
+    scale                                                             start = 0.000001
+    upsample                                                          factor = 2, method = "nearest"
+    global_average_pool, global_max_pool
+    adaptive_average_pool, adaptive_max_pool
+                         size                                         (size: of the output)
     flatten
     dense                units
     dropout                                                           rate = 0.5
@@ -70,7 +80,7 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from minicnn.errors import DescriptionError, did_you_mean
+from minicnn.errors import DescriptionError, MinicnnError, did_you_mean
 from minicnn.layers import LAYERS
 from minicnn.layers.base import Shape
 from minicnn.layers.options import is_count, is_number
@@ -78,6 +88,7 @@ from minicnn.models.class_files import CLASSES
 from minicnn.models.classes import ClassNames, can_be_shown
 from minicnn.models.specs import LayerSpec, MisfitError, Specs, build_network, is_word, specs_of
 from minicnn.network.network import Network
+from minicnn.network.probability import check_logits
 from minicnn.pictures.photos import COLORS, PREPROCESSING, Preprocessing
 
 try:
@@ -331,6 +342,7 @@ def _word_and_name(fields: Any, number: int) -> tuple[str, str]:
     if not isinstance(fields, dict):
         raise DescriptionError(f'layer {number} is {fields!r}; expected a table, such as {{relu = "relu1"}}')
     words = [key for key in fields if is_word(key)]
+    words = [word for word in words if ":" in word] or words  # a layer of one's own may have options that are called as layers are
     if not words:
         candidates = [key for key, value in fields.items() if isinstance(value, str)] or list(fields)
         found = f"a kind {candidates[0]!r}, which there is not{did_you_mean(candidates[0], LAYERS)}" if candidates else "no kind"
@@ -357,8 +369,13 @@ def _read_classes(given: Any) -> ClassNames | None:
 
 
 def check_classes(classes: ClassNames | None, network: Network, input_shape: Shape) -> None:
-    """Raise DescriptionError unless the network has an output for each class."""
+    """Raise DescriptionError unless the network has an output for each class, and these are logits if they are numbers of classes."""
     last, shape = list(network.shapes(input_shape).items())[-1]
+    if len(shape) == 1:
+        try:
+            check_logits(network)
+        except MinicnnError as error:
+            raise DescriptionError(str(error)) from None
     if classes is not None and shape != (len(classes),):
         puts_out = f"{shape[0]} numbers" if len(shape) == 1 else f"an image, {' x '.join(map(str, shape))}"
         named = f"{len(classes)} class{'es are' if len(classes) != 1 else ' is'} named"

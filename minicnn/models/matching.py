@@ -56,7 +56,7 @@ ADVICE = "Name the model that the file was made for (--model), or describe its n
 NUMBERS = re.compile("_?[0-9]+")
 
 #: Layers that begin a network's top: behind them there are rows of numbers, no images.
-TOP = frozenset({"flatten", "global_average_pool", DENSE})
+TOP = frozenset({"flatten", "global_average_pool", "global_max_pool", DENSE})
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,6 +173,12 @@ def _by_name(file: WeightFile, network: Network) -> list[Pair]:
 
 def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
     """Match the layers of a file and of a network that have the same kind, in order."""
+    for name, layer in network.layers.items():
+        if layer.arrays and layer.word not in KINDS:
+            raise WeightFileError(
+                f"the network has {name}, a {layer.word or type(layer).__name__}, with arrays of its own, which only files that minicnn "
+                f"wrote hold; of others the arrays for {', '.join(KINDS)} are known. Load what minicnn.save or minicnn train wrote"
+            )
     pairs = []
     stored = _sorted_by_kind(file, network)
     for kind in KINDS:

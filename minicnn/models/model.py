@@ -25,7 +25,7 @@ from minicnn.files.writing import file_sha256
 from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
-from minicnn.network.probability import softmax
+from minicnn.network.probability import check_logits, softmax
 from minicnn.network.summary import summarize
 from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
 from minicnn.pictures.sources import Sources
@@ -404,7 +404,7 @@ class Model:
         return len(list(self.network.shapes(x_shape[1:]).values())[-1]) == 1 if self.network.layers else False
 
     def check_classifier(self, x_shape: tuple[int, ...]) -> None:
-        """Raise UnknownNameError if for such an input the network ends in no classes, as one "without top" does."""
+        """Raise MinicnnError if for such an input the network ends in no logits, as one "without top" does."""
         if not self.is_classifier(x_shape):
             shapes = self.network.shapes(x_shape[1:])
             last, shape = list(shapes.items())[-1] if shapes else ("nothing", x_shape[1:])
@@ -412,6 +412,7 @@ class Model:
                 f"{self.name} ends with {last}, whose output of shape {shape} holds no classes; expected one number for each class. "
                 "If its weight file has no top, use one with top, or vgg16-gap"
             )
+        check_logits(self.network)
 
     def check_memory(self, height: int, width: int, channels: int, batch: int = 1) -> None:
         """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""

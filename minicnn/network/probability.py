@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import numpy as np
 
-from minicnn.errors import ShapeError
+from minicnn.errors import MinicnnError, ShapeError
+from minicnn.layers import Softmax
+from minicnn.network.network import Network
+
+
+def check_logits(network: Network) -> None:
+    """Raise MinicnnError if a classifier ends in a softmax: what it puts out would be taken for logits, and another softmax follow."""
+    name, layer = list(network.layers.items())[-1]
+    if isinstance(layer, Softmax):
+        raise MinicnnError(
+            f"the network ends in {name}, a softmax; expected logits, one for each class, as probabilities are made of them afterwards. "
+            "Leave that layer out"
+        )
 
 
 def log_softmax(logits: np.ndarray) -> np.ndarray:

@@ -24,7 +24,7 @@ NONLINEARITIES = {
 
 
 def images():
-    """Images for layers with windows, (N, H, W, C)."""
+    """Images (N, H, W, C)."""
     return np.random.default_rng(0).standard_normal((2, 9, 8, 4))
 
 
@@ -36,7 +36,7 @@ def weights(*shape):
 
 #: By name: our layer, and a function from `torch.nn.functional`, its input (N, C, H, W) and the layer's arrays, as PyTorch has
 #: them, to its output.
-WINDOWED = {
+ON_IMAGES = {
     "grouped": (
         lambda layers: layers.Conv2D(*weights(3, 2, 2, 6), (2, 1), (1, 0), groups=2),
         lambda nn, x, w, b: nn.conv2d(x, w, b, (2, 1), (1, 0), groups=2),
@@ -69,4 +69,47 @@ WINDOWED = {
         lambda layers: layers.AveragePool2D(3, 2, 1, ceil_mode=True, count_include_pad=False),
         lambda nn, x: nn.avg_pool2d(x, 3, 2, 1, ceil_mode=True, count_include_pad=False),
     ),
+    "local response normalization": (
+        lambda layers: layers.LocalResponseNorm(3, 0.5, 0.6, 1.5),
+        lambda nn, x: nn.local_response_norm(x, 3, 0.5, 0.6, 1.5),
+    ),
+    "local response normalization, an even size": (
+        lambda layers: layers.LocalResponseNorm(2, 2.0),
+        lambda nn, x: nn.local_response_norm(x, 2, 2.0),
+    ),
+    "local response normalization, more than there are": (
+        lambda layers: layers.LocalResponseNorm(11, 3.0, 0.75, 2.0),
+        lambda nn, x: nn.local_response_norm(x, 11, 3.0, 0.75, 2.0),
+    ),
+    "layer normalization": (
+        lambda layers: layers.LayerNorm(*np.array(weights(1)[1][:4] * [[1.0], [2.0]]), 1e-3),
+        lambda nn, x, w, b: nn.layer_norm(x.movedim(1, -1), (4,), w, b, 1e-3).movedim(-1, 1),
+    ),
+    "softmax": (lambda layers: layers.Softmax(), lambda nn, x: nn.softmax(x, dim=1)),
+    "prelu": (lambda layers: layers.PReLU(weights(4)[0]), lambda nn, x, w: nn.prelu(x, w)),
+    "prelu, one slope": (lambda layers: layers.PReLU(weights(1)[0]), lambda nn, x, w: nn.prelu(x, w)),
+    "scale": (lambda layers: layers.Scale(weights(4)[0]), lambda nn, x, w: x * w[:, None, None]),
+    "upsampling, nearest": (
+        lambda layers: layers.Upsample((2, 3)),
+        lambda nn, x: nn.interpolate(x, scale_factor=(2, 3), mode="nearest"),
+    ),
+    "upsampling, bilinear": (
+        lambda layers: layers.Upsample((3, 2), "bilinear"),
+        lambda nn, x: nn.interpolate(x, scale_factor=(3, 2), mode="bilinear", align_corners=False),
+    ),
+    "upsampling, bilinear, along one axis": (
+        lambda layers: layers.Upsample((1, 4), "bilinear"),
+        lambda nn, x: nn.interpolate(x, scale_factor=(1, 4), mode="bilinear", align_corners=False),
+    ),
+    "channel shuffle": (lambda layers: layers.ChannelShuffle(2), lambda nn, x: nn.channel_shuffle(x, 2)),
+    "some of the channels": (lambda layers: layers.TakeChannels(1, 3), lambda nn, x: x[:, 1:3]),
+    "channels of zeros": (lambda layers: layers.PadChannels(1, 2), lambda nn, x: nn.pad(x, (0, 0, 0, 0, 1, 2))),
+    "global max pool": (lambda layers: layers.GlobalMaxPool2D(), lambda nn, x: nn.adaptive_max_pool2d(x, 1).flatten(1)),
+    "adaptive average pool": (lambda layers: layers.AdaptiveAveragePool2D((4, 3)), lambda nn, x: nn.adaptive_avg_pool2d(x, (4, 3))),
+    "adaptive average pool, larger": (
+        lambda layers: layers.AdaptiveAveragePool2D((11, 5)),
+        lambda nn, x: nn.adaptive_avg_pool2d(x, (11, 5)),
+    ),
+    "adaptive max pool": (lambda layers: layers.AdaptiveMaxPool2D((4, 3)), lambda nn, x: nn.adaptive_max_pool2d(x, (4, 3))),
+    "adaptive max pool, larger": (lambda layers: layers.AdaptiveMaxPool2D((5, 11)), lambda nn, x: nn.adaptive_max_pool2d(x, (5, 11))),
 }

@@ -1,10 +1,10 @@
-"""Layers with windows against what PyTorch computes, forward and backward."""
+"""Layers against what PyTorch computes, forward and backward, and in descriptions."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from layer_cases import WINDOWED, images
+from layer_cases import ON_IMAGES, images
 
 from minicnn import layers
 from minicnn.errors import DescriptionError, ShapeError
@@ -14,18 +14,20 @@ from minicnn.models.specs import LayerSpec
 REFERENCES = Path(__file__).parent.parent / "references" / "layers.npz"
 
 
-@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("name", ON_IMAGES)
 def test_against_pytorch(name):
-    layer = WINDOWED[name][0](layers)
+    layer = ON_IMAGES[name][0](layers)
     output, context = layer.forward(images())
     with np.load(REFERENCES) as stored:
         assert output == pytest.approx(stored[f"{name}/output"], abs=1e-12)
         assert layer.backward(2 * output, context) == pytest.approx(stored[f"{name}/gradient"], abs=1e-11)
+        for parameter, gradient in layer.parameter_gradients(2 * output, context).items():
+            assert gradient == pytest.approx(stored[f"{name}/{parameter}"], rel=1e-12)
 
 
-@pytest.mark.parametrize("name", WINDOWED)
+@pytest.mark.parametrize("name", ON_IMAGES)
 def test_written_and_read_again(name):
-    layer = WINDOWED[name][0](layers)
+    layer = ON_IMAGES[name][0](layers)
     spec = LayerSpec.of(layer.word, layer.to_options())
     again = type(layer).from_options(images().shape[1:], LayerSpec.of(layer.word, spec.written).options)
     assert again.to_options() == layer.to_options()
