@@ -16,6 +16,7 @@ import itertools
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from minicnn.errors import DescriptionError, WeightFileError, listed
 from minicnn.models.architectures import ARCHITECTURES, Architecture
@@ -23,12 +24,12 @@ from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
 from minicnn.models.heads import HEAD_WORDS, OtherHeadError, layers_by_shapes, trunk_of
 from minicnn.models.lines import fault_in_line, in_a_line
-from minicnn.models.specs import LayerSpec, Specs, build_network
-from minicnn.models.wiring import numbered, renamed
+from minicnn.models.specs import LayerSpec, Specs, build_network, spec
+from minicnn.models.wiring import computing, numbered, renamed
 from minicnn.network.graph import INPUT
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import CONVOLUTION, kind_name
+from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, kind_name
 
 #: What layers are called whose names the file does not tell.
 SHORT_WORDS = {
@@ -78,7 +79,7 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
     if file.steps is not None:
         return _by_steps(file, where)
     for wanted in ("its own head", "another head"):
-        for architecture in by_preference():
+        for architecture in by_preference(file):
             try:
                 layers, told = layers_by_shapes(architecture, file)
             except WeightFileError:
@@ -193,9 +194,17 @@ def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
     return specs
 
 
-def by_preference() -> list[Architecture]:
-    """List the architectures; those that ship with weights, and so need no file, come last."""
-    return sorted(ARCHITECTURES.values(), key=lambda architecture: architecture.shipped_weights is not None)
+def by_preference(file: WeightFile) -> list[Architecture]:
+    """List the architectures that may be a file's; those that ship with weights, and so need no file, come last."""
+    norms = sum(layer.kind == BATCH_NORM for layer in file.layers)
+    possible = [architecture for name, architecture in ARCHITECTURES.items() if file.steps is not None or _norms(name) <= norms]
+    return sorted(possible, key=lambda architecture: architecture.shipped_weights is not None)
+
+
+@cache
+def _norms(name: str) -> int:
+    """Count an architecture's batch normalizations, which every file of it has."""
+    return sum(layer.word == BATCH_NORM for layer in ARCHITECTURES[name].layers(1).values())
 
 
 def counted(file: WeightFile) -> str:
@@ -221,7 +230,7 @@ def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:
     """Tell the network of a file that holds its steps."""
     try:
         layers = described_layers(file)
-        for architecture in by_preference():
+        for architecture in by_preference(file):
             shape = file.input_shape or (architecture.input_size, architecture.input_size, 3)
             if _comparable(layers) == _comparable(architecture.layers(_units(layers) or 1)):
                 return _of_architecture(architecture, _renamed(architecture, layers), shape, file, {})
@@ -255,7 +264,7 @@ def _of_architecture(
     if outputs and classes is None and stated is None:
         name = next(name for name, known in PREPROCESSING.items() if known == published)
         told = {**told, "preprocessing": f"the preprocessing {name!r} of the published weights"}
-    epsilons = _stated_epsilons(layers, file)
+    epsilons = _stated_epsilons(layers, file) | _own_epsilons(layers)
     return Found(Description(architecture.name, layers, shape, stated or published, classes, epsilons), told)
 
 
@@ -279,7 +288,7 @@ def _check_trunk(architecture: Architecture, layers: Specs, where: str | os.Path
 
 def _comparable(layers: Specs) -> list[tuple[str, str]]:
     """Write layers so that they are equal where networks compute the same, up to the numbers: each as its kind, and with its options."""
-    kept = [spec._replace(options={}) if spec.word == "batch_norm" else spec for _, spec in numbered(layers, _drops)]
+    kept = [spec._replace(options={}) if spec.word == "batch_norm" else computing(spec) for _, spec in numbered(layers, _drops)]
     return [(spec.word, str(spec)) for spec in kept]
 
 
@@ -293,8 +302,8 @@ def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
     same = own if _comparable(own) == _comparable(layers) else trunk_of(own)
     names = iter([name for name, spec in same.items() if spec.word != "dropout"])
     news: dict[str, str] = {}
-    for name, spec in layers.items():
-        new = name if spec.word == "dropout" else next(names, name)
+    for name, layer in layers.items():
+        new = name if layer.word == "dropout" else next(names, name)
         news[name] = f"{new}_" if new in news.values() else new
     return renamed(layers, news)
 
@@ -313,6 +322,12 @@ def _input_channels(layers: Sequence[StoredLayer]) -> int:
 def _stated_preprocessing(file: WeightFile, channels: int) -> Preprocessing | None:
     """Read the preprocessing that the file itself says, not only what is usual for its format."""
     return None if file.preprocessing is None or isinstance(file.preprocessing, str) else read_preprocessing(file.preprocessing, channels)
+
+
+def _own_epsilons(layers: Specs) -> frozenset[str]:
+    """List the batch normalizations whose epsilon is not what is usual, so that an architecture states it."""
+    usual = spec("batch_norm").options["epsilon"]
+    return frozenset(name for name, layer in layers.items() if layer.word == "batch_norm" and layer.options["epsilon"] != usual)
 
 
 def _stated_epsilons(layers: Specs, file: WeightFile) -> frozenset[str]:

@@ -42,7 +42,7 @@ def guess_network(file: WeightFile, where: str | os.PathLike) -> Found:
         if file.description is not None or file.steps is not None:
             raise
     dense = [layer for layer in file.layers if layer.kind == DENSE]
-    for architecture in by_preference():
+    for architecture in by_preference(file):
         if dense and (found := _on_trunk(architecture, file, dense)) is not None:
             return found
     return _in_a_line(file, where)

@@ -57,11 +57,11 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
     convolutions = [layer for layer in file.layers if layer.kind == CONVOLUTION]
     dense = [layer for layer in file.layers if layer.kind == DENSE]
     shape = (architecture.input_size, architecture.input_size, 3)
-    if not dense and len(convolutions) == sum(layer.word == CONVOLUTION for layer in trunk.values()):
+    weighted = sum(layer.word in (CONVOLUTION, DENSE) for layer in trunk.values())  # gates' dense layers may be stored as convolutions
+    if not dense and len(convolutions) == weighted and DENSE in {layer.word for layer in architecture.layers(1).values()}:
         match_layers(file, build_network(trunk, shape), shape)
         return trunk, {}
-    outputs = [layer.arrays["weight"].shape[-1] for layer in dense or convolutions]
-    own = dict(architecture.layers(outputs[-1] if outputs else 1))
+    own = dict(architecture.layers(_outputs(file, architecture, dense or convolutions)))
     try:
         match_layers(file, build_network(own, shape), shape)
         return own, {}
@@ -77,14 +77,20 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
     return {**trunk, **head}, told
 
 
+def _outputs(file: WeightFile, architecture: Architecture, layers: Sequence[StoredLayer]) -> int:
+    """Tell how many numbers the network ends in: by the layer that has the name of the architecture's last one, or else by the last."""
+    own = [name for name, layer in architecture.layers(1).items() if layer.word in (CONVOLUTION, DENSE)]
+    named = [layer for layer in file.layers if layer.name == own[-1]]
+    last = [*layers, *named][-1:]
+    return int(last[0].arrays["weight"].shape[-1]) if last else 1
+
+
 def trunk_of(layers: Specs) -> dict[str, LayerSpec]:
-    """Return a network's layers before its head."""
-    trunk: dict[str, LayerSpec] = {}
-    for name, layer in layers.items():
-        if layer.word in HEAD_WORDS:
-            break
-        trunk[name] = layer
-    return trunk
+    """Return a network's layers before its head, which begins after the last convolution."""
+    names = list(layers)
+    start = max([0, *(place for place, name in enumerate(names) if layers[name].word == CONVOLUTION)])
+    end = next((place for place in range(start, len(names)) if layers[names[place]].word in HEAD_WORDS), len(names))
+    return {name: layers[name] for name in names[:end]}
 
 
 def without_dense(file: WeightFile) -> WeightFile:

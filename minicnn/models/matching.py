@@ -28,7 +28,7 @@ from minicnn.errors import WeightFileError, listed
 from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
 from minicnn.models.specs import LayerSpec, Specs
-from minicnn.models.wiring import numbered
+from minicnn.models.wiring import computing, numbered
 from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
@@ -51,6 +51,9 @@ LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
 
 #: What to do about a file that does not fit.
 ADVICE = "Name the model that the file was made for (--model), or describe its network in a text (.toml)"
+
+#: The classifiers that hang on the middle of Inception networks, in training alone.
+AUXILIARY = re.compile("aux", re.IGNORECASE)
 
 #: What tells layers of a series apart.
 NUMBERS = re.compile("_?[0-9]+")
@@ -108,7 +111,12 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
 
 def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> list[Pair]:
     """Match the layers of a file and of a network, and compare shapes, without reading arrays; otherwise as `load_arrays`."""
-    pairs = _by_kind(file, network) if file.description is None else _by_name(file, network)
+    if file.description is not None:
+        pairs = _by_name(file, network)
+    elif (named := _by_own_names(file, network)) is not None:
+        pairs = named
+    else:
+        pairs = _by_kind(file, network)
     order = {name: position for position, name in enumerate(network.layers)}
     pairs = sorted(pairs, key=lambda pair: order[pair.name])
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
@@ -169,6 +177,16 @@ def _by_name(file: WeightFile, network: Network) -> list[Pair]:
             found, expected = (listed(sorted(arrays)) for arrays in (layer.arrays, wanted[name].arrays))
             raise WeightFileError(f"the file has the arrays {found} for {shown(name)}; expected {expected}. Get the file again")
     return [Pair(name, layer, stored[name]) for name, layer in wanted.items() if name in stored]
+
+
+def _by_own_names(file: WeightFile, network: Network) -> list[Pair] | None:
+    """Match layers of whatever kind by their names, if all of the network's are in the file and nothing else but auxiliary classifiers."""
+    stored = {layer.name: layer for layer in file.layers}
+    wanted = {name: layer for name, layer in network.layers.items() if layer.arrays}
+    others = [name for name in stored if name not in wanted and not AUXILIARY.match(name)]
+    if others or len(stored) != len(file.layers) or not wanted or not wanted.keys() <= stored.keys():
+        return None
+    return [Pair(name, layer, stored[name]) for name, layer in wanted.items()]
 
 
 def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
@@ -262,6 +280,10 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
         key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items() if key in LEFT_OUT
     }
     arrays |= pair.stored.arrays
+    if "bias" in pair.stored.arrays and "bias" not in pair.layer.arrays and np.any(pair.stored.arrays["bias"]):
+        raise WeightFileError(
+            f"{shown(pair.stored.name)} has biases, and {pair.name} is a layer without. {ADVICE}, in which it has use_bias = true"
+        )
     for key, expected in pair.layer.arrays.items():
         found = arrays[key].shape if key in arrays else ()
         over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
@@ -319,7 +341,7 @@ def _telling(specs: Specs) -> list[tuple[str, LayerSpec]]:
         was_flat, flat = flat, flat or spec.word in TOP
         return spec.word == "dropout" or (spec.word == "flatten" and was_flat)
 
-    return numbered(specs, tells_nothing)
+    return [(name, computing(spec)) for name, spec in numbered(specs, tells_nothing)]
 
 
 def _told(named: tuple[str, LayerSpec] | None, epsilon_counts: bool, unusual: Collection[str]) -> str:

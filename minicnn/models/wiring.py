@@ -36,6 +36,11 @@ def numbered(layers: Specs, left_out: Callable[[LayerSpec], bool] = lambda spec:
     return kept
 
 
+def computing(spec: LayerSpec) -> LayerSpec:
+    """Leave out of a layer what changes none of its numbers: whether its biases are parameters, as without them they are 0."""
+    return spec._replace(options={name: value for name, value in spec.options.items() if name != "use_bias"})
+
+
 def renamed(layers: Specs, names: Mapping[str, str]) -> dict[str, LayerSpec]:
     """Give some layers other names, where they stand and where they are taken."""
     return {

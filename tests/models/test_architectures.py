@@ -1,11 +1,13 @@
 """Networks by name against torchvision's own code: logits, input gradient and parameters, with the same random weights in float64."""
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
-from architecture_cases import CLASS, EVERY, TORCHVISION, image, with_numbers
+from architecture_cases import CLASS, EVERY, PYTORCH_NAMES, TORCHVISION, image, state, with_numbers
 
+import minicnn
 from minicnn.models.architectures import ARCHITECTURES, find_architecture
 
 REFERENCES = Path(__file__).parent.parent / "references" / "architectures.npz"
@@ -30,3 +32,33 @@ def test_parameters():
     with np.load(REFERENCES) as stored:
         for name in TORCHVISION:
             assert ARCHITECTURES[name].network().parameter_count == stored[f"{name}/parameters"], name
+
+
+def write_safetensors(path, arrays):
+    """Write a state dict as the safetensors library does: a header in JSON, then the numbers."""
+    header, data = {}, b""
+    for name, array in arrays.items():
+        raw = array.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": list(array.shape), "data_offsets": [len(data), len(data) + len(raw)]}
+        data += raw
+    text = json.dumps(header).encode()
+    path.write_bytes(len(text).to_bytes(8, "little") + text + data)
+
+
+@pytest.mark.parametrize("name", ["squeezenet1-1", "mobilenet-v3-small", "efficientnet-b0", "googlenet"])
+def test_a_state_dict_is_read_by_its_names(name, tmp_path):
+    """Alone and in no order: gates that are convolutions there, epsilons that are the network's own, classifiers of the training alone."""
+    network = find_architecture(name).network()
+    shapes = {}
+    for layer_name, layer in network.layers.items():
+        for key, array in layer.arrays.items():
+            shape = array.shape[:1:-1] + array.shape[:2] if array.ndim == 4 else array.shape[::-1]
+            shapes[f"{layer_name}.{PYTORCH_NAMES[key]}"] = (*shape, 1, 1) if ".fc" in layer_name and len(shape) == 2 else shape
+    shapes |= {"aux1.fc2.weight": (1000, 64), "aux1.fc2.bias": (1000,)} if name == "googlenet" else {}
+    write_safetensors(tmp_path / "file.safetensors", dict(reversed(state(shapes).items())))
+    model = minicnn.load(tmp_path / "file.safetensors", fold=False)
+    assert model.name == name
+    with np.load(REFERENCES) as stored:
+        logits = stored[f"{name}/logits"]
+    found = model.network(image(name).astype(np.float32))[0, :: EVERY // 8]
+    assert found == pytest.approx(logits, abs=1e-4 * np.abs(logits).max())
