@@ -21,12 +21,12 @@ alexnet is the one-column version that torchvision publishes, without local resp
 from __future__ import annotations
 
 from minicnn.errors import UnknownNameError, did_you_mean
-from minicnn.models.architectures import densenet, efficientnet, inception, mobilenet, resnet, squeezenet, vgg
+from minicnn.models.architectures import convnext, densenet, efficientnet, inception, mobilenet, regnet, resnet, shufflenetv2, squeezenet, vgg
 from minicnn.models.architectures.architecture import Architecture
 
 __all__ = ["ARCHITECTURES", "Architecture", "find_architecture"]
 
-FAMILIES = (vgg, resnet, squeezenet, densenet, inception, mobilenet, efficientnet)
+FAMILIES = (vgg, resnet, squeezenet, densenet, inception, mobilenet, efficientnet, shufflenetv2, regnet, convnext)
 
 ARCHITECTURES: dict[str, Architecture] = {architecture.name: architecture for family in FAMILIES for architecture in family.ARCHITECTURES}
 
