@@ -26,6 +26,7 @@ from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
 from minicnn.network.probability import check_logits, softmax
+from minicnn.network.sizes import smallest_side
 from minicnn.network.summary import summarize
 from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
 from minicnn.pictures.sources import Sources
@@ -418,7 +419,11 @@ class Model:
         """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""
         if max(height, width) > MOST_PIXELS:
             raise ShapeError(f"images of {height} x {width} are beyond reason; expected at most {MOST_PIXELS:,} pixels a side")
-        shapes = self.network.shapes((height, width, channels))
+        try:
+            shapes = self.network.shapes((height, width, channels))
+        except ShapeError as error:
+            side = smallest_side(self.network, channels)
+            raise ShapeError(f"{error}{'' if side is None else f'; the smallest size that works is {side} (--size {side})'}") from None
         needed = 4 * MEMORY_FACTOR * batch * sum(math.prod(shape) for shape in shapes.values())
         available = psutil.virtual_memory().available
         if needed > available:
