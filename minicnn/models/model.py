@@ -120,7 +120,7 @@ class Model:
     def __repr__(self) -> str:
         layers, parameters = len(self.network.layers), self.network.parameter_count
         size = " x ".join(map(str, self.input_shape()))
-        classes = [] if self.classes is None else [f"{len(self.classes)} classes"]
+        classes = [] if self.classes is None else [f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"]
         return f"Model({', '.join([repr(self.name), f'{layers} layers', f'{parameters:,} parameters', f'input {size}', *classes])})"
 
     def _repr_html_(self) -> str:
