@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
+import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Sequence
@@ -29,6 +30,18 @@ from minicnn.pictures.results import Result
 from minicnn.pictures.tables import aligned
 from minicnn.visualizers.contract.kinds import SHIPPED, PhotoKind
 from minicnn.visualizers.contract.values import Kind
+
+
+class OutPath(click.Path):
+    """Where to write; an empty name, as of an unset variable, would stand for the current folder."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value, parameter, context):
+        if not os.fspath(value):
+            self.fail("the name is empty; expected that of what to write")
+        return super().convert(value, parameter, context)
 
 
 class SizeType(click.ParamType):

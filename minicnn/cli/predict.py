@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 
 import click
 import numpy as np
 
 from minicnn.cli.options import (
+    OutPath,
     PhotosArgument,
     algorithm_option,
     model_options,
@@ -36,7 +36,7 @@ ENDINGS = (".csv", ".json", ".npz")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.option(
     "--out",
-    type=click.Path(path_type=Path),
+    type=OutPath(),
     multiple=True,
     help="The file to write: .csv or .json for the table, .npz for the probabilities of all classes. May be given several times.",
 )

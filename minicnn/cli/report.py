@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
 
 from minicnn.cli.options import (
     KindType,
+    OutPath,
     algorithm_option,
     model_options,
     names_option,
@@ -18,12 +17,13 @@ from minicnn.cli.options import (
     print_table,
 )
 from minicnn.cli.signals import STOPPED, finish_undisturbed
+from minicnn.errors import listed, printable
 from minicnn.visualizers.contract.kinds import SecondPhotoKind
 
 
 @click.command()
 @photo_argument
-@click.option("--out", type=click.Path(path_type=Path), default="minicnn-report", show_default=True, help="The directory to write to.")
+@click.option("--out", type=OutPath(), default="minicnn-report", show_default=True, help="The directory to write to.")
 @click.option("--target", help="The class that the maps are about, by name or index.  [default: the likeliest]")
 @model_options()
 @photo_options
@@ -63,6 +63,8 @@ def report(photo, out, target, model, size, seed, only, skip, quick, style, resu
         )
     print_table(["part", "seconds"], [[time.part, f"{time.seconds:.1f}"] for time in written.times])
     click.echo(f"Open {written.page.resolve()}")
+    if written.removed:
+        click.echo(f"removed of the earlier report: {listed([printable(name) for name in written.removed])}", err=True)
     if written.unfinished:
         click.echo(f"stopped before {', '.join(written.unfinished)}; the same command with --resume goes on", err=True)
         click.get_current_context().exit(STOPPED)

@@ -10,6 +10,7 @@ import numpy as np
 
 from minicnn.cli.options import (
     ModelChoice,
+    OutPath,
     algorithm_option,
     model_options,
     overwrite_option,
@@ -48,9 +49,7 @@ CHECK_SIZE = 32
 @click.command()
 @click.argument("picture", type=click.Path(path_type=Path))
 @weights_option
-@click.option(
-    "--out", type=click.Path(path_type=Path), multiple=True, help="Where to save it: .npy, .npz or .png.  [default: PICTURE-replay.npz]"
-)
+@click.option("--out", type=OutPath(), multiple=True, help="Where to save it: .npy, .npz or .png.  [default: PICTURE-replay.npz]")
 @overwrite_option
 def replay(picture, weights, out, overwrite):
     """Make a result again from the PNG file that it was saved as."""
@@ -59,7 +58,8 @@ def replay(picture, weights, out, overwrite):
 
     out = out or (Path(f"{picture.stem}-replay.npz"),)
     check_names(out, overwrite)
-    result = replay_picture(picture, weights)
+    with progress_bar("replay") as progress:
+        result = replay_picture(picture, weights, progress)
     save_all(result, out, None, overwrite)
     if not any(NOT_THE_SAME in text for text in result.warnings):
         click.echo("The values are bit for bit those of the picture.")
@@ -106,7 +106,7 @@ def summary(model, size):
 
 @click.command("describe")
 @model_options(model_argument)
-@click.option("--out", type=click.Path(path_type=Path), help="The file to write, .toml.  [default: it is printed]")
+@click.option("--out", type=OutPath(), help="The file to write, .toml.  [default: it is printed]")
 @overwrite_option
 def describe_model(model, out, overwrite):
     """Print a model's description (.toml), to be changed, and to be given as --model.

@@ -16,6 +16,7 @@ from tqdm import tqdm
 
 from minicnn import training
 from minicnn.cli.options import (
+    OutPath,
     algorithm_option,
     key_option,
     model_options,
@@ -70,7 +71,7 @@ def _number(name: str, default: float, text: str):
 
 @click.command()
 @click.argument("data", type=click.Path(path_type=Path))
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="The model file to write (.h5).")
+@click.option("--out", type=OutPath(), required=True, help="The model file to write (.h5).")
 @click.option(
     "--model",
     default="minivgg",

@@ -12,6 +12,7 @@ from docstring_parser import parse
 
 from minicnn.cli.options import (
     KindType,
+    OutPath,
     PhotosArgument,
     algorithm_option,
     joined,
@@ -114,10 +115,10 @@ def _files(visualizer: Visualizer) -> list[click.Parameter]:
     batches = visualizer.takes_photo and not visualizer.takes_photos
     each = " Of several photos or classes a folder, for one picture each, or .npz, .npy, .csv, .json." if batches else ""
     out_help = f"The file to write: {kinds}.{each} May be given several times.  [default: {subject}-{visualizer.name}.png]"
-    options: list[click.Parameter] = [click.Option(["--out"], type=click.Path(path_type=Path), multiple=True, help=out_help)]
+    options: list[click.Parameter] = [click.Option(["--out"], type=OutPath(), multiple=True, help=out_help)]
     if visualizer.image is not None:
         image_help = f"The file for the {visualizer.image} alone, without captions: .png or .jpg."
-        options.append(click.Option(["--image", "picture"], type=click.Path(path_type=Path), help=image_help))
+        options.append(click.Option(["--image", "picture"], type=OutPath(), help=image_help))
     return options
 
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from minicnn.cli.options import (
     ModelChoice,
+    OutPath,
     classes_option,
     key_option,
     overwrite_option,
@@ -78,7 +79,7 @@ def check(file, model, key):
 
 @click.command()
 @file_argument
-@click.argument("out", type=click.Path(path_type=Path))
+@click.argument("out", type=OutPath())
 @model_option
 @classes_option
 @preprocessing_option

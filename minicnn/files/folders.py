@@ -44,6 +44,8 @@ def staged_folder(
     OutputError
         If a file exists, or the folder cannot be written, or the disk is full.
     """
+    if not os.fspath(folder):
+        raise OutputError("the name of the folder is empty; expected the folder to write to, or '.' for the current one")
     folder = Path(os.path.realpath(folder))
     if folder.exists() and not folder.is_dir():
         raise OutputError(f"{folder} is a file; expected a directory to write to")

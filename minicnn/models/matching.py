@@ -120,7 +120,7 @@ def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated:
     order = {name: position for position, name in enumerate(network.layers)}
     pairs = sorted(pairs, key=lambda pair: order[pair.name])
     pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
-    for group in _undecided(pairs, file, network) if file.description is None else ():
+    for group in _undecided(pairs, file, network):
         _check_undecided(group, file)
     if file.steps is not None:
         _compare_steps(file.steps, network, stated)
@@ -129,8 +129,6 @@ def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated:
 
 def matching_assumptions(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, str]:
     """Say what `load_arrays` assumes for want of a word in the file, by what it is about: "order", "epsilon"; otherwise as that."""
-    if file.description is not None:
-        return {}
     told: dict[str, str] = {}
     pairs = match_layers(file, network, input_shape, stated)
     if undecided := [f"{shown(pair.stored.name)} is {pair.name}" for group in _undecided(pairs, file, network) for pair in group]:
@@ -229,6 +227,8 @@ def _by_network_names(found: list[StoredLayer], wanted: Collection[str]) -> list
 
 def _undecided(pairs: Sequence[Pair], file: WeightFile, network: Network) -> list[list[Pair]]:
     """Group the layers of the same shape that could as well change places, by all that the file tells."""
+    if file.description is not None or file.steps is not None:  # which say what every layer takes
+        return []
     alike: dict[tuple, list[Pair]] = {}
     for pair in pairs:
         if pair.name != pair.stored.name:

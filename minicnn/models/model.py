@@ -26,6 +26,7 @@ from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
 from minicnn.network.probability import check_logits, softmax
+from minicnn.network.sizes import smallest_side
 from minicnn.network.summary import summarize
 from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
 from minicnn.pictures.sources import Sources
@@ -119,7 +120,7 @@ class Model:
     def __repr__(self) -> str:
         layers, parameters = len(self.network.layers), self.network.parameter_count
         size = " x ".join(map(str, self.input_shape()))
-        classes = [] if self.classes is None else [f"{len(self.classes)} classes"]
+        classes = [] if self.classes is None else [f"{len(self.classes)} class{'es' * (len(self.classes) != 1)}"]
         return f"Model({', '.join([repr(self.name), f'{layers} layers', f'{parameters:,} parameters', f'input {size}', *classes])})"
 
     def _repr_html_(self) -> str:
@@ -418,7 +419,11 @@ class Model:
         """Raise ShapeError unless the network can take images of this size, and this machine has the memory for a batch of them."""
         if max(height, width) > MOST_PIXELS:
             raise ShapeError(f"images of {height} x {width} are beyond reason; expected at most {MOST_PIXELS:,} pixels a side")
-        shapes = self.network.shapes((height, width, channels))
+        try:
+            shapes = self.network.shapes((height, width, channels))
+        except ShapeError as error:
+            side = smallest_side(self.network, channels)
+            raise ShapeError(f"{error}{'' if side is None else f'; the smallest size that works is {side} (--size {side})'}") from None
         needed = 4 * MEMORY_FACTOR * batch * sum(math.prod(shape) for shape in shapes.values())
         available = psutil.virtual_memory().available
         if needed > available:

@@ -9,14 +9,15 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
-from minicnn.errors import OutputError
+from minicnn.errors import OutputError, several
 from minicnn.files.writing import check_place, explain_failure
 from minicnn.pictures import render
 from minicnn.pictures.results import Result, check_names
-from minicnn.pictures.tables import Row
+from minicnn.pictures.tables import Row, aligned
 
 #: How the names of files may end that hold all results of a batch. A name without an ending is that of a folder, for one file each.
 BATCH_SUFFIXES = (".npz", ".npy", ".csv", ".json", ".png")
@@ -44,11 +45,43 @@ class BatchResult(Result):
         Theirs, each once: what tells them apart, as names of files.
     rows : sequence of dict
         What each one is about: {"photo": its file, "target": the class that it explains, "predicted": the likeliest one, ...}.
+    labels : sequence of str
+        What tells each from the others, for people.
     """
 
     entries: Sequence[Result] = ()
     names: Sequence[str] = ()
     rows: Sequence[Row] = ()
+    labels: Sequence[str] = ()
+
+    @classmethod
+    def of(cls, entries: Sequence[Result], rows: Sequence[Row], names: Sequence[str], labels: Sequence[str], **others: Any) -> BatchResult:
+        """Join results; `others` are the fields that do not follow from them."""
+        values, entries = stacked(entries)
+        tables = [
+            {**{name: row[name] for name in ("photo", "target") if name in row}, **line}
+            for row, entry in zip(rows, entries)
+            for line in entry.table
+        ]
+        texts = [f"{label}: {entry.text}" for label, entry in zip(labels, entries) if entry.text]
+        text = "\n".join([_as_text(rows), *texts])
+        return cls(values, {}, text=text, table=tables or rows, entries=tuple(entries), names=names, rows=rows, labels=labels, **others)
+
+    def __getitem__(self, position: int | slice) -> Result:
+        if not isinstance(position, slice):
+            return self.entries[position]
+        rows, names, labels = self.rows[position], self.names[position], self.labels[position]
+        return self.of(
+            self.entries[position],
+            rows,
+            names,
+            labels,
+            title=f"{self.title}: {len(rows)} of {several(len(self), 'result')}",
+            image=self.image,
+            source={**self.source, "results": self.source["results"][position]},
+            warnings=tuple(text for text in self.warnings if any(text.startswith(f"{label}: ") for label in labels)),
+            stopped=self.stopped,
+        )
 
     def panels(self) -> list[render.Panel]:
         labels = [" ".join(str(row[name]) for name in ("photo", "target") if name in row) for row in self.rows]
@@ -184,3 +217,12 @@ def check_batch_names(paths: Sequence[Path], overwrite: bool) -> None:
         elif not path.is_dir() or (any(path.iterdir()) and not overwrite):
             raise OutputError(f"{path} is there and not empty; choose another folder, or overwrite what is in it (--overwrite)")
     check_names([path for path in paths if not is_folder(path)], overwrite, BATCH_SUFFIXES)
+
+
+def _as_text(rows: Sequence[Row]) -> str:
+    """Write what the results are about as a table for people."""
+    if not rows:
+        return ""
+    columns = [name for name in ("photo", "target", "predicted", "probability") if name in rows[0]]
+    cells = [[f"{row[name]:.2%}" if name == "probability" else str(row[name]) for name in columns] for row in rows]
+    return aligned(columns, cells)

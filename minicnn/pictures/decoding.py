@@ -128,12 +128,23 @@ def _loaded(path: Path) -> Image.Image:
     """Open and decode a picture."""
     image = _open(path)
     try:
-        image.load()
+        with _closed_on_failure(image):
+            image.load()
     except OSError as error:
         if image.format != "JPEG" or "truncated" not in str(error):
             raise
         return _loaded_as_far_as_possible(path)
     return image
+
+
+@contextmanager
+def _closed_on_failure(image: Image.Image) -> Iterator[None]:
+    """Close a picture's file if it cannot be read; Pillow does that by itself only when all has been read."""
+    try:
+        yield
+    except BaseException:
+        image.close()
+        raise
 
 
 def _loaded_as_far_as_possible(path: Path) -> Image.Image:
@@ -172,7 +183,8 @@ def _open(path: Path) -> Image.Image:
     if brands & HEIC_BRANDS and not brands & AVIF_BRANDS:
         return _open_heic(path)
     image = Image.open(path, formats=[name for name in FORMATS if name in Image.OPEN])
-    _check_size(image.size)
+    with _closed_on_failure(image):
+        _check_size(image.size)
     return image
 
 
@@ -203,10 +215,11 @@ def _open_jpeg(file: Path | io.BytesIO, size: int) -> Image.Image:
     while limit is not None and (width // scale) * (height // scale) > limit:
         scale *= 2
     if scale > 1:
-        if width * height > MOST_JPEG_PIXELS:
-            raise Image.DecompressionBombError
-        if width * height > MOST_PIXELS_PER_BYTE * size:
-            raise OSError(f"it claims {width} x {height} pixels, which {size:,} bytes cannot hold")
+        with _closed_on_failure(image):
+            if width * height > MOST_JPEG_PIXELS:
+                raise Image.DecompressionBombError
+            if width * height > MOST_PIXELS_PER_BYTE * size:
+                raise OSError(f"it claims {width} x {height} pixels, which {size:,} bytes cannot hold")
         image.draft(None, (width // scale, height // scale))
     return image
 

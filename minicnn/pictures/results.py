@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import DTypeLike
 
-from minicnn.errors import MinicnnError, OutputError
+from minicnn.errors import MinicnnError, OutputError, several
 from minicnn.files.writing import check_place, write_file
 from minicnn.pictures import render
 from minicnn.pictures.render.displays import Display
@@ -89,11 +89,11 @@ class Result:
     stopped: bool = False
 
     def __repr__(self) -> str:
-        several = [f"{len(self)} results"] if len(self.entries) != 1 or self.entries[0] is not self else []
+        count = [several(len(self), "result")] if len(self.entries) != 1 or self.entries[0] is not self else []
         named = [f"{name} {array.shape} {array.dtype}" for name, array in self.arrays.items()]
         more = [f"{len(named) - ARRAYS_NAMED} arrays more"] if len(named) > ARRAYS_NAMED else []
         state = ["stopped"] if self.stopped else []
-        return f"{type(self).__name__}({', '.join([repr(self.title), *several, *named[:ARRAYS_NAMED], *more, *state])})"
+        return f"{type(self).__name__}({', '.join([repr(self.title), *count, *named[:ARRAYS_NAMED], *more, *state])})"
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> np.ndarray:
         if isinstance(self.values, Mapping):
@@ -114,7 +114,10 @@ class Result:
     def __iter__(self) -> Iterator[Result]:
         return iter(self.entries)
 
-    def __getitem__(self, position: int) -> Result:
+    def __getitem__(self, position: int | slice) -> Result:
+        """Return one of the results; of a batch, as a slice some of them together."""
+        if isinstance(position, slice):
+            position = 0 if range(1)[position] else 1
         return self.entries[position]
 
     @property

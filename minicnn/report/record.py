@@ -73,6 +73,10 @@ def unfinished_record(folder: Path) -> Record:
     """
     record = read_record(folder)
     if record is None or not record.finished:
+        if record is None and (folder / NAME).exists():
+            raise OutputError(
+                f"{folder / NAME} is damaged, so the report there cannot go on; begin anew with --overwrite instead of --resume"
+            )
         found = "is no report" if record is None else "the report is finished"
         raise OutputError(f"in {folder} {found}, so there is nothing to go on with; leave --resume out (resume=False)")
     return record

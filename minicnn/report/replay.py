@@ -24,6 +24,8 @@ from minicnn.models.model import Model
 from minicnn.pictures.decoding import check_file
 from minicnn.pictures.results import INPUT_TEXT, SOURCE_TEXT, Result
 from minicnn.visualizers import REGISTRY, Visualizer
+from minicnn.visualizers.contract.kinds import ProgressKind
+from minicnn.visualizers.contract.progress import Watcher
 
 #: How the warning begins that other values came out.
 NOT_THE_SAME = "the values are not bit for bit those of the picture"
@@ -35,7 +37,7 @@ EXPECTED = "a PNG file that minicnn saved"
 LARGEST_INPUT = 1 << 30
 
 
-def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) -> Result:
+def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None, progress: Watcher | None = None) -> Result:
     """Make a result again from what its PNG file says: same method, settings, seed, model, algorithm and photo.
 
     Parameters
@@ -44,6 +46,8 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
         A picture that a result saved.
     weights : path, optional
         The weight file, if the model does not ship with its weights; of a model from files of one's own, if it has moved.
+    progress : function, optional
+        Called as progress(done, total), if the method reports how far it is.
 
     Returns
     -------
@@ -61,8 +65,9 @@ def replay(path: str | os.PathLike, weights: str | os.PathLike | None = None) ->
     source, photos = _read(path)
     try:
         visualizer, arguments = _call(source, photos, weights, path)
+        watcher = visualizer.parameter_of(ProgressKind)
         with use_algorithm(source["algorithm"]):
-            result = visualizer.function(**arguments)
+            result = visualizer.function(**arguments, **({watcher: progress} if watcher else {}))
         return _compared(result, source)
     except MinicnnError:
         raise
@@ -113,6 +118,8 @@ def _model(source: Mapping[str, Any], weights: str | os.PathLike | None, path: s
     files, given = source.get("model_files", []), source.get("given", {})
     if not isinstance(given.get("classes", []), list):
         raise TypeError("classes are no list")
+    if not isinstance(source["model"], str):
+        raise TypeError("the model is no text")
     if not files:
         return load(source["model"], weights, source["fold"], **given)
     if weights is not None:  # in place of those that are recorded last

@@ -36,11 +36,14 @@ class Report:
     times : sequence of PartTime
     unfinished : sequence of str
         The methods that are not on the page because it was stopped.
+    removed : sequence of str
+        The files of an earlier report that went, and have no new ones in their place.
     """
 
     page: Path
     times: Sequence[PartTime]
     unfinished: Sequence[str] = ()
+    removed: Sequence[str] = ()
 
 
 def write_report(
@@ -137,7 +140,9 @@ def write_report(
         (stage / PAGE).write_text(page(subject, finished, times, _left_out(failed), unfinished), encoding="utf-8")
         files = [RECORD, *sorted(path.name for path in stage.iterdir())]
         write_record(stage, Record(subject.identity, methods, files, finished if unfinished else ()))
-    return Report(Path(folder) / PAGE, times, unfinished)
+        earlier = () if before is None else before.files
+        removed = [name for name in earlier if name not in files and (Path(folder) / name).is_file()]
+    return Report(Path(folder) / PAGE, times, unfinished, removed)
 
 
 def _add_sections(
@@ -175,7 +180,7 @@ def choose_methods(only: Sequence[str] = (), skip: Sequence[str] = (), with_styl
         if name not in REGISTRY:
             raise UnknownNameError(f"there is no method {name!r}; there are {', '.join(REGISTRY)}")
         if name in only and REGISTRY[name].second_photo and not with_style:
-            raise UnknownNameError(f"{name} needs a second photo; give one as the style")
+            raise UnknownNameError(f"{name} needs a second photo; name one with --style PHOTO (style=)")
     possible = [name for name, entry in REGISTRY.items() if (with_style or not entry.second_photo) and not entry.missing_extra]
     chosen = [name for name in possible if (not only or name in only) and name not in skip]
     if not chosen:

@@ -11,6 +11,12 @@ import minicnn
 from minicnn.errors import WeightFileError
 from minicnn.models.descriptions import read_description
 from minicnn.models.files import describe, describe_text
+from minicnn.models.matching import matching_assumptions
+from minicnn.weightfiles import StoredLayer, WeightFile
+from minicnn.weightfiles.stored import Step
+
+#: Two branches that are added, and what each step takes.
+STEPS = {"a": (-1,), "b": (-1,), "sum": (0, 1)}
 
 CONVOLUTION = '{{convolution = "{}", filters = 3, size = 1}}'
 
@@ -73,6 +79,17 @@ def test_branches_have_no_order(tmp_path):
     assert "conv1 is a, conv2 is b" in loaded(tmp_path, text)[1][0]
     text = text.replace('"a"', '"conv2"').replace('"b"', '"conv1"')
     assert loaded(tmp_path, text) == ({"conv2": 1, "conv1": 0}, [])
+
+
+def test_a_file_that_says_what_every_layer_takes_leaves_nothing_undecided():
+    """Its steps are compared with the network, so that no order is assumed."""
+    join = ', {add = "sum", inputs = ["a", "b"]}'
+    text = in_text("a", "b", join=join).replace('{convolution = "b",', '{convolution = "b", inputs = ["input"],')
+    network = read_description(text, "text").network
+    layers = [StoredLayer(name, "convolution", {"weight": np.ones((1, 1, 3, 3), np.float32)}) for name in ("x/1", "y/2")]
+    steps = [Step(network.layers[name].word, network.layers[name].to_options(), name, inputs) for name, inputs in STEPS.items()]
+    assert matching_assumptions(WeightFile("ours", layers), network, (4, 4, 3)).keys() == {"order"}
+    assert matching_assumptions(WeightFile("ours", layers, steps=steps), network, (4, 4, 3)) == {}
 
 
 def test_a_guess_has_the_files_names_and_is_told_until_it_is_checked(tmp_path):

@@ -34,7 +34,7 @@ def test_sizes_that_are_none(model, panda, size):
 
 
 def test_sizes_the_network_or_the_memory_cannot_take(model, panda):
-    with pytest.raises(ShapeError, match="pool5: .*window of 2"):
+    with pytest.raises(ShapeError, match=r"pool5: .*window of 2.* smallest size that works is 32 \(--size 32\)"):
         model.prepare(panda, 31)
     with pytest.raises(ShapeError, match="GB of memory.*smaller size"):
         model.prepare(panda, 60_000)

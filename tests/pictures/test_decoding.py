@@ -1,6 +1,7 @@
 """Files of photos as people have them: from other color spaces, from phones, too large, cut off."""
 
 import contextlib
+import gc
 import io
 import os
 import re
@@ -212,6 +213,19 @@ def test_how_much_is_missing(tmp_path, panda, mode, share):
     same = (found == load_photo(tmp_path / "whole.jpg")).all(axis=(1, 2))
     percent = int(re.search("about ([0-9]+) % of the picture", told[0])[1])
     assert percent == pytest.approx(100 * (1 - same.mean()), abs=4) and 5 < percent < 95
+
+
+def test_files_that_cannot_be_read_are_closed(cut, tmp_path, monkeypatch):
+    Image.new("RGB", (30, 20)).save(tmp_path / "large.png")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", ResourceWarning)
+        with pytest.raises(ImageError, match="truncated"):
+            load_photo(cut)
+        monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+        with pytest.raises(ImageError, match="more pixels than are read"):
+            load_photo(tmp_path / "large.png")
+        gc.collect()
+    assert not [str(each.message) for each in caught if each.category is ResourceWarning]
 
 
 def test_what_is_missing_of_progressive_jpegs_is_detail(tmp_path, panda):

@@ -54,8 +54,10 @@ def test_without_a_photo_and_with_another_algorithm(model, tmp_path):
     with minicnn.use_algorithm("winograd2"):
         result = minicnn.class_model(model, target="zebra", steps=2, size=48)
     result.save(tmp_path / "picture.png")
-    again = minicnn.replay(tmp_path / "picture.png")
+    told = []
+    again = minicnn.replay(tmp_path / "picture.png", progress=lambda *numbers: told.append(numbers))
     assert np.array_equal(again.values["input"], result.values["input"])
+    assert told and told[-1][0] == told[-1][1]
 
 
 def test_an_input_that_is_no_photo(model, panda, tmp_path):

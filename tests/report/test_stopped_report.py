@@ -72,6 +72,8 @@ def test_only_a_stopped_report_of_the_same_goes_on(small_model, panda, tmp_path)
         write(small_model, panda, folder)
     assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
     write(small_model, panda, folder, resume=True)
+    with pytest.raises(OutputError, match="name of the folder is empty"):
+        write(small_model, panda, "")
     with pytest.raises(OutputError, match="index.html exists"):
         write(small_model, panda, folder)
     with pytest.raises(OutputError, match="the report is finished, so there is nothing to go on with"):
@@ -82,7 +84,7 @@ def test_only_a_stopped_report_of_the_same_goes_on(small_model, panda, tmp_path)
 def test_a_record_that_is_damaged(damage, small_model, panda, tmp_path):
     write(small_model, panda, tmp_path / "page", stop_at="grad-cam")
     (tmp_path / "page" / "report.json").write_bytes(damage)
-    with pytest.raises(MinicnnError, match="is no report"):
+    with pytest.raises(MinicnnError, match="report.json is damaged, .* begin anew with --overwrite"):
         write(small_model, panda, tmp_path / "page", resume=True)
     write(small_model, panda, tmp_path / "page", overwrite=True)
 
@@ -112,5 +114,5 @@ def test_a_record_whose_sections_lie_elsewhere(small_model, panda, tmp_path):
     record = json.loads((tmp_path / "page" / "report.json").read_text())
     record["finished"].append({**record["finished"][0], "name": "../evil"})
     (tmp_path / "page" / "report.json").write_text(json.dumps(record))
-    with pytest.raises(OutputError, match="is no report"):
+    with pytest.raises(OutputError, match="report.json is damaged"):
         write(small_model, panda, tmp_path / "page", resume=True)

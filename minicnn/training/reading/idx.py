@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from minicnn.errors import DatasetError, listed
+from minicnn.errors import DatasetError, listed, several
 from minicnn.training.datasets import Dataset
 from minicnn.training.reading.arrays import labeled
 from minicnn.training.reading.parts import PART_NAMES, Part
@@ -82,10 +82,13 @@ def _read(path: Path, axes: int) -> np.ndarray:
     try:
         with gzip.open(path) if path.suffix.lower() == ".gz" else open(path, "rb") as file:
             start, sides = file.read(4), file.read(4 * axes)
-            if start != bytes([0, 0, 8, axes]) or len(sides) < 4 * axes:
+            if len(start + sides) < 4 + 4 * axes:
                 raise DatasetError(
-                    f"{path} begins with {start!r}; expected {bytes([0, 0, 8, axes])!r}, bytes in {axes} axes, and their lengths"
+                    f"{path} ends after {several(len(start + sides), 'byte')}; expected a header of {4 + 4 * axes}, and then numbers. Get "
+                    "the file again"
                 )
+            if start != bytes([0, 0, 8, axes]):
+                raise DatasetError(f"{path} begins with {start!r}; expected {bytes([0, 0, 8, axes])!r}, bytes in {axes} axes")
             shape = tuple(int.from_bytes(sides[i : i + 4], "big") for i in range(0, len(sides), 4))
             size = math.prod(shape)
             if size > psutil.virtual_memory().available or (path.suffix.lower() != ".gz" and size > os.path.getsize(path)):

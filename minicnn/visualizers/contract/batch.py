@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import psutil
 
-from minicnn.errors import MinicnnError
+from minicnn.errors import MinicnnError, several
 from minicnn.models.model import Model
 from minicnn.network.network import Trace
-from minicnn.pictures.batches import BatchResult, file_names, stacked
+from minicnn.pictures.batches import BatchResult, file_names
 from minicnn.pictures.decoding import check_photo
 from minicnn.pictures.photos import load_photo
 from minicnn.pictures.results import Result
 from minicnn.pictures.sources import Sources, is_path
-from minicnn.pictures.tables import Row, aligned
+from minicnn.pictures.tables import Row
 from minicnn.visualizers.contract.call import Call
 from minicnn.visualizers.contract.kinds import ImageKind, ProgressKind, TargetKind
 from minicnn.visualizers.contract.photos import file_identity
@@ -132,30 +132,20 @@ class Batch:
         return row
 
     def _joined(self, results: list[Result], rows: list[Row], sources: list[dict[str, Any]], stopped: bool, total: int) -> BatchResult:
-        values, results = stacked(results)
         labels = [self._label(row) for row in rows]
         found = [f"{label}: {text}" for label, result in zip(labels, results) for text in result.warnings]
-        found += [f"stopped after {len(results)} of {total} results"] if stopped else []
+        found += [f"stopped after {len(results)} of {several(total, 'result')}"] if stopped else []
         found += [self.photos.remark] if self.photos.remark else []
-        tables = [
-            {**{name: row[name] for name in ("photo", "target") if name in row}, **line}
-            for row, result in zip(rows, results)
-            for line in result.table
-        ]
-        texts = [f"{label}: {result.text}" for label, result in zip(labels, results) if result.text]
-        return BatchResult(
-            values,
-            {},
-            self._title(len(results)),
-            text="\n".join([_as_text(rows), *texts]),
-            table=tables or rows,
+        return BatchResult.of(
+            results,
+            rows,
+            file_names([self._label(row, as_file=True) for row in rows]),
+            labels,
+            title=self._title(len(results)),
             image=self.entry.image,
             source={"method": self.entry.name, "results": sources},
             warnings=tuple(found),
             stopped=stopped,
-            entries=tuple(results),
-            names=file_names([self._label(row, as_file=True) for row in rows]),
-            rows=rows,
         )
 
     def _label(self, row: Row, as_file: bool = False) -> str:
@@ -166,7 +156,7 @@ class Batch:
         return " ".join(filter(None, [photo, "" if self.one_class else str(row["target"])]))
 
     def _title(self, count: int) -> str:
-        photos = "" if self.photos.single else f" of {count // len(self.classes)} photos"
+        photos = "" if self.photos.single else f" of {several(count // len(self.classes), 'photo')}"
         names = "" if self.one_class else f" for {', '.join(self.model.class_name(index) for index in self.classes)}"
         return f"{self.entry.name}{photos}{names}"
 
@@ -180,10 +170,3 @@ def _check_memory(first: Result, total: int) -> None:
             f"{total} results would take about {needed / 1e9:.1f} GB of memory, and {available / 1e9:.1f} GB are free; "
             "give fewer photos at once"
         )
-
-
-def _as_text(rows: Sequence[Row]) -> str:
-    """Write what the results are about as a table for people."""
-    columns = [name for name in ("photo", "target", "predicted", "probability") if name in rows[0]]
-    cells = [[f"{row[name]:.2%}" if name == "probability" else str(row[name]) for name in columns] for row in rows]
-    return aligned(columns, cells)

@@ -23,6 +23,9 @@ LARGEST = 1 << 31
 #: More nodes than any network in a line has, and more pixels than any image has on a side.
 MOST_NODES, MOST_PIXELS = 10_000, 1 << 20
 
+#: What can be done about a network that cannot be read.
+ADVICE = "Else give its weights in another format (.safetensors, .pth, .h5) and describe the network in a .toml, with layers of your own"
+
 #: Earlier versions of the operators mean other things; they are of 2017.
 OLDEST = 7
 
@@ -163,7 +166,7 @@ class _Walk:
                 raise refusal(node, str(error)) from None
             self.steps_taken += 1
         if self.current != self.reader.output:
-            raise WeightFileError(f"its network gives {shown(self.reader.output)!r}, which is not what its last node gives")
+            raise WeightFileError(f"its network gives {shown(self.reader.output)!r}, which is not what its last node gives. {ADVICE}")
         try:
             self.network.finish()
         except RefusedError as error:
@@ -243,4 +246,4 @@ def needed_nodes(nodes: Any, output: str) -> list[Any]:
 def refusal(node: Any, why: str) -> WeightFileError:
     """The error that names a node, and what is wrong with it."""
     name = node.name or (node.output[0] if node.output else "")
-    return WeightFileError(f"its node {shown(name)!r} ({shown(node.op_type)}) {why}")
+    return WeightFileError(f"its node {shown(name)!r} ({shown(node.op_type)}) {why}. {ADVICE}")

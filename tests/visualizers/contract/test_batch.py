@@ -40,6 +40,19 @@ def test_a_folder(small_model, folder):
     assert [source["path"] for source in result.source["results"]] == [str(folder / "a.jpg"), str(folder / "b.jpg")]
 
 
+def test_a_slice_is_a_batch(small_model, panda, folder, tmp_path):
+    whole = minicnn.saliency(small_model, [panda, folder / "b.jpg", panda], target=[1, 2])
+    part = whole[1:3]
+    alone = [minicnn.saliency(small_model, photo, target=target) for photo, target in ((panda, 2), (folder / "b.jpg", 1))]
+    assert type(part) is type(whole) and len(part) == 2 and len(whole[9:]) == 0
+    assert np.array_equal(part.values, [result.values for result in alone])
+    assert part.rows == whole.rows[1:3] and part.names == whole.names[1:3] and "2 of 6 results" in part.title
+    assert [source["settings"]["target"] for source in part.source["results"]] == [2, 1]
+    part.save(tmp_path / "part")
+    assert len(list((tmp_path / "part").iterdir())) == 2
+    assert alone[0][0:1] is alone[0] and "of 1 photo" in minicnn.saliency(small_model, [panda]).title
+
+
 def test_what_may_be_given(small_model, panda, folder):
     """A list, a tuple, an iterator, an array with one more axis, prepared or not, and traces."""
     pixels = np.stack([np.asarray(Image.open(panda).resize((60, 50))), np.zeros((50, 60, 3), np.uint8)])
