@@ -21,7 +21,18 @@ alexnet is the one-column version that torchvision publishes, without local resp
 from __future__ import annotations
 
 from minicnn.errors import UnknownNameError, did_you_mean
-from minicnn.models.architectures import convnext, densenet, efficientnet, inception, mobilenet, regnet, resnet, shufflenetv2, squeezenet, vgg
+from minicnn.models.architectures import (
+    convnext,
+    densenet,
+    efficientnet,
+    inception,
+    mobilenet,
+    regnet,
+    resnet,
+    shufflenetv2,
+    squeezenet,
+    vgg,
+)
 from minicnn.models.architectures.architecture import Architecture
 
 __all__ = ["ARCHITECTURES", "Architecture", "find_architecture"]
