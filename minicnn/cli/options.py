@@ -19,7 +19,7 @@ from tqdm import tqdm
 from minicnn.cli.signals import STOPPED
 from minicnn.errors import MinicnnError
 from minicnn.kernels import ALGORITHMS, use_algorithm
-from minicnn.models.architectures import ARCHITECTURES
+from minicnn.models.architectures import COMMON
 from minicnn.models.descriptions import Description
 from minicnn.models.files import describe, describe_text, load
 from minicnn.models.model import Model
@@ -106,7 +106,10 @@ class PhotosArgument(click.Argument):
 photo_argument = click.argument("photo", type=KindType(PhotoKind()), default=f"{SHIPPED}panda", required=False)
 
 #: What --model takes.
-MODELS = f"One of {', '.join(ARCHITECTURES)}; or a file: a weight file that says what it is, or a description (.toml), with --weights."
+MODELS = (
+    f"A model's name, such as {', '.join(COMMON)} ('minicnn models' lists all); or a file: a weight file that says what it is, or a "
+    "description (.toml), with --weights."
+)
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from minicnn.cli.report import report
 from minicnn.cli.train import evaluate, train
 from minicnn.cli.weights import weights as weights_group
 from minicnn.errors import MinicnnError, OutputError, ShapeError
+from minicnn.files.published import PUBLISHED
 from minicnn.files.writing import write_file
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.layers.base import Shape
@@ -104,6 +105,17 @@ def summary(model, size):
     click.echo("Receptive field, jump and padding in pixels of the image; 'all' where each output sees the whole image.")
 
 
+@click.command("models")
+def list_models():
+    """List the networks that go by a name, and where their weights come from."""
+    rows = []
+    for name, architecture in ARCHITECTURES.items():
+        source = "included" if architecture.shipped_weights else "download" if name in PUBLISHED else "your file"
+        rows.append([name, f"{architecture.input_size} x {architecture.input_size}", f"{architecture.network().parameter_count:,}", source])
+    print_table(["model", "trained on pixels", "parameters", "weights"], rows)
+    click.echo("download: with 'minicnn weights download MODEL'; your file: with --weights FILE, of PyTorch, Keras or another kind.")
+
+
 @click.command("describe")
 @model_options(model_argument)
 @click.option("--out", type=OutPath(), help="The file to write, .toml.  [default: it is printed]")
@@ -157,7 +169,7 @@ def gradcheck(model, size, seed):
 
 
 @click.command()
-@click.option("--model", default="vgg16", show_default=True, help=f"One of {', '.join(ARCHITECTURES)}; with random weights.")
+@click.option("--model", default="vgg16", show_default=True, help="A model's name; it gets random weights.")
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1), help="How often everything is timed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @algorithm_option
@@ -213,7 +225,7 @@ def print_limits(machine: dict[str, str], limits: dict[str, float]) -> None:
 #: The tools, by the heading of the help under which they stand.
 SECTIONS: dict[str, tuple[click.Command, ...]] = {
     "Photos": (report, predict, replay),
-    "Models and weights": (summary, describe_model, weights_group, gradcheck, bench),
+    "Models and weights": (list_models, summary, describe_model, weights_group, gradcheck, bench),
     "Training": (train, evaluate),
 }
 

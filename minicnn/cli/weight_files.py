@@ -30,7 +30,8 @@ LONGEST_TEXT = 300
 
 file_argument = click.argument("file", type=click.Path(path_type=Path))
 model_option = click.option(
-    "--model", help=f"One of {', '.join(ARCHITECTURES)}, or a description (.toml).  [default: what the file says, or what its shapes fit]"
+    "--model",
+    help="A model's name ('minicnn models' lists them), or a description (.toml).  [default: what the file says, or what its shapes fit]",
 )
 
 

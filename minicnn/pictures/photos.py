@@ -115,13 +115,14 @@ class Preprocessing:
 
 
 #: What published networks expect: the original VGG's, which Caffe gives blue first; the same, red first; torchvision's;
-#: CIFAR-10's; Keras' "tf", -1 to 1; 0 to 1; and plain 0 to 255.
+#: CIFAR-10's; Keras' "tf", -1 to 1; EfficientNet-Lite's, nearly the same; 0 to 1; and plain 0 to 255.
 PREPROCESSING: dict[str, Preprocessing] = {
     "caffe": Preprocessing("bgr", mean=(123.68, 116.779, 103.939)),
     "caffe-rgb": Preprocessing("rgb", mean=(123.68, 116.779, 103.939)),
     "torch": Preprocessing(scale=1 / 255, mean=(0.485, 0.456, 0.406), std=(0.229, 0.224, 0.225)),
     "cifar10": Preprocessing(mean=(125.3, 123.0, 113.9), std=(63.0, 62.1, 66.7)),
     "tf": Preprocessing(scale=1 / 127.5, mean=(1.0,)),
+    "lite": Preprocessing(mean=(127.0,), std=(128.0,)),
     "unit": Preprocessing(scale=1 / 255),
     "none": Preprocessing(),
 }

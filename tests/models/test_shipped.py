@@ -35,7 +35,8 @@ def test_the_convolutions_have_the_published_statistics(model, layer, parameter)
 def test_checksums_in_the_readme():
     text = shipped_file("README.md").read_text()
     stated = re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", text)
-    assert {name for name, _ in stated} == {"vgg16-gap.h5", "minivgg-cifar10.h5", "imagenet_class_index.json", "imagenet_synonyms.json"}
+    models = {"vgg16-gap.h5", "minivgg-cifar10.h5", "efficientnet-lite0.h5"}
+    assert {name for name, _ in stated} == {*models, "imagenet_class_index.json", "imagenet_synonyms.json"}
     for name, digest in stated:
         assert hashlib.sha256(shipped_file(name).read_bytes()).hexdigest() == digest
 
@@ -51,6 +52,14 @@ def test_a_giant_panda(model, panda):
     assert name == "giant panda" and probability > 0.99
     assert len(others) == 4
     assert model.unsure(model.predict(panda)) is None
+
+
+def test_efficientnet_lite0_sees_a_giant_panda(panda):
+    """With less certainty than VGG16: it was trained with smoothed labels."""
+    model = minicnn.load("efficientnet-lite0")
+    (name, probability), *_ = model.predict(panda)
+    assert name == "giant panda" and 0.6 < probability < 0.9
+    assert model.preprocessing == minicnn.PREPROCESSING["lite"]
 
 
 def test_a_moose_is_none_of_the_classes(model):

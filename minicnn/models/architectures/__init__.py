@@ -35,11 +35,15 @@ from minicnn.models.architectures import (
 )
 from minicnn.models.architectures.architecture import Architecture
 
-__all__ = ["ARCHITECTURES", "Architecture", "find_architecture"]
+__all__ = ["ARCHITECTURES", "COMMON", "Architecture", "find_architecture"]
 
 FAMILIES = (vgg, resnet, squeezenet, densenet, inception, mobilenet, efficientnet, shufflenetv2, regnet, convnext)
 
 ARCHITECTURES: dict[str, Architecture] = {architecture.name: architecture for family in FAMILIES for architecture in family.ARCHITECTURES}
+
+
+#: What errors and help texts name of so many.
+COMMON = ("vgg16-gap", "vgg16", "resnet50", "densenet121", "inception-v3", "mobilenet-v2", "efficientnet-b0", "convnext-tiny")
 
 
 def find_architecture(name: str) -> Architecture:
@@ -48,8 +52,9 @@ def find_architecture(name: str) -> Architecture:
     Raises
     ------
     UnknownNameError
-        With the nearest name and the list of all.
+        With the nearest name.
     """
     if name not in ARCHITECTURES:
-        raise UnknownNameError(f"there is no model {name!r}{did_you_mean(name, ARCHITECTURES)}; the models are {', '.join(ARCHITECTURES)}")
+        hint = did_you_mean(name, ARCHITECTURES)
+        raise UnknownNameError(f"there is no model {name!r}{hint}; 'minicnn models' lists them, such as {', '.join(COMMON)}")
     return ARCHITECTURES[name]

@@ -83,7 +83,7 @@ def _lite0(classes: int) -> Specs:
 
 
 ARCHITECTURES = (
-    Architecture("efficientnet-lite0", _lite0, any_size=True, preprocessing="tf"),
+    Architecture("efficientnet-lite0", _lite0, any_size=True, preprocessing="lite", shipped_weights="efficientnet-lite0.h5"),
     *(
         Architecture(
             f"efficientnet-{name}",
