@@ -232,7 +232,7 @@ def _undecided(pairs: Sequence[Pair], file: WeightFile, network: Network) -> lis
     alike: dict[tuple, list[Pair]] = {}
     for pair in pairs:
         if pair.name != pair.stored.name:
-            shapes = tuple(sorted((key, array.shape) for key, array in pair.layer.arrays.items()))
+            shapes = tuple(sorted((key, array.shape) for key, array in pair.layer.arrays.items() if key != "bias"))  # which may be 0
             alike.setdefault((pair.layer.word, shapes), []).append(pair)
     return [group for group in alike.values() if len(group) > 1 and not _is_decided(group, file, network)]
 
@@ -279,6 +279,11 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     arrays = {
         key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items() if key in LEFT_OUT
     }
+    if surplus := pair.stored.arrays.keys() - pair.layer.arrays.keys():
+        raise WeightFileError(
+            f"{shown(pair.stored.name)} has a {' and a '.join(sorted(surplus))}, expected none for {pair.name}, a {pair.layer.word} "
+            f"without (use_bias = false). {ADVICE}"
+        )
     arrays |= pair.stored.arrays
     if "bias" in pair.stored.arrays and "bias" not in pair.layer.arrays and np.any(pair.stored.arrays["bias"]):
         raise WeightFileError(

@@ -71,6 +71,16 @@ def test_a_layer_with_biases_can_stand_for_one_without(tmp_path):
     assert "late is a, early is b" in loaded(tmp_path, in_text("a", "b"))[1][0]
 
 
+def test_a_bias_that_the_network_has_no_room_for(tmp_path):
+    """It would be left out without a word; one that the file does not have is 0."""
+    write_pth(tmp_path / "file.pth", {"a.weight": np.ones((3, 3, 1, 1)), "a.bias": np.ones(3), "b.weight": np.ones((3, 3, 1, 1))})
+    without = in_text("x", "y").replace("size = 1", "size = 1, use_bias = false")
+    with pytest.raises(WeightFileError, match="a has a bias, expected none for x, a convolution without"):
+        loaded(tmp_path, without)
+    (warning,) = loaded(tmp_path, without.replace(", use_bias = false", "", 1))[1]
+    assert "a is x, b is y" in warning
+
+
 def test_branches_have_no_order(tmp_path):
     """Numbers do not tell which branch a description names first."""
     join = ', {add = "sum", inputs = ["a", "b"]}'
