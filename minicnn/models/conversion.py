@@ -85,7 +85,7 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
             except WeightFileError:
                 continue
             if ("head" in told) == (wanted == "another head"):
-                if any(spec.word == "global_average_pool" for spec in layers.values()):
+                if architecture.matched_by == "order" and any(layer.word == "global_average_pool" for layer in layers.values()):
                     side = architecture.input_size
                     told = {"head": "global average pooling before its dense layer", **told, "input": f"images of {side} x {side} pixels"}
                 return _of_architecture(architecture, layers, architecture.input_size, file, told)
@@ -257,7 +257,7 @@ def _of_architecture(
     shape = (input_size, input_size, 3) if isinstance(input_size, int) else input_size
     usual, outputs = architecture.class_names(), _units(layers)
     published = PREPROCESSING[architecture.preprocessing]
-    if isinstance(file.preprocessing, str) and architecture.class_names is imagenet:
+    if isinstance(file.preprocessing, str) and architecture.class_names is imagenet and architecture.matched_by == "order":
         published = PREPROCESSING[file.preprocessing]
     stated = _stated_preprocessing(file, shape[2])
     classes = usual if outputs == len(usual) else None

@@ -20,11 +20,12 @@ import itertools
 import re
 from collections.abc import Sequence
 
-from minicnn.errors import WeightFileError
+from minicnn.errors import WeightFileError, listed
 from minicnn.models.architectures import Architecture
 from minicnn.models.lines import fault_in_line
-from minicnn.models.matching import match_layers
+from minicnn.models.matching import has_names_of, match_layers
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
+from minicnn.models.wiring import renamed
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE, shown
 
@@ -59,22 +60,38 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
     shape = (architecture.input_size, architecture.input_size, 3)
     weighted = sum(layer.word in (CONVOLUTION, DENSE) for layer in trunk.values())  # gates' dense layers may be stored as convolutions
     if not dense and len(convolutions) == weighted and DENSE in {layer.word for layer in architecture.layers(1).values()}:
-        match_layers(file, build_network(trunk, shape), shape)
+        _match(architecture, file, trunk)
         return trunk, {}
     own = dict(architecture.layers(_outputs(file, architecture, dense or convolutions)))
     try:
-        match_layers(file, build_network(own, shape), shape)
+        _match(architecture, file, own)
         return own, {}
     except WeightFileError as error:
         try:
-            match_layers(without_dense(file), build_network(trunk, shape), shape)
+            _match(architecture, without_dense(file), trunk)
         except WeightFileError:
             raise error from None
     if (fault := fault_in_line(dense)) is not None:
         raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line")
     head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
-    match_layers(file, build_network({**trunk, **head}, shape), shape)
+    if architecture.matched_by == "names":
+        units = [name for name, layer in head.items() if layer.word == DENSE]
+        head = renamed(head, dict(zip(units, [layer.name for layer in dense if layer.kind == DENSE])))
+    _match(architecture, file, {**trunk, **head})
     return {**trunk, **head}, told
+
+
+def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
+    """Raise WeightFileError unless a file's layers are these, in the way in which the architecture's are to be recognized."""
+    shape = (architecture.input_size, architecture.input_size, 3)
+    network = build_network(layers, shape)
+    if architecture.matched_by == "names" and not has_names_of(file, network):
+        missing = listed([name for name in network.arrays if name not in {layer.name for layer in file.layers}] or ["no others"])
+        raise WeightFileError(
+            f"the file's layers are not called as those of {architecture.name} ({missing} are missing), and there are versions of it that "
+            "compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
+        )
+    match_layers(file, network, shape)
 
 
 def _outputs(file: WeightFile, architecture: Architecture, layers: Sequence[StoredLayer]) -> int:

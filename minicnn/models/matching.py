@@ -177,6 +177,11 @@ def _by_name(file: WeightFile, network: Network) -> list[Pair]:
     return [Pair(name, layer, stored[name]) for name, layer in wanted.items() if name in stored]
 
 
+def has_names_of(file: WeightFile, network: Network) -> bool:
+    """Tell whether a file has the layers of a network, under their names."""
+    return _by_own_names(file, network) is not None
+
+
 def _by_own_names(file: WeightFile, network: Network) -> list[Pair] | None:
     """Match layers of whatever kind by their names, if all of the network's are in the file and nothing else but auxiliary classifiers."""
     stored = {layer.name: layer for layer in file.layers}

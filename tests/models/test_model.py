@@ -90,7 +90,7 @@ def test_weights_sha256(model):
 
 
 def test_load_errors():
-    with pytest.raises(UnknownNameError, match="vgg16-gap, vgg16, vgg19"):
+    with pytest.raises(UnknownNameError, match="'minicnn models' lists them, such as vgg16-gap, vgg16, resnet50"):
         minicnn.load("resnet5")
     with pytest.raises(WeightFileError, match="weights.*'minicnn weights download vgg19'"):
         minicnn.load("vgg19")

@@ -174,7 +174,7 @@ def test_preprocessing_by_hand():
 def test_unprepared_ranges_are_errors(name, scale, generator):
     """Unless they are what the network is given in any case, as pixels of 0-1 are for "unit"."""
     x = scale * generator.random((1, 6, 7, 3)).astype(np.float32)
-    if (name, scale) in (("none", 255), ("unit", 1), ("tf", 1)):
+    if (name, scale) in (("none", 255), ("unit", 1), ("tf", 1), ("lite", 1)):
         PREPROCESSING[name].check_range(x)
     else:
         with pytest.raises(ImageError, match="does not look prepared"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Literal
 
 from minicnn.models.classes import ClassNames, imagenet
 from minicnn.models.specs import Specs, build_network
@@ -29,6 +30,9 @@ class Architecture:
         The names of its classes.
     shipped_weights : str or None
         The file in the package that holds its weights.
+    matched_by : {"names", "order"}
+        How weights of other programs are matched. Order is for networks that are one line and the same everywhere; of others there are
+        versions with the same shapes that compute something else, by their strides or paddings, and names tell which it is.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Architecture:
     preprocessing: str = "caffe"
     class_names: Callable[[], ClassNames] = imagenet
     shipped_weights: str | None = None
+    matched_by: Literal["names", "order"] = "names"
 
     def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
         """Build the network for images of the given size and so many classes, by default its own; its arrays have no values."""

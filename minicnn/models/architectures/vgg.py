@@ -78,18 +78,21 @@ def _minivgg(classes: int) -> Specs:
     return layers
 
 
+#: All are lines, of which there is one version.
+_line = partial(Architecture, matched_by="order")
+
 ARCHITECTURES = (
-    Architecture("vgg16-gap", partial(_vgg_gap, convolutions=(2, 2, 3, 3, 3)), any_size=True, shipped_weights="vgg16-gap.h5"),
-    Architecture("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
-    Architecture("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
-    Architecture("vgg11", partial(_vgg, convolutions=(1, 1, 2, 2, 2)), preprocessing="torch"),
-    Architecture("vgg13", partial(_vgg, convolutions=(2, 2, 2, 2, 2)), preprocessing="torch"),
-    Architecture("vgg11-bn", partial(_vgg, convolutions=(1, 1, 2, 2, 2), normalized=True), preprocessing="torch"),
-    Architecture("vgg13-bn", partial(_vgg, convolutions=(2, 2, 2, 2, 2), normalized=True), preprocessing="torch"),
-    Architecture("vgg16-bn", partial(_vgg, convolutions=(2, 2, 3, 3, 3), normalized=True), preprocessing="torch"),
-    Architecture("vgg19-bn", partial(_vgg, convolutions=(2, 2, 4, 4, 4), normalized=True), preprocessing="torch"),
-    Architecture("alexnet", _alexnet, preprocessing="torch"),
-    Architecture(
+    _line("vgg16-gap", partial(_vgg_gap, convolutions=(2, 2, 3, 3, 3)), any_size=True, shipped_weights="vgg16-gap.h5"),
+    _line("vgg16", partial(_vgg, convolutions=(2, 2, 3, 3, 3))),
+    _line("vgg19", partial(_vgg, convolutions=(2, 2, 4, 4, 4))),
+    _line("vgg11", partial(_vgg, convolutions=(1, 1, 2, 2, 2)), preprocessing="torch"),
+    _line("vgg13", partial(_vgg, convolutions=(2, 2, 2, 2, 2)), preprocessing="torch"),
+    _line("vgg11-bn", partial(_vgg, convolutions=(1, 1, 2, 2, 2), normalized=True), preprocessing="torch"),
+    _line("vgg13-bn", partial(_vgg, convolutions=(2, 2, 2, 2, 2), normalized=True), preprocessing="torch"),
+    _line("vgg16-bn", partial(_vgg, convolutions=(2, 2, 3, 3, 3), normalized=True), preprocessing="torch"),
+    _line("vgg19-bn", partial(_vgg, convolutions=(2, 2, 4, 4, 4), normalized=True), preprocessing="torch"),
+    _line("alexnet", _alexnet, preprocessing="torch"),
+    _line(
         "minivgg",
         _minivgg,
         input_size=32,
@@ -97,7 +100,7 @@ ARCHITECTURES = (
         preprocessing="cifar10",
         class_names=cifar10,
     ),
-    Architecture(
+    _line(
         "minivgg-cifar10",
         _minivgg,
         input_size=32,
