@@ -4,7 +4,7 @@ import zlib
 
 import numpy as np
 
-from minicnn.layers import Conv2D, Dense
+from minicnn.layers import Conv2D, Dense, Scale
 
 #: Our name, and torchvision's where it is another one.
 TORCHVISION = {
@@ -23,6 +23,13 @@ TORCHVISION = {
     "mobilenet-v3-small": "mobilenet_v3_small",
     **{f"mnasnet{size}": f"mnasnet{size.replace('-', '_')}" for size in ("0-5", "0-75", "1-0", "1-3")},
     **{f"efficientnet-b{size}": f"efficientnet_b{size}" for size in range(8)},
+    **{f"shufflenet-v2-{width}": f"shufflenet_v2_{width.replace('-', '_')}" for width in ("x0-5", "x1-0", "x1-5", "x2-0")},
+    **{
+        f"regnet-{kind}-{size}": f"regnet_{kind}_{size.replace('-', '_')}"
+        for kind in "xy"
+        for size in ("400mf", "800mf", "1-6gf", "3-2gf", "8gf", "16gf", "32gf")
+    },
+    **{f"convnext-{size}": f"convnext_{size}" for size in ("tiny", "small", "base", "large")},
 }
 
 #: The class whose gradient is compared, and which of the gradient's numbers are stored.
@@ -63,6 +70,8 @@ def with_numbers(network):
                 value = numbers(full, (shape[3], shape[2], *shape[:2])).transpose(2, 3, 1, 0)
             elif isinstance(layer, Dense) and key == "weight":
                 value = numbers(full, shape[::-1]).T
+            elif isinstance(layer, Scale):
+                value = numbers(name, (*shape, 1, 1)).reshape(shape)  # there it is the array that has the name
             else:
                 value = numbers(full, shape)
             values.setdefault(name, {})[key] = np.ascontiguousarray(value)
