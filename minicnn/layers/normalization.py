@@ -69,6 +69,7 @@ class BatchNorm(Elementwise):
     momentum: float = 0.1
 
     word = "batch_norm"
+    relevance = "unchanged"  # each number is made of one
     options = {
         "epsilon": number("a number above 0", lambda value: value > 0, epsilon),
         "momentum": number("a number from 0 to 1", lambda value: 0 <= value <= 1, momentum),

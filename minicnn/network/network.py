@@ -12,7 +12,7 @@ what comes back from the layers that took its output. Which these are, `minicnn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
-from minicnn.geometry import Pair, ReceptiveField
-from minicnn.layers import BatchNorm, Join, Layer
-from minicnn.layers.base import Context, Shape
+from minicnn.layers import Join, Layer
+from minicnn.layers.base import Context
 from minicnn.network.gradients import Gradients, Walk
-from minicnn.network.graph import INPUT, Graph, Node
+from minicnn.network.graph import INPUT
+from minicnn.network.spatial import SpatialGraph
 from minicnn.pictures.tables import folded_table
 
 __all__ = ["Network", "Rule", "Rules", "Trace"]
@@ -101,7 +101,7 @@ class Trace:
         return self.outputs[self.last] if self.outputs else self.input
 
 
-class Network(Graph):
+class Network(SpatialGraph):
     """Named layers in an order in which data can flow: a line, or any graph without circles.
 
     Parameters
@@ -119,10 +119,6 @@ class Network(Graph):
     >>> Network({**network.nodes, "conv2": Conv2D(weight2, bias2, padding=1), "add": (Add(), "conv2", "relu1")})
     Network of 4 layers
     """
-
-    def __init__(self, nodes: Mapping[str, Node] | Iterable[tuple[str, Node]]):
-        super().__init__(nodes)
-        self._known_shapes: dict[Shape, dict[str, Shape]] = {}
 
     def __repr__(self) -> str:
         first, *_, last = [*self.layers, *self.layers] or ["nothing", "nothing"]
@@ -300,87 +296,6 @@ class Network(Graph):
     def with_layers(self, layers: Mapping[str, Layer]) -> Network:
         """Return a network with other layers in place of some; each takes its inputs from where the old one did."""
         return Network({name: (layers.get(name, layer), *self.inputs[name]) for name, layer in self.layers.items()})
-
-    def shapes(self, input_shape: Shape) -> dict[str, Shape]:
-        """Tell the shape of each layer's output for one image of the given shape (height, width, channels).
-
-        Raises
-        ------
-        ShapeError
-            If a layer cannot take its input; the message names the layer.
-        """
-        input_shape = tuple(input_shape)
-        if input_shape not in self._known_shapes:
-            shapes = {INPUT: input_shape}
-            for name, layer in self.layers.items():
-                try:
-                    shapes[name] = layer.described("output_shape")(*[shapes[source] for source in self.inputs[name]])
-                except ShapeError as error:
-                    raise ShapeError(f"{name}: {error}") from None
-            del shapes[INPUT]
-            self._known_shapes[input_shape] = shapes
-        return dict(self._known_shapes[input_shape])
-
-    def receptive_fields(self) -> dict[str, ReceptiveField | None]:
-        """Tell what a unit of each layer sees of the input; None from the first layer on whose units may see all of it."""
-        fields: dict[str, ReceptiveField | None] = {INPUT: ReceptiveField()}
-        for name, layer in self.layers.items():
-            window, below = layer.described("window"), [fields[source] for source in self.inputs[name]]
-            known = [field for field in below if field is not None]
-            fields[name] = None if window is None or len(known) < len(below) else ReceptiveField.union(known).through(window)
-        del fields[INPUT]
-        return fields
-
-    @cached_property
-    def jumps(self) -> Mapping[str, Pair]:
-        """How many pixels of the input lie between neighboring units, vertically and horizontally, of the input and of all image layers."""
-        jumps = {INPUT: (1, 1)}
-        for name in self.image_layers:
-            (down, across), window = jumps[self.inputs[name][0]], self.layers[name].described("window")
-            jumps[name] = (down, across) if window is None else (down * window.stride[0], across * window.stride[1])
-        return jumps
-
-    @property
-    def image_layers(self) -> list[str]:
-        """The layers whose outputs are images: all until one makes rows of numbers of them; of several inputs the first one tells."""
-        images = {INPUT: True}
-        for name, layer in self.layers.items():
-            images[name] = images[self.inputs[name][0]] and not layer.flattens
-        return [name for name in self.layers if images[name]]
-
-    @property
-    def last_convolution(self) -> str:
-        """The last layer whose maps are still images and mean most: the last convolution, or the activation (ReLU) after it.
-
-        All of the result passes through it: where layers flow together after the last convolution, it is above that. Maps of the classes
-        themselves, of which the result is only the mean, do not count, if there is a layer before.
-
-        Raises
-        ------
-        UnknownNameError
-            If the network has no convolution, or there is no such layer.
-        """
-        names, needed = list(self.layers), self.ancestors(list(self.layers)[-1:])
-        last = ([name for name in self.convolutions if name in needed] or self.convolutions)[-1]
-        images = [name for name in self.separators if name in self.image_layers]
-        means_alone = names[-1] not in self.image_layers and not any(self.layers[name].arrays for name in names[names.index(last) + 1 :])
-        before = [name for name in images if names.index(name) < names.index(last)]
-        if means_alone and before:
-            return before[-1]
-        found = last
-        for name in images:
-            if names.index(name) < names.index(last):
-                continue
-            if self.layers[name].activation:
-                return name
-            if name != last and not isinstance(self.layers[name], (BatchNorm, Join)):
-                break
-            found = name if found not in images else found
-        if found not in images:
-            raise UnknownNameError(
-                f"there is no layer of images that all of the result passes through; choose one of {', '.join(self.image_layers)}"
-            )
-        return found
 
     @property
     def parameters(self) -> dict[str, dict[str, np.ndarray]]:

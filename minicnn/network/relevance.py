@@ -24,7 +24,8 @@ The rules differ in which terms they count:
 Where layers flow together in a sum, its inputs are the terms: those above 0 alone under z-plus and composite, else all. An epsilon there
 would keep what it takes: on a ResNet of 27 sums, 98 % of the score.
 
-ReLUs and dropout pass relevance on as it is, max pooling gives it to the winner, average pooling shares it like a linear layer: each layer
+ReLUs and dropout pass relevance on as it is, and so does batch normalization that cannot be merged into the layer below it, as each of its
+outputs is made of one input. Max pooling gives it to the winner, average pooling shares it like a linear layer: each layer
 says so itself (`Layer.relevance`). The functions are rules for `Network.backward`; `rule_book` puts them together for a whole network.
 
 References
@@ -48,6 +49,7 @@ from minicnn.layers import (
 )
 from minicnn.layers.base import Context
 from minicnn.layers.weighted import Weighted
+from minicnn.network.folding import folded
 from minicnn.network.network import Rule, Trace
 
 RuleName = Literal["composite", "epsilon", "alpha-beta", "z-plus"]
@@ -78,7 +80,7 @@ def rule_book(trace: Trace, name: RuleName, share: float, alpha: float, low: np.
     Raises
     ------
     MinicnnError
-        If the network has a layer through which it is not known how relevance passes, such as a batch normalization.
+        If the network has a layer through which it is not known how relevance passes, or a batch normalization that can be merged.
     """
     everywhere = {"epsilon": epsilon(share), "alpha-beta": alpha_beta(alpha), "z-plus": alpha_beta(1.0)}
     network = trace.network
@@ -106,6 +108,11 @@ def rule_book(trace: Trace, name: RuleName, share: float, alpha: float, low: np.
             _check_same_shape(layer_name, layer, trace)
             rules[layer_name] = passed_on
     _check_known({name: layer for name, layer in network.layers.items() if layer.described("relevance") is None})
+    if norms := [name for name in network.of_type(BatchNorm) if name not in folded(network).layers]:
+        raise MinicnnError(
+            f"the network has batch normalization ({', '.join(norms)}) that can be merged into the layers below, and only these share "
+            "relevance out in proportion to what they really multiply by; merge it with minicnn.folded"
+        )
     return rules
 
 
@@ -125,10 +132,6 @@ def _check_same_shape(name: str, layer: Layer, trace: Trace) -> None:
 
 def _check_known(unknown: Mapping[str, Layer]) -> None:
     """Raise MinicnnError for layers through which it is not known how relevance passes."""
-    if norms := [name for name, layer in unknown.items() if isinstance(layer, BatchNorm)]:
-        raise MinicnnError(
-            f"there is no rule for batch normalization ({', '.join(norms)}); merge it into the layers below with minicnn.folded"
-        )
     if unknown:
         name, layer = next(iter(unknown.items()))
         raise MinicnnError(

@@ -10,16 +10,28 @@ The three ways through a ReLU, y = max(x, 0), given the gradient g that arrives 
     guided          x > 0 and g > 0        both
     ==============  =====================  ===================================================
 
-Use them as ``network.backward(trace, seeds, rules={ReLU: guided})``. Only the first is the gradient of anything; the others draw
-sharper pictures.
+Use them as ``network.backward(trace, seeds, rules=through_rectifiers(guided))``: they are defined for rectifiers, of which ReLU6 is one
+too. Smooth nonlinearities, such as SiLU, have no part that is off, and go back as the gradient does. Only the first is the gradient of
+anything; the others draw sharper pictures.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 import numpy as np
 
-from minicnn.layers import ReLU
+from minicnn.layers import Layer, ReLU, ReLU6
 from minicnn.layers.base import Context
+
+#: The layers that the rules are defined for.
+RECTIFIERS = (ReLU, ReLU6)
+
+
+def through_rectifiers(rule: Callable[[Any, np.ndarray, Context], np.ndarray]) -> dict[type[Layer] | str, Callable]:
+    """Return rules for `Network.backward` that use one for all rectifiers."""
+    return dict.fromkeys(RECTIFIERS, rule)
 
 
 def deconvnet(layer: ReLU, gradient: np.ndarray, context: Context) -> np.ndarray:

@@ -7,11 +7,10 @@ from typing import Literal
 
 import numpy as np
 
-from minicnn.layers import ReLU
 from minicnn.models.model import Model
 from minicnn.network.network import Network, Rule, Trace
 from minicnn.network.objectives import Objective, Output, class_score
-from minicnn.network.rules import guided
+from minicnn.network.rules import RECTIFIERS, guided, through_rectifiers
 from minicnn.pictures.render import Map, Signed
 from minicnn.pictures.results import Result
 
@@ -34,7 +33,7 @@ def plain_gradient(network: Network, x: np.ndarray, objective: Objective) -> np.
 
 def guided_gradient(network: Network, x: np.ndarray, objective: Objective) -> np.ndarray:
     """Go back through ReLUs where both the input and the gradient are positive; see `minicnn.rules.guided`."""
-    return objective.value_and_gradient(network, x, {ReLU: guided})[1]
+    return objective.value_and_gradient(network, x, through_rectifiers(guided))[1]
 
 
 def path_gradient(
@@ -95,14 +94,17 @@ GRADIENTS: dict[str, Callable[[Network, np.ndarray, Objective], np.ndarray]] = {
 def gradient_by_rule(trace: Trace, target: int, output: Output, rule: Rule) -> tuple[np.ndarray, np.ndarray]:
     """Go back from a class with another rule for ReLUs; returns the score (1,) and what reaches the pixels (H, W, C)."""
     score, seeds = class_score(target, output).evaluate(trace)
-    return score, trace.network.backward(trace, seeds, {ReLU: rule})[0]
+    return score, trace.network.backward(trace, seeds, through_rectifiers(rule))[0]
 
 
 def warn_if_no_relu(network: Network) -> tuple[str, ...]:
-    """Say so if another rule for ReLUs has none to work on; returns at most one warning."""
-    if network.of_type(ReLU):
+    """Say so if another rule for ReLUs has none to work on, or not all the nonlinearities of images; returns at most one warning."""
+    if not network.of_type(*RECTIFIERS):
+        return ("the network has no ReLU, so this is the plain gradient",)
+    others = [name for name in network.image_layers if network.layers[name].activation and not isinstance(network.layers[name], RECTIFIERS)]
+    if not others:
         return ()
-    return ("the network has no ReLU, so this is the plain gradient",)
+    return (f"the rule is for ReLUs; {len(others)} other nonlinearities ({', '.join(others[:3])} ...) go back as the gradient does",)
 
 
 def strongest_color(gradient: np.ndarray) -> np.ndarray:
