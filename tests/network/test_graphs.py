@@ -18,6 +18,8 @@ from minicnn.layers import (
     MaxPool2D,
     Multiply,
     ReLU,
+    ReLU6,
+    SiLU,
 )
 from minicnn.network.gradcheck import check_network
 from minicnn.network.incremental import Incremental
@@ -74,7 +76,21 @@ GATED = {
     "fc": Dense(np.zeros((4, 5)), np.zeros(5)),
 }
 
-GRAPHS = {"residual": RESIDUAL, "dense": DENSE, "gated": GATED}
+DEPTHWISE = {
+    "conv1": conv(3, 4),
+    "expand": conv(4, 8, 1),
+    "relu1": ReLU6(),
+    "depthwise": Conv2D(np.zeros((3, 3, 1, 8)), np.zeros(8), 1, ((1, 1), (1, 1)), groups=8),
+    "relu2": ReLU6(),
+    "project": conv(8, 4, 1),
+    "add": (Add(), "project", "conv1"),
+    "smaller": Conv2D(np.zeros((3, 3, 1, 4)), np.zeros(4), 2, ((0, 1), (0, 1)), groups=4),
+    "relu3": SiLU(),
+    "gap": GlobalAveragePool2D(),
+    "fc": Dense(np.zeros((4, 5)), np.zeros(5)),
+}
+
+GRAPHS = {"residual": RESIDUAL, "dense": DENSE, "gated": GATED, "depthwise": DEPTHWISE}
 
 
 @pytest.fixture(params=GRAPHS)
@@ -118,6 +134,8 @@ def test_all_backward_passes_are_those_of_finite_differences(network, x):
 
 def test_parameter_gradients(network, x, generator):
     """The step that changes each parameter along its gradient changes the score by that much."""
+    biases = {name: {"bias": 0.1 * generator.standard_normal(arrays["bias"].shape)} for name, arrays in network.parameters.items()}
+    network = network.with_parameters(biases)  # without, what sees only zeros is at its kink
     direction = {
         layer: {name: generator.standard_normal(array.shape) for name, array in arrays.items()}
         for layer, arrays in network.parameters.items()
@@ -133,7 +151,7 @@ def test_parameter_gradients(network, x, generator):
         }
         return np.vdot(network.with_parameters(moved)(x), seed)
 
-    assert (score(1e-6) - score(-1e-6)) / 2e-6 == pytest.approx(expected, rel=1e-5)
+    assert (score(1e-7) - score(-1e-7)) / 2e-7 == pytest.approx(expected, rel=1e-5)
 
 
 def test_seeds_in_the_middle_add_up(network, x, generator):

@@ -32,6 +32,9 @@ TORCHVISION = {
     **{f"convnext-{size}": f"convnext_{size}" for size in ("tiny", "small", "base", "large")},
 }
 
+#: All that there are references for: torchvision's, and one from the PyPI package efficientnet-lite-pytorch.
+PUBLISHED = (*TORCHVISION, "efficientnet-lite0")
+
 #: The class whose gradient is compared, and which of the gradient's numbers are stored.
 CLASS, EVERY = 5, 131
 
