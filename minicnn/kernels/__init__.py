@@ -5,6 +5,7 @@ What is kept from call to call is memory to use again (`memory`) and filters in 
 (`convolution.Filters`), never anything about a call.
 """
 
+from minicnn.kernels.activations import ACTIVATIONS
 from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.choice import ALGORITHMS, current_algorithm, use_algorithm
 from minicnn.kernels.convolution import (
@@ -34,6 +35,7 @@ from minicnn.kernels.sums import channel_sums
 from minicnn.kernels.threads import thread_count
 
 __all__ = [
+    "ACTIVATIONS",
     "ALGORITHMS",
     "Filters",
     "announce_compilation",

@@ -40,6 +40,17 @@ class _Float32x16Model(models.PrimitiveModel):
 
 
 @intrinsic
+def power_of_two(typing_context, exponent):
+    """Make 2^exponent of a whole number from -126 to 127, by writing it where a float32 has its exponent."""
+
+    def generate(context, builder, signature, arguments):
+        bits = builder.shl(builder.add(arguments[0], arguments[0].type(127)), arguments[0].type(23))
+        return builder.bitcast(bits, ir.FloatType())
+
+    return types.float32(types.int32), generate
+
+
+@intrinsic
 def load(typing_context, array, offset):
     """Read sixteen numbers from a flat offset into a contiguous float32 array."""
 

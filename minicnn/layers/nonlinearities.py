@@ -25,6 +25,7 @@ from typing import Literal
 import numpy as np
 from scipy.special import erf, expit
 
+from minicnn import kernels
 from minicnn.errors import MinicnnError
 from minicnn.layers.base import Elementwise, check_gradient_shape
 from minicnn.layers.options import Option, number
@@ -34,7 +35,7 @@ HARD_SLOPE = 1 / 6
 
 
 class Nonlinearity(Elementwise):
-    """What they have in common: a function `value` of an array, and its `slope`, the derivative."""
+    """What they have in common: a function `value` of an array, and its derivative `slope_at`; some have a kernel for float32."""
 
     activation = True
     relevance = "unchanged"
@@ -46,12 +47,21 @@ class Nonlinearity(Elementwise):
     def slope_at(self, x: np.ndarray) -> np.ndarray:
         raise NotImplementedError
 
+    @property
+    def _kernels(self):
+        """The kernels forward and backward, if there are some; those of a parent class are not those of another function."""
+        return kernels.ACTIVATIONS.get(vars(type(self)).get("word", ""))
+
     def forward(self, x):
+        if x.dtype == np.float32 and self._kernels:
+            return self._kernels[0](x), x
         return self.value(x).astype(x.dtype, copy=False), x
 
     def backward(self, gradient, context):
         x = context
         check_gradient_shape(gradient, x.shape)
+        if gradient.dtype == x.dtype == np.float32 and self._kernels:
+            return self._kernels[1](gradient, x)
         return (gradient * self.slope_at(x)).astype(gradient.dtype, copy=False)
 
 
