@@ -37,6 +37,7 @@ from minicnn.weightfiles.stored import (
     CONVOLUTION,
     DENSE,
     KINDS,
+    OTHER,
     Step,
     kind_name,
     natural_order,
@@ -48,6 +49,15 @@ CHECK_BLOCK = 1 << 16
 
 #: What arrays are that a file leaves out, because the layer does without them.
 LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
+
+#: The kinds that a file whose layers have the network's names may have for them; for all other layers OTHER. The kernel of a transposed
+#: convolution is turned as that of a convolution, and then has the order of axes that it has here.
+STORED_AS = {
+    CONVOLUTION: (CONVOLUTION, DENSE),
+    DENSE: (DENSE, CONVOLUTION),
+    BATCH_NORM: (BATCH_NORM,),
+    "transposed_convolution": (CONVOLUTION, OTHER),
+}
 
 #: What to do about a file that does not fit.
 ADVICE = "Name the model that the file was made for (--model), or describe its network in a text (.toml)"
@@ -183,11 +193,16 @@ def has_names_of(file: WeightFile, network: Network) -> bool:
 
 
 def _by_own_names(file: WeightFile, network: Network) -> list[Pair] | None:
-    """Match layers of whatever kind by their names, if all of the network's are in the file and nothing else but auxiliary classifiers."""
+    """Match layers by their names, if all of the network's are in the file and nothing else but auxiliary classifiers.
+
+    Dense layers may be convolutions there, and the other way round, where a window is a single pixel.
+    """
     stored = {layer.name: layer for layer in file.layers}
     wanted = {name: layer for name, layer in network.layers.items() if layer.arrays}
     others = [name for name in stored if name not in wanted and not AUXILIARY.match(name)]
     if others or len(stored) != len(file.layers) or not wanted or not wanted.keys() <= stored.keys():
+        return None
+    if any(stored[name].kind not in STORED_AS.get(layer.word, (OTHER,)) for name, layer in wanted.items()):
         return None
     return [Pair(name, layer, stored[name]) for name, layer in wanted.items()]
 
@@ -196,10 +211,17 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
     """Match the layers of a file and of a network that have the same kind, in order."""
     for name, layer in network.layers.items():
         if layer.arrays and layer.word not in KINDS:
+            there = listed([f"{shown(stored.name)} ({kind_name(stored.kind)})" for stored in file.layers])
             raise WeightFileError(
-                f"the network has {name}, a {layer.word or type(layer).__name__}, with arrays of its own, which only files that minicnn "
-                f"wrote hold; of others the arrays for {', '.join(KINDS)} are known. Load what minicnn.save or minicnn train wrote"
+                f"the network has {name}, a {layer.word or type(layer).__name__}, which is found in a file by its name alone; the file has "
+                f"other names, or kinds of layers: {there}. Call all of the network's layers as the file does, or load what minicnn.save "
+                "or minicnn train wrote"
             )
+    if strange := [shown(layer.name) for layer in file.layers if layer.kind not in KINDS]:
+        raise WeightFileError(
+            f"the file belongs to another network: it has {listed(strange)}, such as layer normalizations or transposed convolutions. "
+            f"{ADVICE}, in which layers have the file's names"
+        )
     pairs = []
     stored = _sorted_by_kind(file, network)
     for kind in KINDS:
@@ -297,7 +319,8 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     for key, expected in pair.layer.arrays.items():
         found = arrays[key].shape if key in arrays else ()
         over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
-        if found != expected.shape and not (over_all and found[3:] == expected.shape[1:]):
+        per_pixel = pair.layer.word == CONVOLUTION and expected.shape == (1, 1, *found)
+        if found != expected.shape and not per_pixel and not (over_all and found[3:] == expected.shape[1:]):
             raise WeightFileError(
                 f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. {ADVICE}"
             )

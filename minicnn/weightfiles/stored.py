@@ -19,7 +19,7 @@ from minicnn.errors import WeightFileError, printable
 #: The kinds of layers that every format can hold, by their words in descriptions of networks.
 CONVOLUTION, DENSE, BATCH_NORM = KINDS = ("convolution", "dense", "batch_norm")
 
-#: Any other layer, with arrays of any names and shapes; only minicnn's own files have such.
+#: Any other layer, with arrays of any names and shapes; which one, only a network tells that has a layer of this name.
 OTHER = "other"
 
 #: What people call them, one and several.

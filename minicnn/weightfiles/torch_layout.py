@@ -1,12 +1,18 @@
 """How PyTorch names and lays out a network's arrays, whatever file they are in.
 
-    LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,)
+    LAYER.weight         (filters, input channels, height, width), or (outputs, inputs), or (channels,); of a transposed convolution
+                         (input channels, filters, height, width)
     LAYER.bias           (filters,) ...
     LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
+    BLOCK.layer_scale    (channels, 1, 1)                                 an array that is no module's own
 
 Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. A network may hold the numbers of its
 preprocessing, too, as "normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known,
 unless it only counts something.
+
+A layer of which there are only numbers for each channel, a weight and perhaps a bias, may be a layer normalization, a PReLU, a scale; and a
+transposed convolution looks like a convolution that has other biases. The file does not tell, so that only a network whose layer has the
+same name takes it.
 """
 
 from __future__ import annotations
@@ -16,9 +22,12 @@ from collections.abc import Collection, Mapping
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
-from minicnn.weightfiles.stored import StoredLayer, shown, stored_layer
+from minicnn.weightfiles.stored import OTHER, StoredLayer, check_arrays, shown, stored_layer
 
 FIELDS = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
+
+#: The factors for each channel at the end of a residual branch.
+LAYER_SCALE = "layer_scale"
 
 #: What wrappers put before all names: DataParallel, torch.compile, Lightning and other training scripts.
 WRAPPERS = ("module", "_orig_mod", "model", "net", "network", "backbone", "encoder", "ema_model")
@@ -76,6 +85,8 @@ class TorchTensors:
                 self.ignored.append(name)
             elif field in FIELDS:
                 grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
+            elif field == LAYER_SCALE and tensor.shape[1:] == (1, 1):
+                grouped[name] = {"weight": tensor[:, 0, 0]}
             elif field in COUNTS or (tensor.dtype.kind != "f" and tensor.size == 1) or (name in used and self.preprocessing is None):
                 self.ignored += [name] * (field != "num_batches_tracked")
             elif name in left_out - set(used):
@@ -87,9 +98,7 @@ class TorchTensors:
                 )
         if not grouped:
             raise WeightFileError("the file holds no tensors with names; expected a network's weights (its state_dict)")
-        self.layers: list[StoredLayer] = [
-            stored_layer(layer, arrays, known.get(layer) if "mean" in arrays else None) for layer, arrays in grouped.items()
-        ]
+        self.layers: list[StoredLayer] = [_stored(layer, arrays, known.get(layer)) for layer, arrays in grouped.items()]
 
     @property
     def metadata(self) -> dict[str, str]:
@@ -137,6 +146,24 @@ def _preprocessing(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, object]
         step = -1 if blue_first else 1  # a table has red first
         return {"colors": colors, "scale": scale, "mean": means[::step].tolist(), "std": stds[::step].tolist()}, pair
     return None, []
+
+
+def _stored(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None) -> StoredLayer:
+    """Make a layer of the arrays that a file holds for it; raises what `stored_layer` does."""
+    if not _is_other(arrays):
+        return stored_layer(name, arrays, epsilon if "mean" in arrays else None)
+    check_arrays(name, arrays)
+    return StoredLayer(name, OTHER, arrays)
+
+
+def _is_other(arrays: Mapping[str, np.ndarray]) -> bool:
+    """Tell whether there are only numbers for each channel, or as many biases as a transposed convolution has."""
+    weight = arrays.get("weight")
+    if weight is None or arrays.keys() - {"weight", "bias"}:
+        return False
+    biases = arrays["bias"].shape if "bias" in arrays else weight.shape[-1:]
+    transposed = weight.ndim == 4 and len(biases) == 1 and biases != weight.shape[3:] and biases[0] % weight.shape[2] == 0
+    return transposed or (weight.ndim == 1 and biases == weight.shape)
 
 
 def channels_last(tensor: np.ndarray) -> np.ndarray:

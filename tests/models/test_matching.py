@@ -142,3 +142,58 @@ def test_keras_weights_alone_with_batch_normalization(tmp_path):
     (warning,) = loaded(tmp_path, unstated)[1]
     assert "epsilon 0.001 of batch normalization" in warning and "state it" in warning
     assert loaded(tmp_path, unstated.replace('"norm2"', '"norm2", epsilon = 0.001').replace('"norm4"', '"norm4", epsilon = 1e-5'))[1] == []
+
+
+CHANNELS = np.array([3.0, 1.0, 2.0])
+
+
+def test_numbers_for_each_channel_belong_to_the_layer_of_their_name(tmp_path):
+    """A layer normalization, a PReLU, a layer scale; and a dense layer that sees each pixel is a convolution of 1x1."""
+    text = (
+        'input = [4, 4, 3]\nlayers = [{layer_norm = "norm"}, {convolution = "mix", filters = 2, size = 1}, {prelu = "slopes"}, '
+        '{convolution = "back", filters = 3, size = 1}, {scale = "block.layer_scale"}]'
+    )
+    arrays = {
+        "block.layer_scale": CHANNELS.reshape(3, 1, 1),
+        "back.weight": np.ones((3, 2, 1, 1)),
+        "mix.weight": np.arange(6.0).reshape(2, 3),
+        "slopes.weight": CHANNELS[:2],
+        "norm.bias": -CHANNELS,
+        "norm.weight": CHANNELS,
+    }
+    write_pth(tmp_path / "file.pth", arrays)
+    (tmp_path / "net.toml").write_text(text)
+    found = minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth", fold=False).network.arrays
+    assert found["norm"]["weight"].tolist() == CHANNELS.tolist() and found["norm"]["bias"].tolist() == (-CHANNELS).tolist()
+    assert found["mix"]["weight"].tolist() == [[[[0, 3], [1, 4], [2, 5]]]] and not found["mix"]["bias"].any()
+    assert found["slopes"]["weight"].tolist() == CHANNELS[:2].tolist()
+    assert found["block.layer_scale"]["weight"].tolist() == CHANNELS.tolist()
+    (tmp_path / "net.toml").write_text(text.replace('"norm"', '"first"'))
+    with pytest.raises(WeightFileError, match=r"the network has first, a layer_norm, .* by its name alone; .* norm \(other layer\)"):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth")
+
+
+@pytest.mark.parametrize(
+    ("layer", "weight"),
+    [
+        ('{batch_norm = "b"}', CHANNELS),  # without mean and variance: they are no 0 and 1
+        ('{transposed_convolution = "b", filters = 3, size = 1}', CHANNELS),
+        ('{dense = "b", units = 3}', CHANNELS),
+    ],
+)
+def test_a_name_of_another_kind_of_layer_is_refused(tmp_path, layer, weight):
+    write_pth(tmp_path / "file.pth", {"a.weight": np.ones((3, 3, 1, 1)), "b.weight": weight})
+    gap = '{global_average_pool = "gap"}, ' if "dense" in layer else ""
+    with pytest.raises(WeightFileError, match=r"it has b, such as layer normalizations|the weight of b has shape \(3,\)"):
+        loaded(tmp_path, in_text("a", join=f", {gap}{layer}"))
+
+
+@pytest.mark.parametrize("filters", [2, 3])
+def test_a_transposed_convolution_by_its_name(tmp_path, filters):
+    """There its axes are (channels, filters, height, width); with as many filters as channels it looks like a convolution."""
+    weight = np.arange(3.0 * filters * 4).reshape(3, filters, 2, 2)
+    write_pth(tmp_path / "file.pth", {"a.weight": np.ones((3, 3, 1, 1)), "up.weight": weight, "up.bias": np.arange(float(filters))})
+    text = in_text("a", join=f', {{transposed_convolution = "up", filters = {filters}, size = 2, stride = 2}}')
+    (tmp_path / "net.toml").write_text(text)
+    found = minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth", fold=False).network.arrays["up"]
+    assert found["weight"].tolist() == weight.transpose(2, 3, 1, 0).tolist() and found["bias"].tolist() == list(range(filters))

@@ -1,10 +1,19 @@
 """Networks by name, compared with the code that publishes them: the same weights and the same image on both sides."""
 
+import json
+import math
 import zlib
+from pathlib import Path
 
 import numpy as np
 
-from minicnn.layers import Conv2D, Dense, Scale
+from minicnn.layers import Scale
+from minicnn.models.architectures import find_architecture
+from minicnn.models.descriptions import read_description
+from minicnn.weightfiles.torch_layout import channels_last
+
+#: What scripts/make_architecture_references stores of each network: "NAME/shapes", "NAME/logits", "NAME/gradient".
+REFERENCES = Path(__file__).parent / "architectures.npz"
 
 #: Our name, and torchvision's where it is another one.
 TORCHVISION = {
@@ -32,19 +41,30 @@ TORCHVISION = {
     **{f"convnext-{size}": f"convnext_{size}" for size in ("tiny", "small", "base", "large")},
 }
 
-#: All that there are references for: torchvision's, and one from the PyPI package efficientnet-lite-pytorch.
+#: A network that is no classifier, and has no name but a description.
+U_NET = Path(__file__).parents[2] / "docs" / "u-net.toml"
+
+#: Networks by name that there are references of: torchvision's, and one from the PyPI package efficientnet-lite-pytorch.
 PUBLISHED = (*TORCHVISION, "efficientnet-lite0")
 
-#: The class whose gradient is compared, and which of the gradient's numbers are stored.
+#: All that there are references of.
+REFERENCED = (*PUBLISHED, "u-net")
+
+#: The number of the output whose gradient is compared, and which of the gradient's numbers are stored.
 CLASS, EVERY = 5, 131
 
 #: What our arrays are called in PyTorch.
 PYTORCH_NAMES = {"weight": "weight", "bias": "bias", "mean": "running_mean", "variance": "running_var"}
 
 
+def pytorch_name(name, layer, key):
+    """The name in a state dict of an array of one of our layers; a layer scale is itself an array there."""
+    return name if isinstance(layer, Scale) else f"{name}.{PYTORCH_NAMES[key]}"
+
+
 def image(name):
     """An image that is not square, (1, H, W, 3), for a network."""
-    size = (224, 224) if name == "efficientnet-lite0" else (85, 107) if name == "inception-v3" else (67, 81)
+    size = {"efficientnet-lite0": (224, 224), "inception-v3": (85, 107), "u-net": (44, 60)}.get(name, (67, 81))
     return np.random.default_rng(7).standard_normal((1, *size, 3))
 
 
@@ -60,22 +80,49 @@ def numbers(key, shape):
 
 def state(shapes):
     """All arrays of a PyTorch state dict, float64, by their names and shapes."""
-    return {key: numbers(key, tuple(shape)) for key, shape in shapes.items() if not key.endswith("num_batches_tracked")}
+    return {key: numbers(key, tuple(shape)) for key, shape in shapes.items()}
 
 
-def with_numbers(network):
-    """Give one of our networks the numbers."""
+def with_numbers(stored, name):
+    """Build one of our networks with the numbers."""
+    network, shapes = network_of(name), shapes_of(stored, name)
     values = {}
     for name, layer in network.layers.items():
         for key, array in layer.arrays.items():
-            full, shape = f"{name}.{PYTORCH_NAMES[key]}", array.shape
-            if isinstance(layer, Conv2D) and key == "weight":
-                value = numbers(full, (shape[3], shape[2], *shape[:2])).transpose(2, 3, 1, 0)
-            elif isinstance(layer, Dense) and key == "weight":
-                value = numbers(full, shape[::-1]).T
-            elif isinstance(layer, Scale):
-                value = numbers(name, (*shape, 1, 1)).reshape(shape)  # there it is the array that has the name
-            else:
-                value = numbers(full, shape)
+            full = pytorch_name(name, layer, key)
+            value = channels_last(numbers(full, tuple(shapes[full]))).reshape(array.shape)
             values.setdefault(name, {})[key] = np.ascontiguousarray(value)
     return network.with_parameters(values)
+
+
+def network_of(name):
+    """One of our networks, without numbers."""
+    return read_description(U_NET.read_text(), U_NET.name).network if name == "u-net" else find_architecture(name).network()
+
+
+def shapes_of(stored, name):
+    """The shapes of a network's state dict in PyTorch, by name."""
+    return json.loads(stored[f"{name}/shapes"].tobytes())
+
+
+def used(shapes):
+    """Leave out the classifiers that are there in training alone."""
+    return {key: shape for key, shape in shapes.items() if not key.lower().startswith("aux")}
+
+
+def parameter_count(shapes):
+    """Count the parameters in a state dict."""
+    return sum(math.prod(shape) for key, shape in used(shapes).items() if "running_" not in key)
+
+
+def deviations(stored, name, network):
+    """Compute the logits and the input gradient of a network with its numbers, and tell by how much they deviate from PyTorch's.
+
+    As shares of the largest number.
+    """
+    trace = network.trace(image(name))
+    one_hot = np.zeros_like(trace.result)
+    one_hot.flat[CLASS] = 1
+    gradient = network.backward(trace, {trace.last: one_hot})
+    found = {"logits": trace.result.reshape(-1)[:: EVERY // 8], "gradient": gradient.reshape(-1)[::EVERY]}
+    return {what: np.abs(found[what] - stored[f"{name}/{what}"]).max() / np.abs(stored[f"{name}/{what}"]).max() for what in found}

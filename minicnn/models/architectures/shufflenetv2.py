@@ -4,8 +4,8 @@
     |                                                               +-- concatenate -> shuffle
     +-- second half -> 1x1 -> 3x3, each channel alone -> 1x1 -------+
 
-Where a stage begins both branches take all channels, with stride 2: the first one too has convolutions then, 3x3 and 1x1, and the
-channels become more. Shuffled, the channels of both halves take turns, so that the next block's halves have some of each.
+Where a stage begins, both branches take all channels, with stride 2, and the first one too has convolutions, 3x3 and 1x1; there are more
+channels afterwards. Shuffled, the channels of both halves take turns, so that the next block's halves have some of each.
 
 References
 ----------
