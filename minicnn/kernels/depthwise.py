@@ -25,7 +25,7 @@ from minicnn.kernels import vectors
 from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import empty
 from minicnn.kernels.phases import phases_of
-from minicnn.kernels.vectors import add_scaled, at_least, load, start_sums, store_sums
+from minicnn.kernels.vectors import add_scaled, add_scaled_row, at_least, start_sums, store_sums
 
 #: The outputs and the channels that are computed together.
 BLOCK, COLUMNS = 7, 32
@@ -126,17 +126,32 @@ def _convolve_pixels(x, kernel, bias, stride, before, dilation, floor, output, s
 
 @inlined
 def _add_windows(sums, rows, numbers, shape, oy, ox, factors, kernel_size, first, stride, before, dilation):
-    """Add to the sums of `rows` neighboring outputs the products of their windows, as far as all lie in the image, with 32 channels."""
+    """Add to the sums of `rows` neighboring outputs the products of their windows, as far as all lie in the image, with 32 channels.
+
+    Of the usual widths and strides a row of the window is one piece of code, which loads each pixel once for all outputs that see it.
+    """
     origin, height, width, channels = shape
     for ky in range(kernel_size[0]):
         iy = oy * stride[0] - before[0] + ky * dilation[0]
-        if 0 <= iy < height:
+        if not 0 <= iy < height:
+            continue
+        ix, place = ox * stride[1] - before[1], ky * kernel_size[1] * channels + first
+        pixel = origin + (iy * width + ix) * channels + first
+        whole = dilation[1] == 1 and ix >= 0 and ix + (rows - 1) * stride[1] + kernel_size[1] <= width
+        if whole and kernel_size[1] == 3 and stride[1] == 1:
+            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 3, 1)
+        elif whole and kernel_size[1] == 3 and stride[1] == 2:
+            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 3, 2)
+        elif whole and kernel_size[1] == 5 and stride[1] == 1:
+            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 5, 1)
+        elif whole and kernel_size[1] == 2 and stride[1] == 1:
+            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 2, 1)
+        else:
             for kx in range(kernel_size[1]):
-                ix = ox * stride[1] - before[1] + kx * dilation[1]
-                if ix >= 0 and ix + (rows - 1) * stride[1] < width:
-                    place = (ky * kernel_size[1] + kx) * channels + first
-                    pixel = origin + (iy * width + ix) * channels + first
-                    sums = add_scaled(sums, numbers, pixel, stride[1] * channels, load(factors, place), load(factors, place + 16))
+                column = ix + kx * dilation[1]
+                if column >= 0 and column + (rows - 1) * stride[1] < width:
+                    apart = stride[1] * channels
+                    sums = add_scaled(sums, numbers, pixel + kx * dilation[1] * channels, apart, factors, place + kx * channels)
     return sums
 
 

@@ -126,23 +126,61 @@ def add_products(typing_context, sums, array, offset, stride, left, right):
 
 
 @intrinsic
-def add_scaled(typing_context, sums, array, offset, stride, left, right):
-    """Return the sums, to each row i of which the 32 numbers from array[offset + i * stride] on times (left, right) are added."""
+def add_scaled(typing_context, sums, array, offset, stride, factors, place):
+    """Add to each row i of sums the 32 numbers from array[offset + i * stride] on, times those from factors[place] on."""
 
     def generate(context, builder, signature, arguments):
-        sums, array, offset, stride, *factors = arguments
+        sums, _, offset, stride, _, place = arguments
         multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
-        data = _data(context, builder, signature.args[1], array)
+        numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
+
+        def vector(data, start, j):
+            loaded = builder.load(_vector_at(builder, data, builder.add(start, start.type(LANES * j))))
+            loaded.align = 4
+            return loaded
+
         new = []
+        kept = [vector(weights, place, j) for j in range(2)]
         for i in range(signature.args[0].count // 2):
-            for j, factor in enumerate(factors):
-                place = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
-                numbers = builder.load(_vector_at(builder, data, place))
-                numbers.align = 4
-                new.append(builder.call(multiply_add, [numbers, factor, builder.extract_value(sums, 2 * i + j)]))
+            start = builder.add(offset, builder.mul(stride, stride.type(i)))
+            for j in range(2):
+                new.append(builder.call(multiply_add, [vector(numbers, start, j), kept[j], builder.extract_value(sums, 2 * i + j)]))
         return context.make_tuple(builder, signature.return_type, new)
 
-    return sums(sums, array, types.intp, types.intp, float32x16, float32x16), generate
+    return sums(sums, array, types.intp, types.intp, factors, types.intp), generate
+
+
+@intrinsic(prefer_literal=True)
+def add_scaled_row(typing_context, sums, array, offset, factors, place, apart, taps, step):
+    """Add to sums of 32 numbers those of neighboring places, each times its own factors.
+
+    Row i gets, for each k below `taps`, the numbers from array[offset + (i * step + k) * apart] on times those from
+    factors[place + k * apart] on. Each number is loaded once for all rows that want it. `taps` and `step` are written as literals.
+    """
+    rows, count, apart_rows = sums.count // 2, taps.literal_value, step.literal_value
+
+    def generate(context, builder, signature, arguments):
+        sums, _, offset, _, place, apart, _, _ = arguments
+        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
+        numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 3))
+
+        def vector(data, start, k, j):
+            where = builder.add(builder.add(start, builder.mul(apart, apart.type(k))), start.type(LANES * j))
+            loaded = builder.load(_vector_at(builder, data, where))
+            loaded.align = 4
+            return loaded
+
+        new = [builder.extract_value(sums, i) for i in range(2 * rows)]
+        kept = [[vector(weights, place, k, j) for j in range(2)] for k in range(count)]
+        for k in range((rows - 1) * apart_rows + count):
+            wanted = [i for i in range(rows) if 0 <= k - i * apart_rows < count]
+            for j in range(2):
+                loaded = vector(numbers, offset, k, j) if wanted else None
+                for i in wanted:
+                    new[2 * i + j] = builder.call(multiply_add, [loaded, kept[k - i * apart_rows][j], new[2 * i + j]])
+        return context.make_tuple(builder, signature.return_type, new)
+
+    return sums(sums, array, types.intp, factors, types.intp, types.intp, taps, step), generate
 
 
 @intrinsic

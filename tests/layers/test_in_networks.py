@@ -147,11 +147,11 @@ def test_a_classifier_that_ends_in_a_softmax(generator, panda):
 
 @pytest.mark.parametrize("word", ["layer_norm", "prelu", "scale"])
 def test_weights_of_other_programs_do_not_leave_arrays_out(word, tmp_path, generator):
-    """Their files have no such arrays under any name that is known; a network must not be run without."""
+    """They are found by name alone; a network must not be run without."""
     text = f'input = [9, 9, 3]\nlayers = [{{convolution = "conv1_1", filters = 4, size = 3}}, {{{word} = "own"}}, {{flatten = "f"}}]'
     (tmp_path / "net.toml").write_text(text)
     np.savez(tmp_path / "other.npz", conv1_1_W=generator.random((3, 3, 3, 4)), conv1_1_b=generator.random(4))
-    with pytest.raises(WeightFileError, match=f"has own, a {word}, with arrays of its own"):
+    with pytest.raises(WeightFileError, match=f"has own, a {word}, which is found in a file by its name alone"):
         minicnn.load(tmp_path / "net.toml", weights=tmp_path / "other.npz")
 
 
