@@ -85,7 +85,7 @@ class TorchTensors:
                 self.ignored.append(name)
             elif field in FIELDS:
                 grouped.setdefault(layer, {})[FIELDS[field]] = channels_last(tensor)
-            elif field == LAYER_SCALE and tensor.shape[1:] == (1, 1):
+            elif field == LAYER_SCALE and tensor.shape[1:] == (1, 1) and f"{name}.weight" not in tensors:
                 grouped[name] = {"weight": tensor[:, 0, 0]}
             elif field in COUNTS or (tensor.dtype.kind != "f" and tensor.size == 1) or (name in used and self.preprocessing is None):
                 self.ignored += [name] * (field != "num_batches_tracked")
@@ -150,10 +150,8 @@ def _preprocessing(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, object]
 
 def _stored(name: str, arrays: Mapping[str, np.ndarray], epsilon: float | None) -> StoredLayer:
     """Make a layer of the arrays that a file holds for it; raises what `stored_layer` does."""
-    if not _is_other(arrays):
-        return stored_layer(name, arrays, epsilon if "mean" in arrays else None)
     check_arrays(name, arrays)
-    return StoredLayer(name, OTHER, arrays)
+    return StoredLayer(name, OTHER, arrays) if _is_other(arrays) else stored_layer(name, arrays, epsilon if "mean" in arrays else None)
 
 
 def _is_other(arrays: Mapping[str, np.ndarray]) -> bool:

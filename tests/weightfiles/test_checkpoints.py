@@ -133,12 +133,18 @@ def test_a_part_of_a_network():
         {"a.mean": stat(np.nan), "a.std": stat(1)},
         {"conv.weight_g": stat(1, 1, 1, 1)},
         {"layer_scale": stat(1)},
+        {"layer_scale": np.ones((4, 1, 1)), "layer_scale.weight": stat(1, 1, 1, 1)},
         {"order": np.array([2, 0, 1])},
     ],
 )
 def test_what_may_change_the_answer_is_refused(extra):
     with pytest.raises(WeightFileError, match="there is a tensor '(normalize.mean|a.mean|conv.weight_g|layer_scale|order)'; expected only"):
         TorchTensors({**WEIGHTS, **extra})
+
+
+def test_an_empty_tensor_is_no_transposed_convolution():
+    with pytest.raises(WeightFileError, match="its weight has shape .* and is empty"):
+        TorchTensors({"up.weight": np.ones((3, 0, 2, 2)), "up.bias": stat(1)})
 
 
 def test_names_of_wrappers():
