@@ -44,6 +44,11 @@ class Axes:
         return "H" in self.sizes
 
     @property
+    def is_split(self) -> bool:
+        """Whether the channels are two axes: G groups of K channels."""
+        return "G" in self.sizes
+
+    @property
     def shape(self) -> list[int]:
         """The size of each axis."""
         return [self._size(group) for group in self.groups]
@@ -94,6 +99,28 @@ class Axes:
     def merged(self, axis: int) -> Axes:
         """Merge the axes before one, and those from it on."""
         return Axes((sum(self.groups[:axis], ()), sum(self.groups[axis:], ())), self.sizes)
+
+    def resolved(self, target: Sequence[int], allow_zero: bool) -> list[int]:
+        """Fill in what a shape leaves open that the same numbers get: 0 is the size that there is, -1 what is left."""
+        shape = self.shape
+        sizes = [shape[i] if size == 0 and i < len(shape) and not allow_zero else size for i, size in enumerate(target)]
+        if sizes and self.known and (sizes[0] == -1 or (sizes[0] == 1 and shape[0] == BATCH)):
+            sizes[0] = shape[0]
+        rest = math.prod(size for size in sizes[1:] if size != -1)
+        if sizes[1:].count(-1) == 1 and rest > 0 and min(shape[1:], default=0) > 0:
+            sizes = [math.prod(shape[1:]) // rest if size == -1 and i else size for i, size in enumerate(sizes)]
+        return sizes
+
+    def split(self, sizes: Sequence[int]) -> Axes | None:
+        """Make two axes of an image's channels, if such a shape does just that; else return None."""
+        if not self.is_image or ("C",) not in self.groups or len(sizes) != len(self.groups) + 1:
+            return None
+        place, shape = self.groups.index(("C",)), self.shape
+        groups, channels = sizes[place : place + 2]
+        if [*sizes[:place], *sizes[place + 2 :]] != [*shape[:place], *shape[place + 1 :]] or groups * channels != self.sizes["C"]:
+            return None
+        split = (*self.groups[:place], ("G",), ("K",), *self.groups[place + 1 :])
+        return Axes(split, {**self.sizes, "G": groups, "K": channels}) if min(groups, channels) > 1 else None
 
     def reshaped(self, target: Sequence[int], allow_zero: bool = False) -> Axes:
         """Divide the same numbers, in the same order, into axes of other sizes; -1 is what is left, 0 the size that it has."""
