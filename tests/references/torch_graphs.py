@@ -66,4 +66,68 @@ def gated(nn):
     return nn.Sequential(normalized(nn, 3, 4, 3, nn.ReLU6(), stride=2), Block(4), *end)
 
 
-NETWORKS = {"residual": residual, "concatenating": concatenating, "gated": gated}
+def shuffled(nn):
+    """Half of the channels pass through untouched; then the halves are shuffled."""
+    from torch import cat
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            inner = [normalized(nn, 3, 3, 3, groups=3), normalized(nn, 3, 3, 1, nn.PReLU(3))]
+            self.branch = nn.Sequential(*inner)
+
+        def forward(self, x):
+            kept, taken = x.chunk(2, dim=1)
+            x = cat((kept, self.branch(taken)), dim=1)
+            return x.view(len(x), 2, 3, *x.shape[2:]).transpose(1, 2).reshape(x.shape)
+
+    end = [nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)]
+    return nn.Sequential(nn.Conv2d(3, 6, 3, stride=2, padding=1), Block(), Block(), *end)
+
+
+def next_one(nn):
+    """A depthwise convolution, then a normalization and two layers for each pixel, a scale, and the shortcut."""
+    import torch
+
+    class Block(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.depthwise, self.norm = nn.Conv2d(4, 4, 5, padding=2, groups=4), nn.LayerNorm(4, eps=1e-6)
+            self.grow, self.shrink = nn.Linear(4, 8), nn.Linear(8, 4)
+            self.scale = nn.Parameter(torch.rand(4, 1, 1))
+
+        def forward(self, x):
+            y = self.norm(self.depthwise(x).permute(0, 2, 3, 1))
+            y = self.shrink(nn.functional.gelu(self.grow(y)))
+            return x + self.scale * y.permute(0, 3, 1, 2)
+
+    return nn.Sequential(nn.Conv2d(3, 4, 2, stride=2), Block(), nn.AdaptiveMaxPool2d(1), nn.Flatten(), nn.Linear(4, 3))
+
+
+def hourglass(nn):
+    """Down and up again, in two ways: with weights, and between pixels; what was there before is put beside it, and added."""
+    from torch import cat
+
+    class Network(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down1, self.down2 = nn.Conv2d(3, 4, 3, 2, padding=1), nn.Conv2d(4, 6, 3, 2, padding=1)
+            self.up1, self.up2 = nn.ConvTranspose2d(6, 4, 3, 2, padding=1, output_padding=1), nn.Upsample(scale_factor=2, mode="bilinear")
+            self.up3, self.end = nn.Upsample(scale_factor=4), nn.Conv2d(14, 2, 3, padding=1)
+
+        def forward(self, x):
+            first = self.down1(x).tanh()
+            second = nn.functional.elu(self.down2(first))
+            return self.end(cat([self.up2(first + self.up1(second).sigmoid()), self.up3(second), cat([x[:, 1:3], x[:, :2]], 1)], 1))
+
+    return Network()
+
+
+NETWORKS = {
+    "residual": residual,
+    "concatenating": concatenating,
+    "gated": gated,
+    "shuffled": shuffled,
+    "next": next_one,
+    "hourglass": hourglass,
+}
