@@ -80,7 +80,12 @@ class Axes:
         if len(new) != len(places):
             raise RefusedError(f"puts in the axes {places[:8]}, some of them twice")
         rest = iter(self.groups)
-        return Axes(tuple(() if i in new else next(rest) for i in range(rank)), self.sizes)
+        groups = [() if i in new else next(rest) for i in range(rank)]
+        loose = [(i, label) for i, group in enumerate(groups) if len(group) > 1 for label in group if self.sizes[label] == 1]
+        for place, (i, label) in zip(sorted(new), loose):  # a label that was left there as its own axis was dropped
+            groups[i] = tuple(other for other in groups[i] if other != label)
+            groups[place] = (label,)
+        return Axes(tuple(groups), self.sizes)
 
     def without(self, places: Iterable[int]) -> Axes:
         """Leave out axes of size 1; their labels move to a neighbor, where they change nothing."""
@@ -122,26 +127,38 @@ class Axes:
         split = (*self.groups[:place], ("G",), ("K",), *self.groups[place + 1 :])
         return Axes(split, {**self.sizes, "G": groups, "K": channels}) if min(groups, channels) > 1 else None
 
+    def in_one(self) -> Axes:
+        """Merge all axes, that of the images, too; raises RefusedError if their number is open."""
+        if min(self.sizes.values()) < 1:
+            raise RefusedError("makes one axis of all, expected images one by one")
+        return Axes((sum(self.groups, ()),), self.sizes)
+
     def reshaped(self, target: Sequence[int], allow_zero: bool = False) -> Axes:
         """Divide the same numbers, in the same order, into axes of other sizes; -1 is what is left, 0 the size that it has."""
         shape = self.shape
         if not allow_zero:
             target = [shape[i] if size == 0 and i < len(shape) else size for i, size in enumerate(target)]
         words = f"makes {_text(target)} of {_text(shape)}"
+        if len(self.groups) == 1:
+            return Axes(tuple(self._filled(self.groups[0], list(target), words)), self.sizes)
         batch = self.sizes["N"]
         images, *rest = target or [0]
-        whole = images == -1 and -1 not in rest and all(size > 0 for label, size in self.sizes.items() if label != "N")
+        whole = images == -1 and -1 not in rest and self.known
         if self.groups[:1] != (("N",),) or not (images == batch or (images == 1 and batch == BATCH) or whole):
             raise RefusedError(f"{words}, expected {'images one by one' if self.known else 'a fixed height and width'}")
         labels = [label for group in self.groups[1:] for label in group]
-        groups = self._divided([label for label in labels if self.sizes[label] != 1], rest, words)
-        for label in labels:  # those of size 1 go where there is one of that size, or else anywhere
+        return Axes((("N",), *self._filled(labels, rest, words)), self.sizes)
+
+    def _filled(self, labels: Sequence[str], sizes: list[int], words: str) -> list[Labels]:
+        """Divide labels into groups of such sizes; those of size 1 go where there is one of that size, or else anywhere."""
+        groups = self._divided([label for label in labels if self.sizes[label] != 1], sizes, words)
+        for label in labels:
             if self.sizes[label] == 1:
                 if not groups:
                     raise RefusedError(words)
                 place = groups.index(()) if () in groups else len(groups) - 1
                 groups[place] += (label,)
-        return Axes((("N",), *groups), self.sizes)
+        return groups
 
     @property
     def known(self) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import numpy as np
+
 from minicnn.weightfiles.onnx.axes import Axes
 from minicnn.weightfiles.onnx.network import ReadNetwork
 from minicnn.weightfiles.onnx.nodes import Node
@@ -146,8 +148,10 @@ def _every(network: ReadNetwork, node: Node, x: Value, stride: list[int]) -> Val
 
 
 def gather(network: ReadNetwork, node: Node, x: Value) -> Value:
-    """Take channels by their numbers: all in the other order, or some that follow each other."""
+    """Take channels by their numbers: all in the other order, or some that follow each other; or all numbers, in another shape."""
     axis, indices = x.axes.index(node.attribute("axis", 0)), node.constant(1)
+    if len(x.groups) == 1 and x.axes.shape == [indices.size] and np.array_equal(indices.reshape(-1), np.arange(indices.size)):
+        return network.arrange(x, x.axes.reshaped(indices.shape))
     order = node.integers(1, "indices") or []
     channels = x.sizes["C"]
     if x.groups[axis] != ("C",) or channels < 1 or indices.ndim > 1:

@@ -37,7 +37,13 @@ def _put_together_again(network: ReadNetwork, values: list[Value]) -> Value | No
         return None
     whole, place = parts[0][0][0], 0
     for (source,), options in parts:
-        if source.step != whole.step or source.waits or source.groups != values[0].groups or options["start"] != place:
+        if (
+            source.step != whole.step
+            or source.waits
+            or source.reverses_colors
+            or source.groups != values[0].groups
+            or options["start"] != place
+        ):
             return None
         place = options["stop"]
     if place != whole.sizes["C"]:

@@ -18,6 +18,8 @@ def flatten(network: ReadNetwork, node: Node, x: Value) -> Value:
 
 def reshape(network: ReadNetwork, node: Node, x: Value) -> Value:
     target, allow_zero = node.integers(1, "shape") or [], bool(node.attribute("allowzero", 0))
+    if target == [-1]:
+        return network.arrange(x, x.axes.in_one())
     sizes = x.axes.resolved(target, allow_zero)
     if x.axes.is_split:
         return _shuffled(network, node, x, sizes)
