@@ -1,10 +1,12 @@
 """What the tests of ONNX files have in common: constants for small networks, and running what was read."""
 
 import numpy as np
-from weight_file_helpers import described_network
+import pytest
+from weight_file_helpers import described_network, onnx_model
 
 from minicnn.models.matching import load_arrays
 from minicnn.pictures.photos import Preprocessing
+from minicnn.weightfiles import read_weights
 
 GENERATOR = np.random.default_rng(0)
 
@@ -62,9 +64,21 @@ CONSTANTS = {
     "ends": np.array([-1, 4]),
     "starts": np.array([0, -3]),
     "twos": np.array([1, 2]),
+    "four": numbers(4, 3, 3, 3),
+    "in groups": np.array([0, 2, 2, -1, 4]),
+    "doubled": np.float32([1, 1, 2, 3]),
+    "same size": np.array([1, 2, 2, 4]),
+    "sized": np.array([1, 2, 6, 4]),
+    "by half": np.float32([1, 1, 1.5, 1]),
+    "channels doubled": np.float32([1, 2, 1, 1]),
+    "rows of slopes": numbers(2, 4),
+    "slope": np.float32([0.25]),
+    "slopes": numbers(2, 1, 1),
+    "norm": numbers(2),
+    "one and three": np.array([1, 3]),
     **INTEGERS,
 }
-CONSTANTS |= {"image": np.ones((3, 4, 6), np.float32), "shuffle": np.array([0, 4, 2, 2]), "six": np.float32(6), "yes": np.array(True)}
+CONSTANTS |= {"image": np.ones((3, 4, 6), np.float32), "shuffle": np.array([0, 4, 2, 4]), "six": np.float32(6), "yes": np.array(True)}
 CONSTANTS["up, written out"] = np.zeros((2, 4, 2, 3), np.float32)
 CONSTANTS["up, written out"][0, :2], CONSTANTS["up, written out"][1, 2:] = CONSTANTS["up in groups"]
 CONSTANTS |= {"large": np.ones((128, 128, 3, 3), np.float32)}
@@ -86,3 +100,15 @@ def output_of(file, x):
     network, shape = described_network(file)
     assert shape == x.shape[1:]
     return network.with_parameters(load_arrays(file, network, shape))(prepared(file, x))
+
+
+def check_network(folder, name, nodes, shape=(1, 3, 4, 6), opset=17, others=None):
+    """Compare what is read of such nodes with what ONNX' own reference makes of them, or of others that do the same."""
+    reference = pytest.importorskip("onnx.reference")
+    onnx_model(folder / "file", nodes, input_shape=shape, opset=opset, **used(nodes))
+    onnx_model(folder / "other", others or nodes, input_shape=shape, opset=opset, **used(others or nodes))
+    x = numbers(*shape) * (100 if "colors" in name else 1)
+    (expected,) = reference.ReferenceEvaluator(str(folder / "other")).run(None, {"x": x})
+    output = output_of(read_weights(folder / "file"), x if "last" in name or "gray" in name else np.moveaxis(x, 1, 3))
+    output = np.moveaxis(output, 3, 1) if output.ndim == expected.ndim == 4 and "last" not in name else output
+    assert np.abs(output.reshape(expected.shape) - expected).max() < 1e-5 * np.abs(expected).max()

@@ -38,7 +38,7 @@ REFUSED = {
         [("Mul", ["x", "image"], ["h"], {}), ("Conv", ["h", "w"], ["y"], {})],
         r"shape \(3, 4, 6\); expected a single one",
     ),
-    "shuffled": ([CONV, ("Reshape", ["c", "shuffle"], ["y"], {})], "makes 1 x 4 x 2 x 2 of 1 x 2 x 2 x 4"),
+    "shuffled": ([CONV, ("Reshape", ["c", "shuffle"], ["y"], {})], "makes 1 x 4 x 2 x 4 of 1 x 2 x 2 x 4"),
     "turned around": (
         [CONV, ("Transpose", ["c"], ["t"], {"perm": [0, 3, 2, 1]}), ("Flatten", ["t"], ["f"], {}), ("MatMul", ["f", "m"], ["y"], {})],
         "in the order W, H, C",
@@ -53,6 +53,39 @@ REFUSED = {
     "images left out": ([CONV, ("Slice", ["c", "one axis", "far", "first"], ["y"], {})], "another axis than height, width or channels"),
     "an image cut away": ([CONV, ("Pad", ["c", "all rows"], ["y"], {})], "cuts off all of the image"),
     "padded images": ([CONV, ("Pad", ["c", "more images"], ["y"], {})], "other axes than height, width and channels"),
+    "nothing to add": ([CONV, ("Sum", [], ["s"], {}), ("Add", ["c", "s"], ["y"], {})], "takes nothing at all"),
+    "splits of other sums": (
+        [CONV, ("Split", ["c", "twos"], ["s", "t"], {"axis": 1}), ("Relu", ["s"], ["y"], {})],
+        "splits 2 channels into",
+    ),
+    "split rows": ([CONV, ("Split", ["c"], ["s", "t"], {"axis": 2}), ("Relu", ["s"], ["y"], {})], "splits another axis"),
+    "groups of channels": (
+        [("Conv", ["x", "four"], ["c"], {}), ("Reshape", ["c", "in groups"], ["r"], {}), ("Relu", ["r"], ["y"], {})],
+        "channels that are in groups",
+    ),
+    "groups with rows": (
+        [
+            ("Conv", ["x", "four"], ["c"], {}),
+            ("Reshape", ["c", "in groups"], ["r"], {}),
+            ("Transpose", ["r"], ["t"], {"perm": [0, 1, 3, 2, 4]}),
+            ("Reshape", ["t", "shuffle"], ["y"], {}),
+        ],
+        "in another way than a channel shuffle",
+    ),
+    "resized by corners": (
+        [CONV, ("Resize", ["c", "", "doubled"], ["y"], {"mode": "linear", "coordinate_transformation_mode": "align_corners"})],
+        "in the way linear align_corners",
+    ),
+    "resized by cubes": ([CONV, ("Resize", ["c", "", "doubled"], ["y"], {"mode": "cubic"})], "in the way cubic half_pixel"),
+    "resized, rounding down from the middle": (
+        [CONV, ("Resize", ["c", "", "doubled"], ["y"], {"nearest_mode": "floor"})],
+        "nearest half_pixel floor",
+    ),
+    "resized by a fraction": ([CONV, ("Resize", ["c", "", "by half"], ["y"], {})], "expected whole numbers"),
+    "resized channels": ([CONV, ("Resize", ["c", "", "channels doubled"], ["y"], {})], "other axes than height and width"),
+    "normalized rows": ([CONV, ("LayerNormalization", ["c", "sixteen"], ["y"], {})], "other axes than the channels"),
+    "an even number of neighbors": ([CONV, ("LRN", ["c"], ["y"], {"size": 2})], "an odd number"),
+    "slopes by pixel": ([CONV, ("PRelu", ["c", "rows of slopes"], ["y"], {})], "one for each channel"),
     "an erf alone": ([CONV, ("Erf", ["c"], ["y"], {})], r"'node1' \(Erf\) .* but in a GELU"),
     "a GELU of other numbers": (
         [

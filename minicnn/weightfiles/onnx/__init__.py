@@ -5,22 +5,29 @@ networks with branches are read as well as lines. Each node must be of a kind th
 computed from the images must be a constant, or be computed from constants and shapes.
 
     ================================  ==========================================================================
-    Conv                              in groups and dilated, too
+    Conv, ConvTranspose               in groups and dilated, too
     MaxPool, AveragePool
     GlobalAveragePool, ReduceMean     over height and width
     GlobalMaxPool, ReduceMax          the same; they become a max pool over the whole image
-    Gemm, MatMul                      a dense layer; so is a Conv of the one pixel that a global pool leaves
-    BatchNormalization, Relu, LeakyRelu, Elu, Sigmoid, Tanh, HardSigmoid, HardSwish, Gelu
+    Gemm, MatMul                      a dense layer; over images with their channels last, a convolution of 1x1. A Conv of the one pixel
+                                      that a global pool leaves is a dense layer
+    BatchNormalization, LRN
+    LayerNormalization                over the channels, which must be last
+    Relu, LeakyRelu, PRelu, Elu, Gelu, Sigmoid, Tanh, HardSigmoid, HardSwish
     Clip, Max                         from 0 up, as a ReLU, or from 0 to 6
     Add, Sub, Mul, Div                with numbers for each channel: at the input the preprocessing, after a layer its biases, or else a
                                       batch normalization
     Add, Sum                          of tensors of the same axes and sizes
     Concat                            along the channels
-    Mul                               of an image by a gate, one number for each channel
+    Mul                               of an image by a gate, one number for each channel; of a tensor by its own sigmoid or hard sigmoid,
+                                      or by one plus its Erf, as SiLU, hard swish and GELU are written
     Flatten, Reshape, Squeeze, Unsqueeze, Transpose
-                                      as long as it stays known which axis is which
-    Gather, Slice                     only to turn the colors around at the input
-    Pad                               with zeros
+                                      as long as it stays known which axis is which; a reshape, a transpose and a reshape may shuffle
+                                      channels
+    Slice, Split, Gather              channels that follow each other; of height and width a part, or every so many; at the input the
+                                      colors turned around
+    Pad                               with zeros, or below zero, which cuts off
+    Resize, Upsample                  to whole multiples, by repeating pixels, or linear with half_pixel
     Dropout, Identity, Cast
     Softmax, LogSoftmax               only at the end, where they are left out: our networks end in logits
     ================================  ==========================================================================

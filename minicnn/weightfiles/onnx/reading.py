@@ -81,8 +81,9 @@ class _Reader:
         if len(inputs) != 1 or len(self.graph.output) != 1:
             names = ", ".join(repr(shown(value.name)) for value in [*inputs[:4], *self.graph.output[:4]])
             raise WeightFileError(
-                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each. Export it "
-                "anew, with images as its only input and the logits as its only output"
+                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each, as nothing tells "
+                "which are the logits. Export it anew, with images as its only input and the logits as its only output, without auxiliary "
+                "heads"
             )
         if len(self.graph.node) > MOST_NODES:
             raise WeightFileError(f"its network has {len(self.graph.node):,} nodes; expected at most {MOST_NODES:,}")
@@ -197,6 +198,8 @@ class _Walk:
         kind, count = proto.op_type, sum(name in self.values for name in inputs)
         if kind not in FOR_GROUPS and any(name in self.values and self.values[name].axes.is_split for name in inputs):
             raise RefusedError("takes channels that are in groups, as two axes; expected them to be shuffled and put together before")
+        if not count:
+            raise RefusedError("takes nothing at all; get the file again")
         if kind in JOINS and count == len(inputs) and (count > 1 or kind not in OPERATORS):
             node = Node(proto, inputs, self.constants, self.reader.opset)
             value: Outputs = JOINS[kind](self.network, node, [self.value(name) for name in inputs])
