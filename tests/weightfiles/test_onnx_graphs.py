@@ -53,6 +53,13 @@ GRAPHS = {
         ("Sigmoid", ["j"], ["k"], {}),
         ("Mul", ["k", "c"], ["y"], {}),
     ],
+    "a gate of one pixel": [
+        CONV,
+        ("AveragePool", ["c"], ["g"], {"kernel_shape": [2, 4]}),
+        ("Conv", ["g", "back and forth"], ["h"], {}),
+        ("Mul", ["h", "c"], ["i"], {}),
+        ("Mul", ["i", "g"], ["y"], {}),
+    ],
     "a gate, channels last": [
         ("Transpose", ["x"], ["t"], TO_NCHW),
         ("Conv", ["t", "w", "b"], ["c"], {}),

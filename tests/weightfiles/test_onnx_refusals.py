@@ -53,6 +53,18 @@ REFUSED = {
     "images left out": ([CONV, ("Slice", ["c", "one axis", "far", "first"], ["y"], {})], "another axis than height, width or channels"),
     "an image cut away": ([CONV, ("Pad", ["c", "all rows"], ["y"], {})], "cuts off all of the image"),
     "padded images": ([CONV, ("Pad", ["c", "more images"], ["y"], {})], "other axes than height, width and channels"),
+    "images of all sizes": (
+        [CONV, *(("Resize", [a, "", "a thousandfold"], [b], {}) for a, b in zip("cghij", "ghijy"))],
+        "an axis of more than",
+    ),
+    "more channels than there are": (
+        [
+            ("Identity", ["x"], ["c0"], {}),
+            *(("Concat", [f"c{i}"] * 4, [f"c{i + 1}"], {"axis": 1}) for i in range(12)),
+            ("Mul", ["c12", "half"], ["y"], {}),
+        ],
+        "changes 50,331,648 channels",
+    ),
     "nothing to add": ([CONV, ("Sum", [], ["s"], {}), ("Add", ["c", "s"], ["y"], {})], "takes nothing at all"),
     "splits of other sums": (
         [CONV, ("Split", ["c", "twos"], ["s", "t"], {"axis": 1}), ("Relu", ["s"], ["y"], {})],

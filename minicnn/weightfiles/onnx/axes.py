@@ -18,6 +18,10 @@ from minicnn.weightfiles.onnx.refusals import RefusedError
 #: The number of images, and any other size, where it is open.
 BATCH, UNKNOWN = -(1 << 62), -(1 << 62) - 1
 
+#: More than there are along any axis.
+LONGEST = 1 << 31
+TOO_LONG = f"makes an axis of more than {LONGEST:,} numbers; get the file again"
+
 Labels = tuple[str, ...]
 
 IMAGE, VECTOR = (("N",), ("C",), ("H",), ("W",)), (("N",), ("C",))
@@ -38,6 +42,10 @@ class Axes:
     groups: tuple[Labels, ...]
     sizes: Mapping[str, int]
 
+    def __post_init__(self) -> None:
+        if max(self.sizes.values()) >= LONGEST:
+            raise RefusedError(TOO_LONG)
+
     @property
     def is_image(self) -> bool:
         """Whether it is an image of ours, and not a vector."""
@@ -57,7 +65,10 @@ class Axes:
         sizes = [self.sizes[label] for label in group if self.sizes[label] != 1]
         if len(sizes) == 1:
             return sizes[0]
-        return math.prod(sizes) if min(sizes, default=1) > 0 else UNKNOWN
+        product = math.prod(sizes) if min(sizes, default=1) > 0 else UNKNOWN
+        if product >= LONGEST:
+            raise RefusedError(TOO_LONG)
+        return product
 
     def index(self, axis: int, rank: int | None = None) -> int:
         """Count an axis from the front, where negative ones are counted from the end."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -95,7 +96,7 @@ def split(network: ReadNetwork, node: Node, x: Value) -> list[Value]:
         parts = [size] * (count - 1) + [whole - size * (count - 1)]
     if len(parts) != len(node.outputs) or sum(parts) != whole or min(parts) < 1:
         raise RefusedError(f"splits {whole} channels into {parts[:8]} for {len(node.outputs)} outputs; expected parts that are all of them")
-    return [taken(network, node, x, sum(parts[:i]), sum(parts[: i + 1])) for i in range(len(parts))]
+    return [taken(network, node, x, stop - size, stop) for size, stop in zip(parts, itertools.accumulate(parts))]
 
 
 def cut(network: ReadNetwork, node: Node, x: Value) -> Value:

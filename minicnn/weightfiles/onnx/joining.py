@@ -66,7 +66,10 @@ def multiply(network: ReadNetwork, node: Node, values: list[Value]) -> Value:
     for x, factor in (values, values[::-1]):
         if (found := gated_by_itself(network, node, x, factor)) is not None:
             return found
-    image, gate = values if values[0].axes.is_image else values[::-1]
+    image, gate = values if values[0].axes.is_image and values[0].sizes["H"] * values[0].sizes["W"] != 1 else values[::-1]
+    if gate.axes.is_image and gate.sizes["H"] == gate.sizes["W"] == 1:
+        groups = tuple(tuple(label for label in group if label not in "HW") for group in gate.groups)
+        gate = network.add("flatten", gate, axes=Axes(groups, {label: gate.sizes[label] for label in "NC"}))
     aligned = tuple(group if group in (("N",), ("C",)) else () for group in image.groups)
     if not image.axes.is_image or gate.axes.is_image or gate.groups != aligned or gate.sizes["C"] != image.sizes["C"]:
         shapes = " and ".join(axes_text(x.groups) for x in values)

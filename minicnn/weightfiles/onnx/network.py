@@ -18,6 +18,9 @@ from minicnn.weightfiles.stored import CONVOLUTION, DENSE, KINDS, OTHER, Step, S
 #: With such an epsilon and one minus it as the variance, a batch normalization divides by exactly 1.
 EXACT_EPSILON = 2.0**-17
 
+#: More channels than any that are scaled.
+MOST_CHANNELS = 1 << 22
+
 #: Steps that have biases of their own.
 WITH_BIAS = (CONVOLUTION, DENSE, "transposed_convolution")
 
@@ -228,6 +231,8 @@ def by_channel(x: Value, array: np.ndarray) -> np.ndarray:
     fits = len(shape) == len(x.groups) and all(size == 1 or (group == ("C",) and size == channels) for size, group in zip(shape, x.groups))
     if not fits or channels < 1:
         raise RefusedError(f"takes numbers of shape {array.shape}; expected a single one, or one for each channel")
+    if channels > MOST_CHANNELS:
+        raise RefusedError(f"changes {channels:,} channels, expected at most {MOST_CHANNELS:,}")
     return np.broadcast_to(array.reshape(-1), (channels,))
 
 

@@ -33,7 +33,7 @@ class Node:
         self._proto = proto
         self.kind, self.inputs, self.constants, self.opset = proto.op_type, inputs, constants, opset
         self.outputs = list(proto.output)
-        self.layer_name = layer_name(proto, inputs[1] if len(inputs) > 1 else "")
+        self.layer_name = layer_name(proto, inputs[1] if len(inputs) > 1 and inputs[1] in constants else "")
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
         self._read: set[str] = set()
 

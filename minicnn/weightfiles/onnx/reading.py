@@ -81,9 +81,9 @@ class _Reader:
         if len(inputs) != 1 or len(self.graph.output) != 1:
             names = ", ".join(repr(shown(value.name)) for value in [*inputs[:4], *self.graph.output[:4]])
             raise WeightFileError(
-                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each, as nothing tells "
-                "which are the logits. Export it anew, with images as its only input and the logits as its only output, without auxiliary "
-                "heads"
+                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each, as nothing "
+                "tells which are the logits. Export it anew, with images as its only input and the logits as its only output, not those "
+                "of auxiliary heads"
             )
         if len(self.graph.node) > MOST_NODES:
             raise WeightFileError(f"its network has {len(self.graph.node):,} nodes; expected at most {MOST_NODES:,}")
@@ -190,8 +190,8 @@ class _Walk:
             if name and name not in self.values and name not in self.constants:
                 raise RefusedError(f"takes {shown(name)!r}, which no node before it gives that is read; export the model for inference")
         value = self.computed(proto, inputs)
-        for name, given in zip(proto.output, value if isinstance(value, list) else [value]):
-            self.values[name] = given
+        given = value if isinstance(value, list) else [value]
+        self.values.update({name: output for name, output in zip(proto.output, given) if name})
 
     def computed(self, proto: Any, inputs: list[str]) -> Outputs:
         """Read a node that takes something that is computed from the images."""
