@@ -181,7 +181,7 @@ def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
     """
     steps = file.steps or ()
     names = [step.name for step in steps]
-    own = {name for name in names if LAYER_NAME.fullmatch(name) and names.count(name) == 1}
+    own = {name for name in names if LAYER_NAME.fullmatch(name) and names.count(name) == 1 and name != INPUT}
     specs: dict[str, LayerSpec] = {}
     counts: dict[str, int] = {}
     for step in steps:

@@ -18,6 +18,7 @@ from __future__ import annotations
 import dataclasses
 import itertools
 import re
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -208,24 +209,25 @@ def _by_own_names(file: WeightFile, network: Network) -> list[Pair] | None:
 
 
 def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
-    """Match the layers of a file and of a network that have the same kind, in order."""
+    """Match the layers of a file and of a network that have the same kind, in order; a file that tells its steps may hold any kind."""
+    kinds = KINDS if file.steps is None else (*KINDS, OTHER)
     for name, layer in network.layers.items():
-        if layer.arrays and layer.word not in KINDS:
+        if layer.arrays and _kind(layer) not in kinds:
             there = listed([f"{shown(stored.name)} ({kind_name(stored.kind)})" for stored in file.layers])
             raise WeightFileError(
                 f"the network has {name}, a {layer.word or type(layer).__name__}, which is found in a file by its name alone; the file has "
                 f"other names, or kinds of layers: {there}. Call all of the network's layers as the file does, or load what minicnn.save "
                 "or minicnn train wrote"
             )
-    if strange := [shown(layer.name) for layer in file.layers if layer.kind not in KINDS]:
+    if strange := [shown(layer.name) for layer in file.layers if layer.kind not in kinds]:
         raise WeightFileError(
             f"the file belongs to another network: it has {listed(strange)}, such as layer normalizations or transposed convolutions. "
             f"{ADVICE}, in which layers have the file's names"
         )
     pairs = []
     stored = _sorted_by_kind(file, network)
-    for kind in KINDS:
-        wanted = {name: layer for name, layer in network.layers.items() if layer.word == kind}
+    for kind in kinds:
+        wanted = {name: layer for name, layer in network.layers.items() if _kind(layer) == kind}
         found = _by_network_names(stored[kind], wanted)
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
@@ -236,9 +238,16 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
     return pairs
 
 
+def _kind(layer: Layer) -> str:
+    """Tell which kind of a file's layers holds a layer's arrays; empty if none does."""
+    if layer.word in KINDS:
+        return layer.word
+    return OTHER if layer.arrays and LAYERS.get(layer.word) is type(layer) else ""
+
+
 def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
     """Sort a file's layers by kind; convolutions that stand for the network's dense layers are among these."""
-    stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in KINDS}
+    stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in (*KINDS, OTHER)}
     wanted = {kind: sum(layer.word == kind for layer in network.layers.values()) for kind in KINDS}
     last = stored[CONVOLUTION][wanted[CONVOLUTION] :]
     if len(last) == wanted[DENSE] - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
@@ -358,9 +367,14 @@ def _compare_steps(steps: Sequence[Step], network: Network, stated: Collection[s
 
 
 def _specs(steps: Sequence[Step]) -> dict[str, LayerSpec]:
-    """Name a file's steps: as it does, or by their places where it does not, or calls two the same."""
-    given = [step.name for step in steps]
-    names = [name if name and given.count(name) == 1 else f"{name} {place}".strip() for place, name in enumerate(given, start=1)]
+    """Name a file's steps: as it does, or also by their places where it does not, or calls two the same."""
+    given = Counter([INPUT, *(step.name for step in steps)])
+    names: dict[str, int] = {}
+    for place, step in enumerate(steps, start=1):
+        name = step.name if step.name and given[step.name] == 1 else f"{step.name} {place}".strip()
+        while name in names or (name != step.name and name in given):
+            name += "_"
+        names[name] = place
     sources = [*names, INPUT]
     return {name: LayerSpec.of(step.word, step.options, [sources[source] for source in step.inputs]) for name, step in zip(names, steps)}
 

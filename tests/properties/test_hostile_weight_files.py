@@ -86,6 +86,9 @@ KEPT = (
     "onnx/keras-tensorflow.onnx",
     "onnx/keras-torch.onnx",
     "onnx/tf2onnx.onnx",
+    "onnx/graphs/gated-torchscript.onnx",
+    "onnx/graphs/shuffled-dynamo.onnx",
+    "onnx/graphs/hourglass-dynamo.onnx",
 )
 KEPT_KERAS = ("nested.keras", "channels-first-2.h5")
 

@@ -18,6 +18,10 @@ from minicnn.weightfiles.onnx.refusals import RefusedError
 #: The number of images, and any other size, where it is open.
 BATCH, UNKNOWN = -(1 << 62), -(1 << 62) - 1
 
+#: More than there are along any axis.
+LONGEST = 1 << 31
+TOO_LONG = f"makes an axis of more than {LONGEST:,} numbers; get the file again"
+
 Labels = tuple[str, ...]
 
 IMAGE, VECTOR = (("N",), ("C",), ("H",), ("W",)), (("N",), ("C",))
@@ -38,10 +42,19 @@ class Axes:
     groups: tuple[Labels, ...]
     sizes: Mapping[str, int]
 
+    def __post_init__(self) -> None:
+        if max(self.sizes.values()) >= LONGEST:
+            raise RefusedError(TOO_LONG)
+
     @property
     def is_image(self) -> bool:
         """Whether it is an image of ours, and not a vector."""
         return "H" in self.sizes
+
+    @property
+    def is_split(self) -> bool:
+        """Whether the channels are two axes: G groups of K channels."""
+        return "G" in self.sizes
 
     @property
     def shape(self) -> list[int]:
@@ -52,7 +65,10 @@ class Axes:
         sizes = [self.sizes[label] for label in group if self.sizes[label] != 1]
         if len(sizes) == 1:
             return sizes[0]
-        return math.prod(sizes) if min(sizes, default=1) > 0 else UNKNOWN
+        product = math.prod(sizes) if min(sizes, default=1) > 0 else UNKNOWN
+        if product >= LONGEST:
+            raise RefusedError(TOO_LONG)
+        return product
 
     def index(self, axis: int, rank: int | None = None) -> int:
         """Count an axis from the front, where negative ones are counted from the end."""
@@ -75,7 +91,12 @@ class Axes:
         if len(new) != len(places):
             raise RefusedError(f"puts in the axes {places[:8]}, some of them twice")
         rest = iter(self.groups)
-        return Axes(tuple(() if i in new else next(rest) for i in range(rank)), self.sizes)
+        groups = [() if i in new else next(rest) for i in range(rank)]
+        loose = [(i, label) for i, group in enumerate(groups) if len(group) > 1 for label in group if self.sizes[label] == 1]
+        for place, (i, label) in zip(sorted(new), loose):  # a label that was left there as its own axis was dropped
+            groups[i] = tuple(other for other in groups[i] if other != label)
+            groups[place] = (label,)
+        return Axes(tuple(groups), self.sizes)
 
     def without(self, places: Iterable[int]) -> Axes:
         """Leave out axes of size 1; their labels move to a neighbor, where they change nothing."""
@@ -95,26 +116,60 @@ class Axes:
         """Merge the axes before one, and those from it on."""
         return Axes((sum(self.groups[:axis], ()), sum(self.groups[axis:], ())), self.sizes)
 
+    def resolved(self, target: Sequence[int], allow_zero: bool) -> list[int]:
+        """Fill in what a shape leaves open that the same numbers get: 0 is the size that there is, -1 what is left."""
+        shape = self.shape
+        sizes = [shape[i] if size == 0 and i < len(shape) and not allow_zero else size for i, size in enumerate(target)]
+        if sizes and self.known and (sizes[0] == -1 or (sizes[0] == 1 and shape[0] == BATCH)):
+            sizes[0] = shape[0]
+        rest = math.prod(size for size in sizes[1:] if size != -1)
+        if sizes[1:].count(-1) == 1 and rest > 0 and min(shape[1:], default=0) > 0:
+            sizes = [math.prod(shape[1:]) // rest if size == -1 and i else size for i, size in enumerate(sizes)]
+        return sizes
+
+    def split(self, sizes: Sequence[int]) -> Axes | None:
+        """Make two axes of an image's channels, if such a shape does just that; else return None."""
+        if not self.is_image or ("C",) not in self.groups or len(sizes) != len(self.groups) + 1:
+            return None
+        place, shape = self.groups.index(("C",)), self.shape
+        groups, channels = sizes[place : place + 2]
+        if [*sizes[:place], *sizes[place + 2 :]] != [*shape[:place], *shape[place + 1 :]] or groups * channels != self.sizes["C"]:
+            return None
+        split = (*self.groups[:place], ("G",), ("K",), *self.groups[place + 1 :])
+        return Axes(split, {**self.sizes, "G": groups, "K": channels}) if min(groups, channels) > 1 else None
+
+    def in_one(self) -> Axes:
+        """Merge all axes, that of the images, too; raises RefusedError if their number is open."""
+        if min(self.sizes.values()) < 1:
+            raise RefusedError("makes one axis of all, expected images one by one")
+        return Axes((sum(self.groups, ()),), self.sizes)
+
     def reshaped(self, target: Sequence[int], allow_zero: bool = False) -> Axes:
         """Divide the same numbers, in the same order, into axes of other sizes; -1 is what is left, 0 the size that it has."""
         shape = self.shape
         if not allow_zero:
             target = [shape[i] if size == 0 and i < len(shape) else size for i, size in enumerate(target)]
         words = f"makes {_text(target)} of {_text(shape)}"
+        if len(self.groups) == 1:
+            return Axes(tuple(self._filled(self.groups[0], list(target), words)), self.sizes)
         batch = self.sizes["N"]
         images, *rest = target or [0]
-        whole = images == -1 and -1 not in rest and all(size > 0 for label, size in self.sizes.items() if label != "N")
+        whole = images == -1 and -1 not in rest and self.known
         if self.groups[:1] != (("N",),) or not (images == batch or (images == 1 and batch == BATCH) or whole):
             raise RefusedError(f"{words}, expected {'images one by one' if self.known else 'a fixed height and width'}")
         labels = [label for group in self.groups[1:] for label in group]
-        groups = self._divided([label for label in labels if self.sizes[label] != 1], rest, words)
-        for label in labels:  # those of size 1 go where there is one of that size, or else anywhere
+        return Axes((("N",), *self._filled(labels, rest, words)), self.sizes)
+
+    def _filled(self, labels: Sequence[str], sizes: list[int], words: str) -> list[Labels]:
+        """Divide labels into groups of such sizes; those of size 1 go where there is one of that size, or else anywhere."""
+        groups = self._divided([label for label in labels if self.sizes[label] != 1], sizes, words)
+        for label in labels:
             if self.sizes[label] == 1:
                 if not groups:
                     raise RefusedError(words)
                 place = groups.index(()) if () in groups else len(groups) - 1
                 groups[place] += (label,)
-        return Axes((("N",), *groups), self.sizes)
+        return groups
 
     @property
     def known(self) -> bool:

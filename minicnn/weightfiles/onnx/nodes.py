@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from minicnn.errors import WeightFileError
 from minicnn.weightfiles.onnx.names import layer_name
-from minicnn.weightfiles.onnx.refusals import RefusedError
+from minicnn.weightfiles.onnx.refusals import RefusedError, refusal
 from minicnn.weightfiles.onnx.tensors import Constants
 from minicnn.weightfiles.stored import shown
 
@@ -22,15 +23,17 @@ class Node:
     ----------
     proto : NodeProto
     inputs : sequence of str
-        The names of its inputs, that from the node before first.
+        The names of its inputs, those that are computed first.
     constants : Constants
     opset : int
         The version of ONNX' operators that the file was made for.
     """
 
     def __init__(self, proto: Any, inputs: list[str], constants: Constants, opset: int):
+        self._proto = proto
         self.kind, self.inputs, self.constants, self.opset = proto.op_type, inputs, constants, opset
-        self.layer_name = layer_name(proto, inputs[1] if len(inputs) > 1 else "")
+        self.outputs = list(proto.output)
+        self.layer_name = layer_name(proto, inputs[1] if len(inputs) > 1 and inputs[1] in constants else "")
         self._attributes = {attribute.name: attribute for attribute in proto.attribute}
         self._read: set[str] = set()
 
@@ -53,6 +56,10 @@ class Node:
         for name in self._attributes:
             if name not in self._read:
                 raise RefusedError(f"has an attribute {shown(name)} that is not known; save the model for a usual version of ONNX (opset)")
+
+    def refusal(self, why: str) -> WeightFileError:
+        """Make the error that names the node, and what is wrong with it."""
+        return refusal(self._proto, why)
 
     def has_input(self, index: int) -> bool:
         """Tell whether an optional input is there."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,19 +14,17 @@ from minicnn.weightfiles.onnx.axes import BATCH, IMAGE, UNKNOWN, VECTOR, Axes
 from minicnn.weightfiles.onnx.folding import folded, shape_of
 from minicnn.weightfiles.onnx.network import ReadNetwork
 from minicnn.weightfiles.onnx.nodes import Node
-from minicnn.weightfiles.onnx.operators import OPERATORS
-from minicnn.weightfiles.onnx.refusals import RefusedError
+from minicnn.weightfiles.onnx.operators import FOR_GROUPS, JOINS, OPERATORS, Outputs
+from minicnn.weightfiles.onnx.refusals import ADVICE, RefusedError, refusal
 from minicnn.weightfiles.onnx.tensors import Constants
-from minicnn.weightfiles.stored import WeightFile, shown
+from minicnn.weightfiles.onnx.values import FILE_INPUT, Value
+from minicnn.weightfiles.stored import Step, StoredLayer, WeightFile, shown
 
 #: Protocol buffers hold less than this many bytes.
 LARGEST = 1 << 31
 
-#: More nodes than any network in a line has, and more pixels than any image has on a side.
+#: More nodes than any network has that is read here, and more pixels than any image has on a side.
 MOST_NODES, MOST_PIXELS = 10_000, 1 << 20
-
-#: What can be done about a network that cannot be read.
-ADVICE = "Else give its weights in another format (.safetensors, .pth, .h5) and describe the network in a .toml, with layers of your own"
 
 #: Earlier versions of the operators mean other things; they are of 2017.
 OLDEST = 7
@@ -81,8 +81,9 @@ class _Reader:
         if len(inputs) != 1 or len(self.graph.output) != 1:
             names = ", ".join(repr(shown(value.name)) for value in [*inputs[:4], *self.graph.output[:4]])
             raise WeightFileError(
-                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each. Export it "
-                "anew, with images as its only input and the logits as its only output"
+                f"its network has {len(inputs)} inputs and {len(self.graph.output)} outputs ({names}); expected one of each, as nothing "
+                "tells which are the logits. Export it anew, with images as its only input and the logits as its only output, not those "
+                "of auxiliary heads"
             )
         if len(self.graph.node) > MOST_NODES:
             raise WeightFileError(f"its network has {len(self.graph.node):,} nodes; expected at most {MOST_NODES:,}")
@@ -92,6 +93,8 @@ class _Reader:
         self.input, self.output = inputs[0], self.graph.output[0].name
         self.type = self.input.type.tensor_type
         self.nodes = needed_nodes(self.graph.node, self.output)
+        self.takers = Counter(name for node in self.nodes if node.op_type != "Shape" for name in node.input)
+        self.takers[self.output] += 1
 
     def result(self) -> WeightFile:
         """Walk to the end, for each way in which the input's axes may lie, and tell what was found."""
@@ -99,11 +102,11 @@ class _Reader:
         for layout in self.layouts():
             walk = _Walk(self, layout)
             try:
-                network = walk.to_the_end()
+                steps, layers = walk.to_the_end()
             except WeightFileError as error:
                 errors.append((walk.steps_taken, error))
             else:
-                return self.weight_file(network, layout)
+                return self.weight_file(walk.network, steps, layers, layout)
         raise max(errors, key=lambda entry: entry[0])[1]
 
     def layouts(self) -> list[Axes]:
@@ -122,13 +125,13 @@ class _Reader:
             found.append(Axes(groups, {label: size or (BATCH if label == "N" else UNKNOWN) for label, size in zip(labels, sizes)}))
         return sorted(found, key=lambda axes: axes.sizes["C"] not in (1, 3, 4))
 
-    def weight_file(self, network: ReadNetwork, layout: Axes) -> WeightFile:
-        if network.steps and network.steps[-1].word == "sigmoid":
+    def weight_file(self, network: ReadNetwork, steps: list[Step], layers: list[StoredLayer], layout: Axes) -> WeightFile:
+        if steps and steps[-1].word == "sigmoid":
             raise WeightFileError(
                 "its network ends in a sigmoid: each output is a probability by itself; expected one score for each class. Export it "
                 "without that layer"
             )
-        if not network.layers:
+        if not layers:
             raise WeightFileError("its network has no layers with weights; expected convolutions or dense layers")
         metadata = {name: text for name, text in (("producer", self.model.producer_name), ("name", self.graph.name)) if text}
         metadata |= {entry.key: entry.value for entry in self.model.metadata_props}
@@ -137,11 +140,11 @@ class _Reader:
         height, width, channels = (layout.sizes.get(label, UNKNOWN) for label in "HWC")
         return WeightFile(
             "ONNX",
-            network.layers,
+            layers,
             metadata,
             channels_first if network.channels_first is None else network.channels_first,
             network.preprocessing or usual,
-            network.steps,
+            steps,
             (height, width, channels) if min(height, width, channels) > 0 else None,
         )
 
@@ -151,12 +154,11 @@ class _Walk:
 
     def __init__(self, reader: _Reader, layout: Axes) -> None:
         self.reader, self.constants = reader, reader.constants
-        self.current = reader.input.name
-        self.network = ReadNetwork(layout, takes_bytes=reader.type.elem_type in BYTES)
-        self.shapes = {self.current: layout.shape}
+        self.network = ReadNetwork(takes_bytes=reader.type.elem_type in BYTES)
+        self.values = {reader.input.name: Value(FILE_INPUT, layout)}
         self.steps_taken = 0
 
-    def to_the_end(self) -> ReadNetwork:
+    def to_the_end(self) -> tuple[list[Step], list[StoredLayer]]:
         """Read the whole network."""
         node = None
         for node in self.reader.nodes:
@@ -165,13 +167,12 @@ class _Walk:
             except RefusedError as error:
                 raise refusal(node, str(error)) from None
             self.steps_taken += 1
-        if self.current != self.reader.output:
-            raise WeightFileError(f"its network gives {shown(self.reader.output)!r}, which is not what its last node gives. {ADVICE}")
+        if self.reader.output not in self.values:
+            raise WeightFileError(f"its network gives {shown(self.reader.output)!r}, which no node computes from the images. {ADVICE}")
         try:
-            self.network.finish()
+            return self.network.finish(self.value(self.reader.output))
         except RefusedError as error:
             raise refusal(node, str(error)) from None
-        return self.network
 
     def take(self, proto: Any) -> None:
         """Read one node."""
@@ -179,28 +180,56 @@ class _Walk:
             raise RefusedError(f"is not one of ONNX' own operators, but of {shown(proto.domain)!r}; export the model without such")
         if not proto.output:
             raise RefusedError("has no output")
+        for name in proto.output:
+            if name in self.values or name in self.constants:
+                raise RefusedError(f"gives {shown(name)!r}, which there is already; get the file again")
         inputs = list(proto.input)
         if self.follow_constants(proto, inputs):
             return
-        if proto.op_type in COMMUTATIVE and len(inputs) == 2 and inputs[1] == self.current:
-            inputs.reverse()
-        if inputs[:1] != [self.current] or any(name and name not in self.constants for name in inputs[1:]):
-            raise RefusedError("does not simply follow the node before it; minicnn reads networks in a line, without branches")
-        if proto.op_type not in OPERATORS:
-            raise RefusedError(f"is nothing that minicnn has a layer for; expected layers in a line, of {', '.join(OPERATORS)}")
-        node = Node(proto, inputs, self.constants, self.reader.opset)
-        OPERATORS[proto.op_type](self.network, node)
+        for name in inputs:
+            if name and name not in self.values and name not in self.constants:
+                raise RefusedError(f"takes {shown(name)!r}, which no node before it gives that is read; export the model for inference")
+        value = self.computed(proto, inputs)
+        given = value if isinstance(value, list) else [value]
+        self.values.update({name: output for name, output in zip(proto.output, given) if name})
+
+    def computed(self, proto: Any, inputs: list[str]) -> Outputs:
+        """Read a node that takes something that is computed from the images."""
+        kind, count = proto.op_type, sum(name in self.values for name in inputs)
+        if kind not in FOR_GROUPS and any(name in self.values and self.values[name].axes.is_split for name in inputs):
+            raise RefusedError("takes channels that are in groups, as two axes; expected them to be shuffled and put together before")
+        if not count:
+            raise RefusedError("takes nothing at all; get the file again")
+        if kind in JOINS and count == len(inputs) and (count > 1 or kind not in OPERATORS):
+            node = Node(proto, inputs, self.constants, self.reader.opset)
+            value: Outputs = JOINS[kind](self.network, node, [self.value(name) for name in inputs])
+        else:
+            if kind not in OPERATORS:
+                raise RefusedError(f"is nothing that minicnn has a layer for; expected {', '.join(sorted({*OPERATORS, *JOINS}))}")
+            if kind in COMMUTATIVE and len(inputs) == 2 and inputs[0] in self.constants:
+                inputs.reverse()
+            if count != 1 or inputs[0] not in self.values:
+                raise RefusedError("takes several tensors that are computed from the images; expected its first input alone to be one")
+            node = Node(proto, inputs, self.constants, self.reader.opset)
+            value = OPERATORS[kind](self.network, node, self.value(inputs[0]))
         node.check_attributes()
-        self.current = proto.output[0]
-        self.shapes[self.current] = self.network.axes.shape
+        return value
+
+    def value(self, name: str) -> Value:
+        """Return a computed tensor; if several take it, what waits there is done once for all, and nothing else may change its step."""
+        if self.reader.takers[name] > 1:
+            x = self.values[name]
+            self.values[name] = replace(self.network.settle(x) if x.waits else x, alone=False)
+        return self.values[name]
 
     def follow_constants(self, proto: Any, inputs: list[str]) -> bool:
         """Compute a node that takes only constants, or the shape of something; tell whether it is one."""
         node = Node(proto, inputs, self.constants, self.reader.opset)
         if proto.op_type == "Constant":
             self.constants[proto.output[0]] = constant(node)
-        elif proto.op_type == "Shape" and inputs and (inputs[0] in self.shapes or inputs[0] in self.constants):
-            self.constants[proto.output[0]] = shape_of(node, self.shapes.get(inputs[0]) or list(self.constants[inputs[0]].shape))
+        elif proto.op_type == "Shape" and inputs and (inputs[0] in self.values or inputs[0] in self.constants):
+            known = self.values[inputs[0]].axes.shape if inputs[0] in self.values else list(self.constants[inputs[0]].shape)
+            self.constants[proto.output[0]] = shape_of(node, known)
         elif proto.op_type == "CastLike" and inputs and inputs[0] in self.constants:
             self.constants[proto.output[0]] = self.constants[inputs[0]]
         elif inputs and all(name in self.constants or not name for name in inputs):
@@ -241,9 +270,3 @@ def needed_nodes(nodes: Any, output: str) -> list[Any]:
             needed.append(node)
             wanted |= {name for name in node.input if name}
     return needed[::-1]
-
-
-def refusal(node: Any, why: str) -> WeightFileError:
-    """The error that names a node, and what is wrong with it."""
-    name = node.name or (node.output[0] if node.output else "")
-    return WeightFileError(f"its node {shown(name)!r} ({shown(node.op_type)}) {why}. {ADVICE}")

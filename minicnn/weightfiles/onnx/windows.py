@@ -1,77 +1,85 @@
 """How convolutions and pools slide, in all the ways in which ONNX writes it down.
 
-Ours have the same padding on opposite sides, and leave out what is left of a stride at the end. The file's may pad by a rule, in a node
-before, or unevenly, or round up; they are the same if they start at the same pixel and are as many.
+The file's windows may pad by a rule, or in a node before, and a padding may be there that no window reaches. Where the file's image size
+tells that they start at the same pixel and are as many as with equal padding on opposite sides, they are read as such.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
-from minicnn.weightfiles.onnx.network import ReadNetwork
 from minicnn.weightfiles.onnx.nodes import Node
 from minicnn.weightfiles.onnx.refusals import RefusedError
+from minicnn.weightfiles.onnx.values import Value
 
 #: More pixels than any padding has.
 MOST_PADDING = 1 << 16
 
 
-def sliding(network: ReadNetwork, node: Node, size: list[int]) -> tuple[dict[str, list[int]], dict[str, int]]:
+def sliding(x: Value, node: Node, size: list[int]) -> tuple[dict[str, Any], dict[str, int]]:
     """Read a window, as options of a layer, and the height and width of what it makes.
 
     Parameters
     ----------
-    network : ReadNetwork
-        With the padding of a node before, which is taken from it.
+    x : Value
+        What it slides over, with a padding of its own, which is added to the window's.
     node : Node
     size : list of int
         Height and width of the window.
     """
-    stride, dilations = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
-    if len(size) != 2 or len(stride) != 2 or min(*size, *stride) < 1:
-        raise RefusedError(f"has windows of size {size[:4]} and stride {stride[:4]}, expected height and width, each 1 or more")
-    if any(step != 1 and length > 1 for step, length in zip(dilations, size)) or len(dilations) != 2:
-        raise RefusedError(f"is dilated (by {dilations[:4]}); minicnn's windows are not")
+    stride, dilation = node.attribute("strides", [1, 1]), node.attribute("dilations", [1, 1])
+    if len(size) != 2 or len(stride) != 2 or len(dilation) != 2 or min(*size, *stride, *dilation) < 1:
+        raise RefusedError(
+            f"has windows of size {size[:4]}, stride {stride[:4]} and dilation {dilation[:4]}, expected height and width, each 1 or more"
+        )
     rounds_up = bool(node.attribute("ceil_mode", 0))
-    before, network.padding = network.padding, {}
-    options: dict[str, list[int]] = {"size": size, "stride": stride, "padding": []}
-    sizes, pixels = {}, {"H": 1, "W": 1, **network.axes.sizes}
-    paddings = _paddings(node, pixels, size, stride)
+    extent = [(length - 1) * step + 1 for length, step in zip(size, dilation)]
+    pixels = {"H": 1, "W": 1, **x.sizes}
+    own, exact, usual, sizes, rounded = _paddings(node, pixels, extent, stride), [], [], {}, False
     for i, label in enumerate("HW"):
-        inner, outer = paddings[i], before.get(label, (0, 0))
-        start, end = inner[0] + outer[0], inner[1] + outer[1]
-        padded = pixels[label] + inner[0] + inner[1]
-        if pixels[label] > 0:
-            steps = padded - size[i]
-            count = (-(-steps // stride[i]) if rounds_up else steps // stride[i]) + 1
-            if rounds_up and (count - 1) * stride[i] >= padded - inner[1]:
-                count -= 1  # as it would lie in the padding alone
+        outer = x.padding.get(label, (0, 0))
+        start, end = own[i][0] + outer[0], own[i][1] + outer[1]
+        exact.append([start, end])
+        count = pixels[label]
+        if count > 0:
+            bare = count - sum(outer)
+            floor, count = (_count(bare, (start, end), extent[i], stride[i], up) for up in (False, rounds_up))
             if count < 1:
-                raise RefusedError(f"has windows of size {size}, larger than what they slide over, {padded} pixels")
-            if rounds_up and node.kind == "AveragePool" and count != steps // stride[i] + 1:
-                raise RefusedError("rounds up, so that some of its means are over fewer pixels; minicnn's average pool rounds down")
-            uneven = count != (padded - end + start - size[i]) // stride[i] + 1
+                raise RefusedError(f"has windows of size {size}, larger than what they slide over, {bare + start + end} pixels")
+            rounds = count != floor
+            alike = not (rounds and node.kind == "AveragePool") and count == _count(bare, (start, start), extent[i], stride[i], False)
         else:
-            count, uneven = pixels[label], start != end
-            if rounds_up and stride[i] > 1:
-                raise RefusedError("rounds sizes up; export the model with a fixed height and width")
-        if uneven:
-            raise RefusedError(
-                f"has uneven padding, {start} pixels before and {end} after{', and rounds up' if rounds_up else ''}; minicnn's layers pad "
-                "both sides alike"
-            )
-        options["padding"].append(start)
+            rounds, alike = rounds_up and stride[i] > 1, start == end
+        rounded = rounded or (rounds and not alike)
+        usual.append([start, start] if alike else [start, end])
         sizes[label] = count
+    padding = exact if rounded else usual
+    even = all(start == end for start, end in padding)
+    options: dict[str, Any] = {"size": size, "stride": stride, "padding": [start for start, _ in padding] if even else padding}
+    if dilation != [1, 1]:
+        options["dilation"] = dilation
+    if rounded:
+        options["ceil_mode"] = True
     return options, sizes
 
 
-def pads_itself(network: ReadNetwork, node: Node, size: list[int]) -> bool:
+def _count(pixels: int, padding: tuple[int, int], extent: int, stride: int, rounds_up: bool) -> int:
+    """Count the positions of a window along an axis, as `minicnn.geometry` does; 0 or less where none fits."""
+    room = pixels + sum(padding) - extent
+    if not rounds_up:
+        return room // stride + 1
+    count = -(-room // stride) + 1
+    return count - 1 if (count - 1) * stride >= pixels + padding[0] else count
+
+
+def pads_itself(x: Value, node: Node, size: list[int]) -> bool:
     """Tell whether a window has padding of its own, beside that of a node before."""
     stride = node.attribute("strides", [1, 1])
-    return any(map(any, _paddings(node, {"H": 1, "W": 1, **network.axes.sizes}, size, stride)))
+    return any(map(any, _paddings(node, {"H": 1, "W": 1, **x.sizes}, size, stride)))
 
 
-def _paddings(node: Node, pixels: Mapping[str, int], size: list[int], stride: list[int]) -> list[tuple[int, int]]:
+def _paddings(node: Node, pixels: Mapping[str, int], extent: list[int], stride: list[int]) -> list[tuple[int, int]]:
     """Tell the padding of a node itself: (top, bottom), (left, right)."""
     rule, pads = node.attribute("auto_pad", b"NOTSET"), node.attribute("pads", [0, 0, 0, 0])
     if len(pads) != 4 or not all(0 <= pixels <= MOST_PADDING for pixels in pads):
@@ -87,7 +95,13 @@ def _paddings(node: Node, pixels: Mapping[str, int], size: list[int], stride: li
         length = pixels[label]
         if length < 1 and stride[i] > 1:
             raise RefusedError(f"pads by a rule ({rule.decode()}); export the model with a fixed height and width")
-        total = max((-(-length // stride[i]) - 1) * stride[i] + size[i] - length, 0) if length > 0 else size[i] - 1
+        total = (-(-length // stride[i]) - 1) * stride[i] + extent[i] - length if length > 0 else extent[i] - 1
+        if total < (-1 if node.kind == "Conv" else 0):
+            raise RefusedError(
+                f"pads by a rule ({rule.decode()}) where windows leave pixels out between them, which programs compute in different ways; "
+                "export it with the padding as numbers"
+            )
+        total = max(total, 0)
         less, more = total // 2, total - total // 2
         paddings.append((less, more) if rule == b"SAME_UPPER" else (more, less))
     return paddings
