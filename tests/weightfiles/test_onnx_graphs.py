@@ -137,6 +137,12 @@ GRAPHS = {
         ("Unsqueeze", ["h", "one axis"], ["u"], {}),
         ("Conv", ["u", "gray kernel", "b"], ["y"], {}),
     ],
+    "biases before channels are taken apart": [
+        CONV,
+        ("Add", ["c", "channel"], ["a"], {}),
+        ("Split", ["a"], ["s", "t"], {"axis": 1}),
+        ("Concat", ["t", "s"], ["y"], {"axis": 1}),
+    ],
     "channels scaled apart": [
         ("Split", ["x"], ["r1", "r2", "r3"], {"axis": 1}),
         ("Mul", ["r1", "half"], ["s1"], {}),

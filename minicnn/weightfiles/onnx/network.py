@@ -63,6 +63,7 @@ class ReadNetwork:
         self.channels_first: bool | None = None
         self.preprocessing: dict[str, object] | None = None
         self._drafts: list[_Draft] = []
+        self._settled: dict[Value, Value] = {}
         self._input_taken = False
 
     def add(self, word: str, *inputs: Value, axes: Axes | None = None, **about: Any) -> Value:
@@ -133,12 +134,17 @@ class ReadNetwork:
         return replace(x, reverses_colors=not x.reverses_colors, scale=scale, shift=shift)
 
     def settle(self, x: Value) -> Value:
-        """Do what waits, so that a value is just what a step gives.
+        """Do what waits, once for each value, so that it is just what a step gives.
 
         What channels were multiplied by and what was added becomes a preprocessing, biases, or a batch normalization.
         """
         if x.ended:
             raise RefusedError("comes after a Softmax, which must be the end")
+        if x not in self._settled:
+            self._settled[x] = self._settle(x)
+        return self._settled[x]
+
+    def _settle(self, x: Value) -> Value:
         x = self._prepared(x) if x.step == FILE_INPUT else x
         x = self._scaled(x) if x.scale is not None and x.shift is not None else x
         if not x.padding:
