@@ -10,7 +10,7 @@ In a Sequential they run in the order of the list. In a Functional, called Model
 The name is followed by the number of that layer's call and of its output. From the model's output the names are followed back to its input;
 layers that the output does not depend on are left out. A layer that is called twice is two calls with the same arrays.
 
-Keras 3 also writes sums and products in formulas as layers, with numbers among the arguments: those are kept for `formulas`.
+Sums and products in formulas are written as layers, too, with numbers among the arguments; those are kept.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from minicnn.weightfiles.keras.entries import MODELS, MOST_LAYERS, Call, Entry, written
+from minicnn.weightfiles.keras.entries import FORMULAS, MODELS, MOST_LAYERS, Call, Entry, written
 from minicnn.weightfiles.stored import shown
 
 #: A layer's name, and the numbers of its call and of that call's output.
@@ -41,9 +41,9 @@ def functional_calls(model: Entry, layers: Sequence[Entry]) -> list[Call]:
     by_name = {layer.name: layer for layer in layers}
     if len(by_name) != len(layers):
         raise model.refusal("has two layers of one name")
-    for key in ("input_layers", "output_layers"):
-        if len(ends := histories(model.config.get(key))) != 1:
-            raise model.refusal(f"has {len(ends)} {key.replace('_', ' ')}, expected one")
+    for setting in ("input_layers", "output_layers"):
+        if len(ends := histories(model.config.get(setting))) != 1:
+            raise model.refusal(f"has {len(ends)} {setting.replace('_', ' ')}, expected one")
     calls: list[Call] = []
     places: dict[tuple[str, int], int | None] = {}  # None while a call waits for what it takes
     waiting = [histories(model.config.get("output_layers"))[0]]
@@ -57,8 +57,7 @@ def functional_calls(model: Entry, layers: Sequence[Entry]) -> list[Call]:
         sources, numbers = ([], {}) if is_input else _arguments(entry, entry.nodes[number])
         if not sources and not is_input:
             raise entry.refusal("takes the output of no layer")
-        found = [_found(model, by_name, source) for source in sources]
-        taken = [places.get((layer.name, call)) for layer, call in found]
+        taken = [places.get((layer.name, call)) for layer, call in (_found(model, by_name, source) for source in sources)]
         if None not in taken:
             waiting.pop()
             places[key] = len(calls)
@@ -94,19 +93,19 @@ def _arguments(entry: Entry, node: object) -> tuple[list[History], dict[str, Any
         arguments, options = node.get("args"), node.get("kwargs")
         if not isinstance(arguments, list) or not isinstance(options, dict):
             raise entry.refusal("has a call without arguments")
-        start = 0 if entry.operation else 1
+        start = 0 if entry.class_name in FORMULAS else 1
         others = {**{f"argument {i}": value for i, value in enumerate(arguments[start:], start=start + 1)}, **options}
         others.pop("training", None)  # the model's own goes before it, and augmentation has it by default
         given = [arguments, *options.values()]
     else:
-        items = [item if isinstance(item, list) else [item] for item in (node if isinstance(node, list) else [])]
-        if items and [type(part) for part in node[:3]] == [str, int, int]:  # of a formula
-            items = [node]
+        listed = node if isinstance(node, list) else []
+        single = [type(part) for part in listed[:3]] == [str, int, int]  # a formula of tf.keras
+        items = [listed] if single else [item if isinstance(item, list) else [item] for item in listed]
         for options in (part for item in items for part in item[3:] if isinstance(part, dict)):
             others |= options
         given = [[item[:3] for item in items], *others.values()]
     unknown = {key: value for key, value in others.items() if value not in (None, False) and not histories(value)}
-    if unknown and not entry.operation:
+    if unknown and entry.class_name not in FORMULAS:
         key, value = next(iter(unknown.items()))
         raise entry.refusal(f"is called with {shown(key)} {written(value)}")
     return histories(given), unknown

@@ -16,9 +16,6 @@ from minicnn.weightfiles.keras.calls import functional_calls, sequential_calls
 from minicnn.weightfiles.keras.entries import DEEPEST, MODELS, MOST_LAYERS, Entry
 from minicnn.weightfiles.stored import shown
 
-#: The modules of Keras whose classes are parts of formulas, and the class that tf.keras has for them.
-OPERATIONS, TF_OPERATION = ("keras.ops", "keras.src.ops"), "TFOpLambda"
-
 
 def read_model(text: str) -> Entry:
     """Read a model's configuration.
@@ -61,8 +58,7 @@ def _entry(given: object, place: str, depth: int) -> Entry:
     if not isinstance(name, str) or not isinstance(nodes, list):
         raise WeightFileError(f"in the configuration of its model, {place} has no name, or calls that are no list; get the file again")
     module, registered = given.get("module"), given.get("registered_name")
-    operation = class_name == TF_OPERATION or (isinstance(module, str) and module.startswith(OPERATIONS))
-    entry = Entry(class_name, name, config, place, nodes, operation=operation)
+    entry = Entry(class_name, name, config, place, nodes)
     if (isinstance(module, str) and module.split(".")[0] not in ("keras", "tf_keras")) or registered not in (None, class_name):
         raise entry.refusal("is not one of Keras' own")
     return _model(entry, depth) if class_name in MODELS else entry

@@ -13,6 +13,9 @@ from minicnn.weightfiles.stored import shown
 #: Classes of layers that are models.
 MODELS = ("Sequential", "Functional", "Model")
 
+#: Classes that may be parts of formulas, with numbers among their arguments; the first two are layers, too.
+FORMULAS = ("Add", "Multiply", "TFOpLambda")
+
 #: No configuration has more layers, or models in models, or is longer, in bytes.
 MOST_LAYERS, DEEPEST, LONGEST = 10_000, 16, 10_000_000
 
@@ -40,8 +43,6 @@ class Entry:
         Of a model, all of its layers in Keras' order, which tells whose weights are whose.
     calls : sequence of Call
         Of a model, what runs, in order.
-    operation : bool
-        Whether it is no layer, but a sum, a product or the like in a formula.
     """
 
     class_name: str
@@ -51,7 +52,6 @@ class Entry:
     nodes: Sequence[Any] = ()
     layers: Sequence[Entry] = ()
     calls: Sequence[Call] = ()
-    operation: bool = False
 
     def refusal(self, why: str) -> WeightFileError:
         """The error that names a layer, its class and its place, and says what is the matter with it."""

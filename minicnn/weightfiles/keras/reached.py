@@ -18,6 +18,9 @@ from minicnn.weightfiles.keras.pixels import Pixels
 #: What waits: zeros around an image; a softmax; x + 3; relu6(x + 3); a sixth of that.
 Waiting = Literal["zeros", "softmax", "plus 3", "relu6", "hard_sigmoid"]
 
+#: An image; one of 1 x 1 for Keras that is a row for us; a row for both.
+Form = Literal["image", "pixel", "row"]
+
 #: The sides of an image: ((top, bottom), (left, right)).
 Sides = tuple[tuple[int, int], tuple[int, int]]
 
@@ -53,7 +56,6 @@ class Reached:
     shape : (height, width, channels)
         As far as known, without zeros that wait; of a row (1, 1, numbers).
     form : str
-        "image"; "pixel", an image of 1 x 1 for Keras and a row for us; or "row".
     by_channel : bool
         Whether it is a row that was made of an image C, H, W, and so has another order than ours.
     pending : Pending or None
@@ -63,7 +65,7 @@ class Reached:
 
     source: int
     shape: tuple[int | None, int | None, int | None]
-    form: Literal["image", "pixel", "row"] = "image"
+    form: Form = "image"
     by_channel: bool = False
     pending: Pending | None = None
     pixels: Pixels = field(default_factory=Pixels)
@@ -86,7 +88,9 @@ class Reached:
     def check_image(self, entry: Entry) -> None:
         """Raise WeightFileError unless it is an image, for a layer that takes one."""
         if self.form == "pixel":
-            raise entry.refusal("takes the one pixel that is left of an image, which is a row of numbers in minicnn; expected a larger image")
+            raise entry.refusal(
+                "takes the one pixel that is left of an image, which is a row of numbers in minicnn; expected a larger image"
+            )
         if self.form == "row":
             raise entry.refusal("takes one row of numbers; expected an image")
 

@@ -48,7 +48,9 @@ def same_padding(entry: Entry, side: int | None, size: int, stride: int) -> tupl
     if stride == 1:
         total = size - 1
     elif side is None:
-        raise entry.refusal("pads by the size of its input, which the file does not say")
+        raise entry.refusal(
+            "pads by the size of its input, which the file does not say (make the model for images of one size, and save that)"
+        )
     else:
         total = max((-(-side // stride) - 1) * stride + size - side, 0)
     return total // 2, total - total // 2

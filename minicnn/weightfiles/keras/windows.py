@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from minicnn.weightfiles.keras.entries import Entry, written
+from minicnn.weightfiles.keras.gathered import Gathered
 from minicnn.weightfiles.keras.reached import NONE, Reached, Sides
 from minicnn.weightfiles.keras.sliding import shortest, slide
 from minicnn.weightfiles.stored import shown
-
-if TYPE_CHECKING:
-    from minicnn.weightfiles.keras.walk import Walk
 
 #: No side of an image is padded or cut by more.
 MOST = 10_000
 
 
-def pool(walk: Walk, entry: Entry, x: Reached) -> Reached:
+def pool(net: Gathered, entry: Entry, x: Reached) -> Reached:
     """Padding never is the largest number of a window, and is left out of means."""
     x.check_image(entry)
     size = entry.sides("pool_size", 2)
@@ -27,11 +25,11 @@ def pool(walk: Walk, entry: Entry, x: Reached) -> Reached:
     mean = entry.class_name == "AveragePooling2D"
     if mean and padding != NONE:
         options["count_include_pad"] = False
-    given = walk.add(entry, "average_pool" if mean else "max_pool", options, x)
+    given = net.add(entry, "average_pool" if mean else "max_pool", options, x)
     return replace(given, shape=(height, width, x.shape[2]))
 
 
-def zero_padding(walk: Walk, entry: Entry, x: Reached) -> Reached:
+def zero_padding(net: Gathered, entry: Entry, x: Reached) -> Reached:
     """Let zeros wait: before a convolution they are its padding."""
     x.check_image(entry)
     sides = _sides(entry, "padding", [1, 1])
@@ -41,13 +39,7 @@ def zero_padding(walk: Walk, entry: Entry, x: Reached) -> Reached:
     return x.waits("zeros", entry, (rows, columns))
 
 
-def zero_padding_step(walk: Walk, entry: Entry, x: Reached, zeros: Sides) -> Reached:
-    """Add a layer of zeros."""
-    height, width = (None if side is None else side + sum(more) for side, more in zip(x.shape, zeros))
-    return replace(walk.add(entry, "zero_padding", {"padding": shortest(zeros)}, x), shape=(height, width, x.shape[2]))
-
-
-def cropping(walk: Walk, entry: Entry, x: Reached) -> Reached:
+def cropping(net: Gathered, entry: Entry, x: Reached) -> Reached:
     x.check_image(entry)
     sides = _sides(entry, "cropping", [0, 0])
     if sides == NONE:
@@ -55,19 +47,19 @@ def cropping(walk: Walk, entry: Entry, x: Reached) -> Reached:
     height, width = (None if side is None else side - sum(less) for side, less in zip(x.shape, sides))
     if any(side is not None and side < 1 for side in (height, width)):
         raise entry.refusal("leaves nothing of the image")
-    return replace(walk.add(entry, "cropping", {"cropping": shortest(sides)}, x), shape=(height, width, x.shape[2]))
+    return replace(net.add(entry, "cropping", {"cropping": shortest(sides)}, x), shape=(height, width, x.shape[2]))
 
 
-def upsampling(walk: Walk, entry: Entry, x: Reached) -> Reached:
+def upsampling(net: Gathered, entry: Entry, x: Reached) -> Reached:
     x.check_image(entry)
     factor, method = entry.sides("size", 2), entry.text("interpolation", "nearest")
     if method not in ("nearest", "bilinear"):
         raise entry.refusal(f"has interpolation {shown(method)}, expected nearest or bilinear")
     height, width = (None if side is None else side * times for side, times in zip(x.shape, factor))
-    return replace(walk.add(entry, "upsample", {"factor": factor, "method": method}, x), shape=(height, width, x.shape[2]))
+    return replace(net.add(entry, "upsample", {"factor": factor, "method": method}, x), shape=(height, width, x.shape[2]))
 
 
-def resize(walk: Walk, entry: Entry, x: Reached) -> Reached:
+def resize(net: Gathered, entry: Entry, x: Reached) -> Reached:
     """Take a layer that would change the size of images, as long as it does not."""
     wanted = (entry.config.get("height"), entry.config.get("width"))
     if None in wanted or wanted != x.shape[:2] or x.form != "image":
