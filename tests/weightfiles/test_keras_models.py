@@ -1,13 +1,12 @@
 """Keras' full models: what their configuration says becomes the network, and what cannot become one is refused by name."""
 
-import copy
-import json
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from keras_helpers import conv, layer, words, write_model
 
 import minicnn
 from minicnn.errors import WeightFileError
@@ -74,47 +73,6 @@ def test_the_names_and_order_of_steps():
         "conv2d_1", "conv2d_1_relu", "batch_normalization", "conv2d", "conv2d_2", "conv2d_2_relu", "global_average_pooling2d", "dense",
     ]  # fmt: skip
     assert steps[2].options["epsilon"] == 0.01 and steps[4].options["padding"] == [0, 0] and steps[4].options["stride"] == [2, 2]
-
-
-def layer(class_name, **config):
-    return {"class_name": class_name, "config": {"name": class_name.lower(), **config}}
-
-
-def conv(filters=2, size=3, **config):
-    return layer("Conv2D", filters=filters, kernel_size=[size, size], **config)
-
-
-def write_model(path, layers, inputs=(8, 8, 3), channels=3, version="3.15.1", **whole):
-    """Write a full model, a Sequential or what `whole` says; each layer's arrays fit those before it, those of a dense layer 3 inputs."""
-    layers = [layer("InputLayer", batch_shape=[None, *inputs]), *copy.deepcopy(layers)]
-    with h5py.File(path, "w") as file:
-        for i, entry in enumerate(layers):
-            config, arrays = entry["config"], {}
-            config["name"] += f"_{i}"
-            if entry["class_name"] == "Conv2D":
-                inputs_each = channels // config.get("groups", 1)
-                arrays = {"kernel": np.ones((*config["kernel_size"], inputs_each, config["filters"])), "bias": np.zeros(config["filters"])}
-                channels = config["filters"]
-            elif entry["class_name"] == "Conv2DTranspose":
-                arrays = {"kernel": np.ones((*config["kernel_size"], config["filters"], channels)), "bias": np.zeros(config["filters"])}
-                channels = config["filters"]
-            elif entry["class_name"] == "DepthwiseConv2D":
-                arrays = {"depthwise_kernel": np.ones((*config["kernel_size"], channels, config["depth_multiplier"]))}
-            elif entry["class_name"] == "Dense":
-                arrays = {"kernel": np.ones((3, config["units"])), "bias": np.zeros(config["units"])}
-            elif entry["class_name"] == "BatchNormalization":
-                arrays = {name: np.ones(channels) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
-            group = file.create_group(f"model_weights/{config['name']}")
-            group.attrs["weight_names"] = [f"{config['name']}/{name}" for name in arrays]
-            for name, array in arrays.items():
-                group[f"{config['name']}/{name}"] = array.astype(np.float32)
-        file.attrs["keras_version"] = version
-        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "model", "layers": layers}, **whole})
-
-
-def words(path):
-    """A file's steps as texts."""
-    return [" ".join([step.word, *(f"{key} {value}" for key, value in step.options.items())]) for step in read_weights(path).steps]
 
 
 #: Layers after a first convolution, and the steps that they become.
