@@ -31,6 +31,8 @@ def arrays_of(entry, channels):
         return {"kernel": np.ones((3, config["units"])), "bias": np.zeros(config["units"])}
     if kind == "PReLU":
         return {"alpha": np.ones(config.get("alpha_shape", (1, 1, channels)))}
+    if kind == "LayerScale":
+        return {"gamma": np.ones(channels)}
     names = {"BatchNormalization": ("gamma", "beta", "moving_mean", "moving_variance"), "LayerNormalization": ("gamma", "beta")}
     return {name: np.ones(channels) for name in names.get(kind, ())}
 

@@ -77,6 +77,18 @@ def test_the_names_and_order_of_steps():
 
 #: Layers after a first convolution, and the steps that they become.
 READ = {
+    "as in ConvNeXt": (
+        [
+            layer("LayerNormalization", epsilon=1e-6),
+            layer("LayerScale", init_values=0.5, projection_dim=3),
+            layer("StochasticDepth", drop_path_rate=0.5),
+        ],
+        ["layer_norm epsilon 1e-06", "scale start 0.5"],
+    ),
+    "slopes of channels, and of all": (
+        [layer("PReLU", shared_axes=[1, 2]), layer("PReLU", alpha_shape=[1, 1, 1])],
+        ["prelu", "prelu shared True"],
+    ),
     "padding before a convolution": (
         [layer("ZeroPadding2D", padding=[[1, 1], [2, 2]]), conv(strides=2)],
         ["convolution filters 2 size [3, 3] stride [2, 2] padding [1, 2]"],
@@ -207,6 +219,15 @@ def test_what_layers_become(case, tmp_path):
 
 #: Layers after a first convolution that cannot become steps, and what is said about the one that is to blame.
 REFUSED = {
+    "a layer scale of one's own": ([layer("LayerScale")], "is not that of Keras' applications"),
+    "a stochastic depth of one's own": ([layer("StochasticDepth", rate=0.5)], "is not that of Keras' applications"),
+    "hard sigmoid at the end": (
+        [layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="hard_sigmoid")],
+        "ends in dense.*, a sigmoid",
+    ),
+    "slopes of pixels": ([layer("PReLU", alpha_shape=[8, 8, 3])], "slopes of shape"),
+    "a norm of roots": ([layer("LayerNormalization", rms_scaling=True)], "has rms_scaling"),
+    "a norm of rows": ([layer("LayerNormalization", axis=[1, 2, 3])], "normalizes along another axis"),
     "a relu with two bends": ([layer("ReLU", negative_slope=0.1, max_value=6.0)], "has max_value 6 and negative_slope 0.1"),
     "a pixel that is no image": (
         [layer("GlobalAveragePooling2D", keepdims=True), conv(padding="same")],
@@ -249,8 +270,8 @@ REFUSED = {
 def test_hard_sigmoids_of_keras_2(tmp_path):
     """Its slope is 0.2; who does not say which Keras it was is not believed."""
     layers = [conv(activation="hard_sigmoid")]
-    write_model(tmp_path / "file", layers, version="2.15.0")
-    assert words(tmp_path / "file")[1:] == ["hard_sigmoid slope 0.2"]
+    write_model(tmp_path / "file", [*layers, layer("UpSampling2D")], version="2.15.0")
+    assert words(tmp_path / "file")[1] == "hard_sigmoid slope 0.2"
     for version in ("", "17"):
         write_model(tmp_path / "file", layers, version=version)
         with pytest.raises(WeightFileError, match="Keras 2 and Keras 3 compute differently"):

@@ -126,7 +126,7 @@ class Gathered:
         """Tell what was found, where the model ends; a softmax there is left out."""
         if end.pending is None or end.pending.what != "softmax":
             end = self.settle(end)
-        if end.source >= 0 and self.steps[end.source].word == "sigmoid":
+        if end.source >= 0 and self.steps[end.source].word in ("sigmoid", "hard_sigmoid"):
             raise WeightFileError(
                 f"its network ends in {shown(self.steps[end.source].name)}, a sigmoid: each output is a probability by itself; expected "
                 "one score for each class. Save it without that layer"

@@ -41,12 +41,16 @@ def prelu(net: Gathered, entry: Entry, x: Reached) -> Reached:
     channel = 0 if x.form == "row" else net.channel_axis - 1
     if any(length != 1 for axis, length in enumerate(slopes.shape) if axis != channel) or slopes.ndim != (1 if x.form == "row" else 3):
         raise entry.refusal(f"has slopes of shape {slopes.shape}, not one for each channel; expected shared_axes of height and width")
+    if x.form == "row" and slopes.size == 1 and net.flattened_by_channel:
+        raise entry.refusal("has one slope for all numbers of a row, which is not supported with images C, H, W")
     options = {"shared": True} if slopes.size == 1 else {}
     return net.add_layer(entry, "prelu", options, x, {"weight": slopes.reshape(-1)})
 
 
 def layer_scale(net: Gathered, entry: Entry, x: Reached) -> Reached:
     """Of ConvNeXt in Keras' applications: a factor for each number along the last axis."""
+    if "projection_dim" not in entry.config:
+        raise entry.refusal("is not that of Keras' applications, which has a projection_dim")
     if net.channels_first and x.form != "row":
         raise entry.refusal("scales another axis (the last) than that of the channels")
     x.check_order(entry)

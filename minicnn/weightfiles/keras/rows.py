@@ -48,6 +48,13 @@ def dropout(net: Gathered, entry: Entry, x: Reached) -> Reached:
     return replace(net.add(entry, "dropout", {"rate": rate}, x), pending=x.pending)
 
 
+def stochastic_depth(net: Gathered, entry: Entry, x: Reached) -> Reached:
+    """Of Keras' applications, known by its setting: it gives what it takes, after the training; that of others may scale it."""
+    if "drop_path_rate" not in entry.config:
+        raise entry.refusal("is not that of Keras' applications, which has a drop_path_rate")
+    return x
+
+
 def _flattened(net: Gathered, entry: Entry, x: Reached, by_channel: bool) -> Reached:
     """Flatten an image; one pixel is a row already."""
     if x.form != "image":
@@ -68,4 +75,5 @@ READERS = {
     "Flatten": flatten,
     "Reshape": reshape,
     "Dropout": dropout,
+    "StochasticDepth": stochastic_depth,
 }

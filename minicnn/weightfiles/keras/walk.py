@@ -46,7 +46,6 @@ IDLE = frozenset(
         "RandomSaturation",
         "RandomSharpness",
         "RandomShear",
-        "StochasticDepth",
     }
 )
 
