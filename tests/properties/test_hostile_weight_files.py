@@ -90,7 +90,7 @@ KEPT = (
     "onnx/graphs/shuffled-dynamo.onnx",
     "onnx/graphs/hourglass-dynamo.onnx",
 )
-KEPT_KERAS = ("nested.keras", "channels-first-2.h5")
+KEPT_KERAS = ("nested.keras", "channels-first-2.h5", "gated.h5")
 
 
 @pytest.fixture(scope="module")
@@ -207,9 +207,12 @@ def restructured(configuration, generator):
 def test_changed_configurations_are_read_or_refused(tmp_path):
     """What a Keras model says of itself; what can be built of it is built."""
     generator, path = random.Random(0), tmp_path / "changed.keras"
-    with zipfile.ZipFile(STORED / "nested.keras") as archive:
-        configuration, weights = json.loads(archive.read("config.json")), archive.read("model.weights.h5")
+    models = []
+    for name in ("nested.keras", "residual.keras", "gated.keras", "u-net.keras"):
+        with zipfile.ZipFile(STORED / name) as archive:
+            models.append((json.loads(archive.read("config.json")), archive.read("model.weights.h5")))
     for _ in range(FILES):
+        configuration, weights = generator.choice(models)
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr("config.json", json.dumps(restructured(configuration, generator)))
             archive.writestr("model.weights.h5", weights)

@@ -1,13 +1,12 @@
 """Keras' full models: what their configuration says becomes the network, and what cannot become one is refused by name."""
 
-import copy
-import json
 import zipfile
 from pathlib import Path
 
 import h5py
 import numpy as np
 import pytest
+from keras_helpers import conv, layer, words, write_model
 
 import minicnn
 from minicnn.errors import WeightFileError
@@ -16,7 +15,10 @@ from minicnn.weightfiles import read_weights
 
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
 OUTPUTS = np.load(STORED / "keras-outputs.npz")
-FILES = ("nested.keras", "nested.h5", "nested-2.h5", "channels-first-2.h5")
+SOFTMAX = ("nested.keras", "nested.h5", "nested-2.h5")
+GRAPHS = (
+    "residual.keras", "residual-2.h5", "concatenating.h5", "gated.keras", "gated.h5", "gated-2.h5", "u-net.keras", "u-net-2.h5",
+)  # fmt: skip
 
 
 def softmax(logits):
@@ -30,13 +32,28 @@ def answer(path, pixels):
     return load(path).network(((pixels * table["scale"] - table["mean"]) / table["std"]).astype(np.float32))
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", [*SOFTMAX, "channels-first-2.h5", *GRAPHS])
 def test_models_answer_as_in_keras(name):
     x, y = OUTPUTS[f"{name} x"], OUTPUTS[f"{name} y"]
-    first = name.startswith("channels-first")
-    logits = answer(STORED / name, np.moveaxis(x, 1, 3) if first else x)
-    assert np.abs((logits if first else softmax(logits)) - y).max() < 1e-5 * np.abs(y).max()
-    assert read_weights(STORED / name).input_shape == ((8, 6, 3) if first else (8, 10, 3))
+    x = np.moveaxis(x, 1, 3) if name.startswith("channels-first") else x
+    logits = answer(STORED / name, x)
+    assert np.abs((softmax(logits) if name in SOFTMAX else logits) - y).max() < 1e-5 * np.abs(y).max()
+    assert read_weights(STORED / name).input_shape == x.shape[1:]
+
+
+@pytest.mark.parametrize("name", ["channels-first-2.h5", *GRAPHS])
+def test_models_have_the_gradients_of_keras(name):
+    """Of the first logit, with respect to the pixels as they come."""
+    x, gradient = OUTPUTS[f"{name} x"], OUTPUTS[f"{name} dx"]
+    if name.startswith("channels-first"):
+        x, gradient = np.moveaxis(x, 1, 3), np.moveaxis(gradient, 1, 3)
+    table = read_weights(STORED / name).preprocessing or {"scale": 1, "mean": 0, "std": 1}
+    network = load(STORED / name).network
+    trace = network.trace(((x * table["scale"] - table["mean"]) / table["std"]).astype(np.float32))
+    seed = np.zeros_like(trace.result)
+    seed[:, 0] = 1
+    found = network.backward(trace, {trace.last: seed}) * table["scale"] / table["std"]
+    assert np.abs(gradient).max() > 0 and np.abs(found - gradient).max() < 1e-5 * np.abs(gradient).max()
 
 
 def test_compressed_archives(tmp_path):
@@ -58,42 +75,20 @@ def test_the_names_and_order_of_steps():
     assert steps[2].options["epsilon"] == 0.01 and steps[4].options["padding"] == [0, 0] and steps[4].options["stride"] == [2, 2]
 
 
-def layer(class_name, **config):
-    return {"class_name": class_name, "config": {"name": class_name.lower(), **config}}
-
-
-def conv(filters=2, size=3, **config):
-    return layer("Conv2D", filters=filters, kernel_size=[size, size], **config)
-
-
-def write_model(path, layers, inputs=(8, 8, 3), channels=3, **whole):
-    """Write a full model, a Sequential or what `whole` says; each layer's arrays fit those before it, those of a dense layer 3 inputs."""
-    layers = [layer("InputLayer", batch_shape=[None, *inputs]), *copy.deepcopy(layers)]
-    with h5py.File(path, "w") as file:
-        for i, entry in enumerate(layers):
-            config, arrays = entry["config"], {}
-            config["name"] += f"_{i}"
-            if entry["class_name"] == "Conv2D":
-                arrays = {"kernel": np.ones((*config["kernel_size"], channels, config["filters"])), "bias": np.zeros(config["filters"])}
-                channels = config["filters"]
-            elif entry["class_name"] == "Dense":
-                arrays = {"kernel": np.ones((3, config["units"])), "bias": np.zeros(config["units"])}
-            elif entry["class_name"] == "BatchNormalization":
-                arrays = {name: np.ones(channels) for name in ("gamma", "beta", "moving_mean", "moving_variance")}
-            group = file.create_group(f"model_weights/{config['name']}")
-            group.attrs["weight_names"] = [f"{config['name']}/{name}" for name in arrays]
-            for name, array in arrays.items():
-                group[f"{config['name']}/{name}"] = array.astype(np.float32)
-        file.attrs["model_config"] = json.dumps({"class_name": "Sequential", "config": {"name": "model", "layers": layers}, **whole})
-
-
-def words(path):
-    """A file's steps as texts."""
-    return [" ".join([step.word, *(f"{key} {value}" for key, value in step.options.items())]) for step in read_weights(path).steps]
-
-
 #: Layers after a first convolution, and the steps that they become.
 READ = {
+    "as in ConvNeXt": (
+        [
+            layer("LayerNormalization", epsilon=1e-6),
+            layer("LayerScale", init_values=0.5, projection_dim=3),
+            layer("StochasticDepth", drop_path_rate=0.5),
+        ],
+        ["layer_norm epsilon 1e-06", "scale start 0.5"],
+    ),
+    "slopes of channels, and of all": (
+        [layer("PReLU", shared_axes=[1, 2]), layer("PReLU", alpha_shape=[1, 1, 1])],
+        ["prelu", "prelu shared True"],
+    ),
     "padding before a convolution": (
         [layer("ZeroPadding2D", padding=[[1, 1], [2, 2]]), conv(strides=2)],
         ["convolution filters 2 size [3, 3] stride [2, 2] padding [1, 2]"],
@@ -112,10 +107,63 @@ READ = {
     ),
     "a mean that stays an image": (
         [layer("GlobalAveragePooling2D", keepdims=True), conv(size=1)],
-        ["average_pool size [8, 8] stride [8, 8]", "convolution filters 2 size [1, 1] stride [1, 1] padding [0, 0]"],
+        ["global_average_pool", "dense units 2"],
+    ),
+    "a pixel of a row": (
+        [layer("GlobalMaxPooling2D"), layer("Reshape", target_shape=[1, 1, 3]), conv(size=1), layer("GlobalAveragePooling2D")],
+        ["global_max_pool", "dense units 2"],
+    ),
+    "same, uneven": (
+        [conv(padding="same", strides=2)],
+        ["convolution filters 2 size [3, 3] stride [2, 2] padding [[0, 1], [0, 1]]"],
+    ),
+    "dilated, the same": (
+        [conv(padding="same", dilation_rate=[2, 1])],
+        ["convolution filters 2 size [3, 3] stride [1, 1] padding [2, 1] dilation [2, 1]"],
+    ),
+    "groups": ([conv(3, groups=3)], ["convolution filters 3 size [3, 3] stride [1, 1] padding [0, 0] groups 3"]),
+    "depthwise": (
+        [layer("DepthwiseConv2D", kernel_size=[3, 2], depth_multiplier=2, use_bias=False, activation="relu")],
+        ["convolution filters 6 size [3, 2] stride [1, 1] padding [0, 0] groups 3", "relu"],
+    ),
+    "uneven padding before a convolution, and its own": (
+        [layer("ZeroPadding2D", padding=[[0, 1], [2, 1]]), conv(padding="same")],
+        ["convolution filters 2 size [3, 3] stride [1, 1] padding [[1, 2], [3, 2]]"],
+    ),
+    "padding before a pool, where zeros may win": (
+        [layer("ZeroPadding2D", padding=[1, 2]), layer("ZeroPadding2D", padding=[[0, 1], [0, 0]]), layer("MaxPooling2D")],
+        ["zero_padding padding [[1, 2], [2, 2]]", "max_pool size [2, 2] stride [2, 2] padding [0, 0]"],
+    ),
+    "padding at the end": ([layer("ZeroPadding2D")], ["zero_padding padding [1, 1]"]),
+    "cropping": ([layer("Cropping2D", cropping=[[1, 0], [0, 2]]), layer("Cropping2D")], ["cropping cropping [[1, 0], [0, 2]]"]),
+    "means of padded images": (
+        [layer("AveragePooling2D", pool_size=[3, 2], strides=1, padding="same")],
+        ["average_pool size [3, 2] stride [1, 1] padding [[1, 1], [0, 1]] count_include_pad False"],
+    ),
+    "transposed, the same": (
+        [layer("Conv2DTranspose", filters=2, kernel_size=[3, 1], strides=[2, 2], padding="same")],
+        ["transposed_convolution filters 2 size [3, 1] stride [2, 2] padding [[0, 1], [0, 0]] output_padding [0, 1]"],
+    ),
+    "transposed": (
+        [layer("Conv2DTranspose", filters=2, kernel_size=[3, 4], strides=2)],
+        ["transposed_convolution filters 2 size [3, 4] stride [2, 2] padding [0, 0]"],
+    ),
+    "larger": (
+        [layer("UpSampling2D", size=[2, 3], interpolation="bilinear"), layer("UpSampling2D")],
+        ["upsample factor [2, 3] method bilinear", "upsample factor [2, 2] method nearest"],
+    ),
+    "dense on images": ([layer("Dense", units=2)], ["convolution filters 2 size [1, 1] stride [1, 1] padding [0, 0]"]),
+    "softmax within": (
+        [layer("Softmax"), layer("Activation", activation="softmax"), layer("MaxPooling2D")],
+        ["softmax", "softmax", "max_pool size [2, 2] stride [2, 2] padding [0, 0]"],
+    ),
+    "leaky": ([layer("ReLU", negative_slope=0.1)], ["leaky_relu slope 0.1"]),
+    "of straight lines": (
+        [layer("Activation", activation=name) for name in ("hard_sigmoid", "hard_swish", "hard_silu")],
+        ["hard_sigmoid", "hard_swish", "hard_swish"],
     ),
     "a mean that is flattened": ([layer("GlobalAveragePooling2D", keepdims=True), layer("Flatten")], ["global_average_pool"]),
-    "the maximum of all": ([layer("GlobalMaxPooling2D")], ["max_pool size [8, 8] stride [8, 8]", "flatten"]),
+    "the maximum of all": ([layer("GlobalMaxPooling2D")], ["global_max_pool"]),
     "reshape": ([layer("Reshape", target_shape=[-1]), layer("Flatten")], ["flatten"]),
     "softmax and idle layers": (
         [layer("RandomFlip"), layer("GaussianNoise"), layer("Softmax"), layer("SpatialDropout2D"), layer("Dropout", rate=0.25)],
@@ -171,30 +219,38 @@ def test_what_layers_become(case, tmp_path):
 
 #: Layers after a first convolution that cannot become steps, and what is said about the one that is to blame.
 REFUSED = {
-    "dilated": ([conv(dilation_rate=[2, 1])], r"'conv2d_2' \(Conv2D, layer 3 of 'model'\) is dilated"),
-    "groups": ([conv(groups=3)], "is in groups"),
-    "uneven": ([conv(padding="same", strides=2)], "pads unevenly .*0 before and 1 after"),
-    "uneven by itself": ([layer("ZeroPadding2D", padding=[[0, 1], [0, 1]]), conv()], "pads unevenly .by 0 and 1 rows"),
-    "padding before a pool": ([layer("ZeroPadding2D"), layer("MaxPooling2D")], "'zeropadding2d_2' .*pads with zeros before a MaxPooling2D"),
-    "padding at the end": ([layer("ZeroPadding2D")], "no convolution follows"),
+    "a layer scale of one's own": ([layer("LayerScale")], "is not that of Keras' applications"),
+    "a stochastic depth of one's own": ([layer("StochasticDepth", rate=0.5)], "is not that of Keras' applications"),
+    "hard sigmoid at the end": (
+        [layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="hard_sigmoid")],
+        "ends in dense.*, a sigmoid",
+    ),
+    "slopes of pixels": ([layer("PReLU", alpha_shape=[8, 8, 3])], "slopes of shape"),
+    "a norm of roots": ([layer("LayerNormalization", rms_scaling=True)], "has rms_scaling"),
+    "a norm of rows": ([layer("LayerNormalization", axis=[1, 2, 3])], "normalizes along another axis"),
+    "a relu with two bends": ([layer("ReLU", negative_slope=0.1, max_value=6.0)], "has max_value 6 and negative_slope 0.1"),
+    "a pixel that is no image": (
+        [layer("GlobalAveragePooling2D", keepdims=True), conv(padding="same")],
+        r"'conv2d_3' \(Conv2D, layer 4 of 'model'\) takes the one pixel that is left",
+    ),
+    "a pixel that is not": ([layer("GlobalAveragePooling2D"), layer("Reshape", target_shape=[1, 3, 1])], "one pixel of a row"),
+    "all cut off": ([layer("Cropping2D", cropping=4)], "leaves nothing"),
+    "bicubic": ([layer("UpSampling2D", interpolation="bicubic")], "interpolation bicubic"),
+    "transposed and dilated": ([layer("Conv2DTranspose", filters=2, kernel_size=[3, 3], dilation_rate=2)], "dilation_rate or groups"),
+    "more outputs": ([layer("Conv2DTranspose", filters=2, kernel_size=[3, 3], strides=2, output_padding=1)], "has an output_padding"),
     "causal": ([conv(padding="causal")], "padding causal"),
-    "means of padded images": ([layer("AveragePooling2D", pool_size=3, strides=1, padding="same")], "out of its means"),
     "softplus": ([conv(activation="softplus")], "has the activation softplus"),
-    "hard_sigmoid, which Keras 2 and 3 compute differently": ([conv(activation="hard_sigmoid")], "has the activation hard_sigmoid"),
     "sigmoid at the end": ([layer("GlobalAveragePooling2D"), layer("Dense", units=1, activation="sigmoid")], "ends in dense.*, a sigmoid"),
     "a function of one's own": ([conv(activation={"class_name": "function", "config": "relu", "module": "mine"})], "activation function"),
     "relu up to 5": ([layer("ReLU", max_value=5.0)], "has max_value 5.0"),
     "relu up to 0": ([layer("ReLU", max_value=0)], "has max_value 0"),
-    "leaky": ([layer("ReLU", negative_slope=0.1)], "has negative_slope 0.1"),
     "unknown": ([layer("ThresholdedReLU")], r"\(ThresholdedReLU, layer 3 of 'model'\) is not supported"),
     "a program": ([layer("Lambda", function={"class_name": "__lambda__", "config": {"code": "4wEAAA=="}})], r"\(Lambda.*not supported"),
     "one's own": ([{**layer("Conv2D", filters=2, kernel_size=[3, 3]), "registered_name": "mine>Conv2D"}], "is not one of Keras' own"),
     "of another module": ([{**layer("ReLU"), "module": "mine.layers"}], "is not one of Keras' own"),
     "two layouts": ([conv(data_format="channels_last"), conv(data_format="channels_first")], 'data_format "channels_first"'),
     "rows": ([layer("BatchNormalization", axis=1)], "normalizes along another axis"),
-    "dense on images": ([layer("Dense", units=2)], "takes an image"),
     "images of rows": ([layer("Flatten"), layer("MaxPooling2D")], "takes one row of numbers"),
-    "softmax within": ([layer("Softmax"), conv()], "comes after the softmax of 'softmax_2'"),
     "softmax of rows": ([layer("Softmax", axis=1)], "along another axis"),
     "scaling within": ([layer("Rescaling", scale=2.0)], "within the network"),
     "another size": ([layer("Resizing", height=9, width=8)], "changes the size of images"),
@@ -209,6 +265,20 @@ REFUSED = {
     "all dropped": ([layer("Dropout", rate=1.0)], "has rate 1.0"),
     "no bias": ([conv(use_bias=False)], r"has 2 arrays in the file, where its settings want 1 \(kernel\)"),
 }
+
+
+def test_hard_sigmoids_of_keras_2(tmp_path):
+    """Its slope is 0.2; who does not say which Keras it was is not believed."""
+    layers = [conv(activation="hard_sigmoid")]
+    write_model(tmp_path / "file", [*layers, layer("UpSampling2D")], version="2.15.0")
+    assert words(tmp_path / "file")[1] == "hard_sigmoid slope 0.2"
+    for version in ("", "17"):
+        write_model(tmp_path / "file", layers, version=version)
+        with pytest.raises(WeightFileError, match="Keras 2 and Keras 3 compute differently"):
+            read_weights(tmp_path / "file")
+    write_model(tmp_path / "file", [conv(activation="hard_swish")], version="2.15.0")
+    with pytest.raises(WeightFileError, match="activation hard_swish"):
+        read_weights(tmp_path / "file")
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -255,45 +325,6 @@ def test_preprocessing_in_the_model(case, tmp_path):
 )
 def test_preprocessing_that_is_refused(layers, channels, message, tmp_path):
     write_model(tmp_path / "file", [*layers, conv()], inputs=(8, 8, channels), channels=channels)
-    with pytest.raises(WeightFileError, match=message):
-        read_weights(tmp_path / "file")
-
-
-def graph(*layers, outputs=None, key="inbound_nodes"):
-    """A Functional of such layers, each with the names of those whose outputs it takes."""
-    listed = [{**layer(kind), "name": name, key: calls} for name, kind, *calls in layers]
-    for entry in listed:
-        entry["config"] = {"name": entry["name"]}
-    return {"name": "model", "layers": listed, "input_layers": [["a", 0, 0]], "output_layers": outputs or [[listed[-1]["name"], 0, 0]]}
-
-
-def call(*names, **options):
-    """A layer's call as Keras 2 writes it."""
-    return [[name, 0, 0, options] for name in names]
-
-
-GRAPHS = {
-    "a sum": (
-        graph(("a", "InputLayer"), ("b", "ReLU", call("a")), ("c", "Add", call("a", "b"))),
-        r"'c' \(Add, layer 3 .*2 layers give \(a, b\)",
-    ),
-    "a circle": (graph(("a", "InputLayer"), ("b", "ReLU", call("c")), ("c", "ReLU", call("b"))), "makes no line"),
-    "a name of nothing": (graph(("a", "InputLayer"), ("b", "ReLU", call("x"))), "takes 'x', which is none"),
-    "two of one name": (graph(("a", "InputLayer"), ("b", "ReLU", call("a")), ("b", "ReLU", call("a"))), "two layers of one name"),
-    "two outputs": (graph(("a", "InputLayer"), ("b", "ReLU", call("a")), outputs=[["a", 0, 0], ["b", 0, 0]]), "2 output layers"),
-    "while training": (graph(("a", "InputLayer"), ("b", "Dropout", call("a", training=True))), "is called with training true"),
-    "another argument": (
-        graph(("a", "InputLayer"), ("b", "ReLU", {"args": [{"config": {"keras_history": ["a", 0, 0]}}, 3], "kwargs": {"training": True}})),
-        "is called with argument 2 3",
-    ),
-    "no line": ({"name": "model", "layers": []}, "has no list of layers"),
-}
-
-
-@pytest.mark.parametrize("case", GRAPHS)
-def test_graphs_that_are_no_lines(case, tmp_path):
-    config, message = GRAPHS[case]
-    write_model(tmp_path / "file", [], class_name="Functional", config=config)
     with pytest.raises(WeightFileError, match=message):
         read_weights(tmp_path / "file")
 

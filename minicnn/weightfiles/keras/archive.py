@@ -8,7 +8,7 @@ from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import Archive
 from minicnn.weightfiles.hdf5.reading import opened_bytes
 from minicnn.weightfiles.keras.arrays import numbered_places
-from minicnn.weightfiles.keras.configuration import LONGEST
+from minicnn.weightfiles.keras.entries import LONGEST
 from minicnn.weightfiles.keras.layouts import read_configured
 from minicnn.weightfiles.stored import WeightFile, shown
 

@@ -17,12 +17,27 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.hdf5.reading import Hdf5
-from minicnn.weightfiles.keras.configuration import Entry
+from minicnn.weightfiles.keras.entries import Entry
 from minicnn.weightfiles.keras.pixels import given_statistics
 from minicnn.weightfiles.stored import shown
 
 #: Generators of random numbers keep where they are in these.
 RANDOM_STATES = ("StateVar", "seed_generator_state")
+
+#: What the kernels of layers are called that may have biases.
+KERNELS = {
+    "Conv2D": ("kernel",),
+    "Dense": ("kernel",),
+    "Conv2DTranspose": ("kernel",),
+    "DepthwiseConv2D": ("depthwise_kernel",),
+    "SeparableConv2D": ("depthwise_kernel", "pointwise_kernel"),
+}
+
+#: What the one array of other layers is called.
+FACTORS = {"PReLU": "alpha", "LayerScale": "gamma"}
+
+#: The settings that say whether a normalization has these.
+SHIFTS = {"gamma": "scale", "beta": "center"}
 
 
 class Variable(NamedTuple):
@@ -42,15 +57,16 @@ def variables(entry: Entry) -> Iterator[Variable]:
     trained = entry.flag("trainable", True)
     for layer in entry.layers:
         yield from (variable._replace(trained=variable.trained and trained) for variable in variables(layer))
-    if entry.class_name in ("Conv2D", "Dense"):
-        yield Variable(entry, "kernel", trained)
+    if (kernels := KERNELS.get(entry.class_name)) is not None:
+        yield from (Variable(entry, kernel, trained) for kernel in kernels)
         if entry.flag("use_bias", True):
             yield Variable(entry, "bias", trained)
+    elif entry.class_name in FACTORS:
+        yield Variable(entry, FACTORS[entry.class_name], trained)
+    elif entry.class_name == "LayerNormalization":
+        yield from (Variable(entry, name, trained) for name, flag in SHIFTS.items() if entry.flag(flag, True))
     elif entry.class_name == "BatchNormalization":
-        if entry.flag("scale", True):
-            yield Variable(entry, "gamma", trained)
-        if entry.flag("center", True):
-            yield Variable(entry, "beta", trained)
+        yield from (Variable(entry, name, trained) for name, flag in SHIFTS.items() if entry.flag(flag, True))
         yield Variable(entry, "moving_mean", False)
         yield Variable(entry, "moving_variance", False)
     elif entry.class_name == "Normalization" and given_statistics(entry) is None:

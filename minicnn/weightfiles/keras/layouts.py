@@ -28,9 +28,10 @@ import numpy as np
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.hdf5.reading import Hdf5, natural_groups, opened
 from minicnn.weightfiles.keras.arrays import Places, listed_places, read_arrays
-from minicnn.weightfiles.keras.configuration import Entry, read_model
+from minicnn.weightfiles.keras.configuration import read_model
+from minicnn.weightfiles.keras.entries import Entry
 from minicnn.weightfiles.keras.names import EPSILON, NAMES, NORM_NAMES
-from minicnn.weightfiles.keras.walk import Walk
+from minicnn.weightfiles.keras.walk import read_network
 from minicnn.weightfiles.stored import DESCRIPTION, OTHER, Order, StoredLayer, WeightFile, check_arrays, shown, stored_layer
 from minicnn.weightfiles.torch_layout import channels_last
 
@@ -100,7 +101,8 @@ def read_configured(file: Hdf5, form: str, text: str, metadata: dict[str, str], 
             places.append(find_places(file=file, model=model))
         return read_arrays(file, places[0], entry, names)
 
-    return Walk(model, read).result(form, metadata)
+    version = metadata.get("keras_version", "").partition(".")[0]
+    return read_network(model, read, int(version) if version in ("2", "3") else None, form, metadata)
 
 
 def _listed_layers(file: Hdf5, root: str, names: Sequence[str], described: bool) -> Iterator[StoredLayer]:

@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from minicnn.weightfiles.keras.configuration import Entry, is_number
+from minicnn.weightfiles.keras.entries import Entry, is_number
 
 #: What the channels of a network's input are taken for, by their number.
 COLORS = {1: "gray", 3: "rgb"}
