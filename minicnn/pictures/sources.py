@@ -89,7 +89,7 @@ class Sources:
                 continue
             yield position, loaded
         if len(self.skipped) == len(self):
-            raise ImageError(f"none of the {several(len(self), 'file')} in {self.folder} is a photo; the first: {self.skipped[0]}")
+            raise ImageError(f"no photo can be read in {self.folder}, of {several(len(self), 'file')} there; the first: {self.skipped[0]}")
 
     @property
     def remark(self) -> str | None:

@@ -67,7 +67,7 @@ def test_photos(photos, tmp_path, photo, message):
         (["predict", "--size", "0x5"], "'0x5' is no size"),
         (["predict", "--top", "0"], "top"),
         (["predict", "shipped:lion"], "'lion'.*panda, moose"),
-        (["predict", "--model", "vgg61"], "'vgg61' .*vgg16-gap, vgg16, vgg19"),
+        (["predict", "--model", "vgg61"], "'vgg61' .*did you mean 'vgg1"),
         (["predict", "--model", "vgg16"], "vgg16 .*weights"),
         (["predict", "--algorithm", "fft"], "'fft'.*'auto', 'im2col'"),
         (["summary", "nothing"], "no model 'nothing'"),

@@ -97,7 +97,7 @@ def of_files(
         )
     whole = [i for i in range(len(photos)) if i not in damaged]
     if not whole:
-        raise DatasetError(f"none of the {several(len(photos), 'file')} of {place} can be read as a photo; the first: {damaged[0]}")
+        raise DatasetError(f"no photo can be read in {place}, of {several(len(photos), 'file')} there; the first: {damaged[0]}")
     found = checked([photos[i] for i in whole], labels[whole], classes, place)
     return replace(found, skipped={str(name_within(place, photos[i])): text for i, text in damaged.items()})
 

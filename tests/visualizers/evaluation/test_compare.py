@@ -161,7 +161,7 @@ def test_nothing_to_look_at(small_model, folder):
     with pytest.raises(ImageError, match="no photo in the list"):
         minicnn.compare(small_model, [], **OPTIONS)
     (folder / "below" / "a.txt").write_text("no photo")
-    with pytest.raises(ImageError, match="none of the 1 files in .*below is a photo; .*a.txt is not an image"):
+    with pytest.raises(ImageError, match="no photo can be read in .*below, of 1 file there; .*a.txt is not an image"):
         minicnn.compare(small_model, folder / "below", **OPTIONS)
 
 
