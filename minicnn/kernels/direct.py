@@ -126,7 +126,7 @@ def _convolve(
     (kernel_height, kernel_width), (top, left) = window.extent, window.before
     needed = (max(across, block) - 1) * window.stride[1] + kernel_width
     copied = top != 0 or left != 0 or (down - 1) * window.stride[0] + kernel_height > height or needed > width
-    chunk = -(-down * per_row // threads) if batch == 1 else down * per_row
+    chunk = min(down * per_row, -(-batch * down * per_row // threads))
     rows = 0
     if copied:  # whole rows, as many as fit into the cache
         rows = max(1, min(chunk // per_row, (COPIED_BYTES // (4 * needed * channels) - kernel_height) // window.stride[0] + 1))
