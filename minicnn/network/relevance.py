@@ -43,6 +43,7 @@ import numpy as np
 
 from minicnn.errors import MinicnnError
 from minicnn.layers import (
+    LAYERS,
     BatchNorm,
     Conv2D,
     Layer,
@@ -134,6 +135,10 @@ def _check_known(unknown: Mapping[str, Layer]) -> None:
     """Raise MinicnnError for layers through which it is not known how relevance passes."""
     if unknown:
         name, layer = next(iter(unknown.items()))
+        if LAYERS.get(layer.word) is type(layer):
+            others = {other.word: place for place, other in reversed(unknown.items())}
+            there = ", ".join(f"{word} ({place})" for word, place in reversed(others.items()))
+            raise MinicnnError(f"LRP has no rule for {there}; choose another method, such as grad-cam")
         raise MinicnnError(
             f"it is not known how relevance passes through {name}, a {type(layer).__name__}; let its class say so: "
             'relevance = "unchanged" as for ReLU, "shared" as for average pooling, "backward" as for max pooling, or a method '
