@@ -136,8 +136,7 @@ def _check_known(unknown: Mapping[str, Layer]) -> None:
     if unknown:
         name, layer = next(iter(unknown.items()))
         if LAYERS.get(layer.word) is type(layer):
-            others = {other.word: place for place, other in reversed(unknown.items())}
-            there = ", ".join(f"{word} ({place})" for word, place in reversed(others.items()))
+            there = ", ".join(f"{place} ({other.word or type(other).__name__})" for place, other in unknown.items())
             raise MinicnnError(f"LRP has no rule for {there}; choose another method, such as grad-cam")
         raise MinicnnError(
             f"it is not known how relevance passes through {name}, a {type(layer).__name__}; let its class say so: "
