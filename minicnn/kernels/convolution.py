@@ -8,6 +8,7 @@ goes back the way that im2col came. The gradient of the filters has Winograd's m
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 
@@ -17,8 +18,11 @@ from minicnn.geometry import Window
 from minicnn.kernels import vectors
 from minicnn.kernels.choice import TILES, choose, common_type, current_algorithm
 from minicnn.kernels.depthwise import (
+    Separate,
     backward_depthwise,
+    backward_filters,
     convolve_depthwise,
+    forward_filters,
     kernel_gradient_depthwise,
 )
 from minicnn.kernels.direct import backward_direct, backward_joined, convolve_direct
@@ -48,6 +52,7 @@ class Filters:
         self.kernel = kernel
         self._packed: dict[int, np.ndarray] = {}
         self._phases: Phases | None = None
+        self._separate: dict[tuple[Callable, Window], Separate] = {}
 
     @cached_property
     def panels(self) -> np.ndarray:
@@ -74,6 +79,12 @@ class Filters:
                 parts = {JOINED: joined(parts, window.stride)}
             self._phases = {phase: (pack_columns(part.reshape(1, -1, part.shape[3])), slides) for phase, (part, slides) in parts.items()}
         return self._phases
+
+    def separate(self, window: Window, make: Callable[[np.ndarray, Window], Separate]) -> Separate:
+        """Return the filters as the depthwise algorithm reads them, forward or backward."""
+        if (make, window) not in self._separate:
+            self._separate[make, window] = make(self.kernel, window)
+        return self._separate[make, window]
 
     @cached_property
     def rotated(self) -> Filters:
@@ -103,7 +114,7 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
     if algorithm == "im2col":
         return convolve_im2col(x, kernel, bias, window, rectify)
     if algorithm == "depthwise":
-        return convolve_depthwise(x, kernel, bias, window, rectify)
+        return convolve_depthwise(x, filters.separate(window, forward_filters), bias, window, rectify)
     if algorithm == "direct":
         return convolve_direct(x, filters.panels, bias, window, rectify)
     return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
@@ -130,7 +141,7 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
     algorithm = choose(x_shape, common_type(gradient, kernel), kernel.shape, window)
     turned = tuple((size - 1 - before, size - 1 - after) for size, (before, after) in zip(window.extent, window.padding))
     if algorithm == "depthwise" and 1 in (max(window.stride), max(window.dilation)):
-        return backward_depthwise(gradient, kernel, window, x_shape)
+        return backward_depthwise(gradient, filters.separate(window, backward_filters), x_shape)
     if algorithm == "direct" and window.stride != (1, 1) and window.dilation == (1, 1):
         phases = filters.phases(window)
         if JOINED in phases:

@@ -129,6 +129,16 @@ def test_depthwise(problem, channels, rectify):
     assert close(gradient, exact, kernel_gradient_im2col(abs(found).astype(float), abs(x).astype(float), kernel.shape, window))
 
 
+def test_one_bank_of_filters_with_two_windows(generator):
+    """As a layer has them, with its padding and without."""
+    for channels, groups in ((40, 40), (3, 1)):
+        x = generator.standard_normal((1, 20, 24, channels), np.float32)
+        kernel = generator.standard_normal((3, 3, channels // groups, 40), np.float32)
+        filters, bias = Filters(kernel), np.zeros(40, np.float32)
+        for window in (Window.of(3, 2, 1), Window.of(3, 2), Window.of(3, 2, 1)):
+            assert kernels.convolve(x, filters, bias, window) == pytest.approx(convolve_im2col(x, kernel, bias, window), abs=1e-4)
+
+
 @pytest.mark.parametrize("rectify", [False, True])
 def test_nan_stays(rectify, generator):
     """A NaN in the image must not become a 0."""
