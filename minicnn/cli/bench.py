@@ -18,6 +18,7 @@ import numpy as np
 from minicnn.kernels import thread_count
 from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
 from minicnn.layers.options import placeholder
+from minicnn.network.graph import INPUT
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
 from minicnn.network.objectives import class_score
@@ -140,16 +141,16 @@ def layer_times(network: Network, batch: int = 1, rounds: int = 7) -> dict[str, 
     our_workload(network, batch, backward=True)()  # to warm up
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in network.layers}
     for _ in range(rounds):
-        output, contexts = input_batch(batch), {}
+        outputs, contexts = {INPUT: input_batch(batch)}, {}
         for name, layer in network.layers.items():
+            inputs = [outputs[source] for source in network.inputs[name]]
             start = time.perf_counter()
-            output, contexts[name] = layer.forward(output)
+            outputs[name], contexts[name] = layer.forward(*inputs)
             times[name][0].append(time.perf_counter() - start)
-        gradient = np.zeros_like(output)
-        gradient[:, TARGET] = 1
-        for name, layer in reversed(list(network.layers.items())):
+        for name, layer in network.layers.items():
+            gradient = np.ones_like(outputs[name])
             start = time.perf_counter()
-            gradient = layer.backward(gradient, contexts[name])
+            layer.backward(gradient, contexts[name])
             times[name][1].append(time.perf_counter() - start)
     return {name: (statistics.median(forward), statistics.median(backward)) for name, (forward, backward) in times.items()}
 

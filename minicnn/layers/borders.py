@@ -98,7 +98,7 @@ class Crop2D(Layer):
     cropping: int | Pair | Sides = 1
 
     word = "cropping"
-    options = {"cropping": borders(1)}
+    options = {"sides": borders(1)}
     relevance = "backward"
 
     def __post_init__(self):
@@ -145,10 +145,10 @@ class Crop2D(Layer):
 
     @classmethod
     def from_options(cls, input_shape, options):
-        return cls(options["cropping"])
+        return cls(options["sides"])
 
     def to_options(self):
-        return {"cropping": self._sides}
+        return {"sides": self._sides}
 
 
 def _cut(x: np.ndarray, sides: Sides) -> np.ndarray:

@@ -309,9 +309,12 @@ def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
 
 
 def _units(layers: Specs) -> int | None:
-    """Tell how many numbers a network ends in; None if it does not end in a dense layer."""
-    kept = [spec for spec in layers.values() if spec.word != "dropout"]
-    return int(kept[-1].options["units"]) if kept and kept[-1].word == "dense" else None
+    """Tell how many numbers a network ends in: a dense layer's, or the means of a convolution's maps; None if it ends in neither."""
+    kept = [spec for spec in layers.values() if spec.word not in ("dropout", "relu")]
+    if kept and kept[-1].word == "dense":
+        return int(kept[-1].options["units"])
+    means = [spec.word for spec in kept[-2:]] == ["convolution", "global_average_pool"]
+    return int(kept[-2].options["filters"]) if means else None
 
 
 def _input_channels(layers: Sequence[StoredLayer]) -> int:

@@ -30,7 +30,7 @@ Each layer is a table of its kind and name and of its options:
     max_pool             size                                         stride = size, padding = 0, ceil_mode = false
     average_pool         size                                         the same, and count_include_pad = true
     zero_padding                                                      padding = 1
-    cropping                                                          cropping = 1
+    cropping                                                          sides = 1
     pad_channels                                                      before = 0, after = 0
     take_channels        start, stop
     channel_shuffle      groups

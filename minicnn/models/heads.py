@@ -91,6 +91,11 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
             f"the file's layers are not called as those of {architecture.name} ({missing} are missing), and there are versions of it that "
             "compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
         )
+    if architecture.matched_by == "names":
+        stored = {layer.name: layer.arrays for layer in file.layers}
+        lacking = [f"{key} of {name}" for name, arrays in network.arrays.items() for key in arrays if key not in stored[name]]
+        if lacking:
+            raise WeightFileError(f"the file lacks the {listed(lacking)}, which {architecture.name} has. Get the file again")
     match_layers(file, network, shape)
 
 

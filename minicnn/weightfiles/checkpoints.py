@@ -223,12 +223,15 @@ class _Modules:
 
 
 def _check_module(module: Marker, layer: str) -> None:
-    """Raise WeightFileError if a module says that it slides as none of our layers does."""
-    usual = {"dilation": (1, (1, 1)), "groups": (1,), "padding_mode": ("zeros",), "ceil_mode": (False,)}
+    """Raise WeightFileError if a module slides in a way that its weights do not tell, so that it could be taken for another."""
+    usual = {"dilation": (1, (1, 1)), "padding_mode": ("zeros",), "ceil_mode": (False,)}
     for name, values in usual.items():
         if (found := module.state.get(name, values[0])) not in values:
             numbers = " x ".join(map(shown, found[:4])) if isinstance(found, tuple) else shown(found)
-            raise WeightFileError(f"its layer {shown(layer)}, a {shown(module.name)}, has {name} {numbers}; minicnn has no layer for that")
+            raise WeightFileError(
+                f"its layer {shown(layer) or 'at the top'}, a {shown(module.name)}, has {name} {numbers}, which weights do not tell; export the network to "
+                "ONNX, or save its state_dict() and describe the network in a text (.toml)"
+            )
 
 
 def _listed(found: Mapping[str, Network]) -> str:

@@ -6,7 +6,7 @@ import pytest
 import minicnn
 from minicnn.errors import DescriptionError, MinicnnError, WeightFileError
 from minicnn.geometry import ReceptiveField
-from minicnn.layers import Dense, GlobalMaxPool2D, Softmax
+from minicnn.layers import LAYERS, Dense, GlobalMaxPool2D, Softmax
 from minicnn.models.descriptions import read_description, write_description
 from minicnn.network.gradcheck import check_network
 from minicnn.network.incremental import Incremental
@@ -167,3 +167,9 @@ def test_training_moves_all(model, generator):
         {layer: {name: network.parameters[layer][name] - 1e-4 * step for name, step in steps.items()} for layer, steps in gradients.items()}
     )
     assert minicnn.cross_entropy(moved(x), np.arange(4))[0] < minicnn.cross_entropy(trace.result, np.arange(4))[0]
+
+
+@pytest.mark.parametrize("word", LAYERS)
+def test_no_option_is_called_as_its_layer(word):
+    """In a description both are keys of one table."""
+    assert word not in (LAYERS[word].options or {})

@@ -24,6 +24,7 @@ from architecture_cases import (
 )
 
 import minicnn
+from minicnn.errors import WeightFileError
 from minicnn.weightfiles.torch_layout import channels_last
 
 #: The others differ from these in numbers of channels and blocks alone, which their arrays tell.
@@ -83,6 +84,16 @@ def test_a_state_dict_is_read_by_its_names(name, stored, tmp_path):
     model = minicnn.load(tmp_path / "file.safetensors", fold=False)
     assert model.name == name
     check_logits(model, name, stored)
+
+
+@pytest.mark.parametrize("missing", ["features.norm5.bias", "classifier.bias", "features.denseblock1.denselayer1.norm1.weight"])
+def test_nothing_is_filled_in_for_arrays_that_a_file_lacks(missing, stored, tmp_path):
+    arrays = state(shapes_of(stored, "densenet121"))
+    del arrays[missing]
+    write_safetensors(tmp_path / "file.safetensors", arrays)
+    layer, _, key = missing.rpartition(".")
+    with pytest.raises(WeightFileError, match=f"lacks the {key} of {layer}, which densenet121 has"):
+        minicnn.load("densenet121", tmp_path / "file.safetensors")
 
 
 def test_the_state_dict_of_a_described_network(stored, tmp_path):

@@ -135,7 +135,7 @@ READ = {
         ["zero_padding padding [[1, 2], [2, 2]]", "max_pool size [2, 2] stride [2, 2] padding [0, 0]"],
     ),
     "padding at the end": ([layer("ZeroPadding2D")], ["zero_padding padding [1, 1]"]),
-    "cropping": ([layer("Cropping2D", cropping=[[1, 0], [0, 2]]), layer("Cropping2D")], ["cropping cropping [[1, 0], [0, 2]]"]),
+    "cropping": ([layer("Cropping2D", cropping=[[1, 0], [0, 2]]), layer("Cropping2D")], ["cropping sides [[1, 0], [0, 2]]"]),
     "means of padded images": (
         [layer("AveragePooling2D", pool_size=[3, 2], strides=1, padding="same")],
         ["average_pool size [3, 2] stride [1, 1] padding [[1, 1], [0, 1]] count_include_pad False"],

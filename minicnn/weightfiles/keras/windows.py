@@ -47,7 +47,7 @@ def cropping(net: Gathered, entry: Entry, x: Reached) -> Reached:
     height, width = (None if side is None else side - sum(less) for side, less in zip(x.shape, sides))
     if any(side is not None and side < 1 for side in (height, width)):
         raise entry.refusal("leaves nothing of the image")
-    return replace(net.add(entry, "cropping", {"cropping": shortest(sides)}, x), shape=(height, width, x.shape[2]))
+    return replace(net.add(entry, "cropping", {"sides": shortest(sides)}, x), shape=(height, width, x.shape[2]))
 
 
 def upsampling(net: Gathered, entry: Entry, x: Reached) -> Reached:

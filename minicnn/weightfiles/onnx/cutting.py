@@ -67,7 +67,7 @@ def _cropped(network: ReadNetwork, node: Node, x: Value, cut: dict[str, list[int
         sizes[label] -= sum(ends) if sizes[label] > 0 else 0
         if sizes[label] == 0 or 0 < x.sizes[label] <= sum(ends):
             raise RefusedError("cuts off all of the image")
-    return network.add("cropping", x, axes=Axes(x.groups, sizes), options={"cropping": sides}, name=node.layer_name)
+    return network.add("cropping", x, axes=Axes(x.groups, sizes), options={"sides": sides}, name=node.layer_name)
 
 
 def taken(network: ReadNetwork, node: Node, x: Value, start: int, stop: int) -> Value:
