@@ -235,7 +235,7 @@ def test_modules_that_share_modules(tmp_path):
 
 def test_a_module_that_slides_otherwise(tmp_path):
     """Also if what it says is a tuple of itself twice, over and over, which nobody can write down."""
-    for value, said in ((b"K\x02", "dilation 2;"), (b")" + b"q\x03h\x03\x86" * 40, "dilation a tuple x a tuple;")):
+    for value, said in ((b"K\x02", "dilation 2,"), (b")" + b"q\x03h\x03\x86" * 40, "dilation a tuple x a tuple,")):
         program = BEGIN + OBJECT + MODULE + b"}X\x08\x00\x00\x00dilation" + value + b"ub."
-        with pytest.raises(WeightFileError, match=f"a mine.Net, has {said} minicnn has no layer for that"):
+        with pytest.raises(WeightFileError, match=f"a mine.Net, has {said} which weights do not tell"):
             read_weights(in_file(tmp_path / "file.pth", program))
