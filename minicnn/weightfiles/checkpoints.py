@@ -229,8 +229,8 @@ def _check_module(module: Marker, layer: str) -> None:
         if (found := module.state.get(name, values[0])) not in values:
             numbers = " x ".join(map(shown, found[:4])) if isinstance(found, tuple) else shown(found)
             raise WeightFileError(
-                f"its layer {shown(layer) or 'at the top'}, a {shown(module.name)}, has {name} {numbers}, which weights do not tell; export "
-                "the network to ONNX, or save its state_dict() and describe the network in a text (.toml)"
+                f"its layer {shown(layer) or 'at the top'}, a {shown(module.name)}, has {name} {numbers}, which weights do not tell; "
+                "export the network to ONNX, or save its state_dict() and describe the network in a text (.toml)"
             )
 
 
