@@ -48,7 +48,7 @@ def use_algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"auto", "im2col", "depthwise", "winograd2", "winograd4"}
+    name : {"auto", "im2col", "direct", "depthwise", "winograd2", "winograd4"}
 
     Raises
     ------

@@ -1,8 +1,9 @@
 """Convolution: one function each way, whatever the algorithm; see `minicnn.kernels.choice`.
 
-Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and
-output swapped, so at stride 1 the same table serves it. With another stride the direct algorithm makes several convolutions of it; else it
-goes back the way that im2col came. The gradient of the filters has Winograd's method for tiles of 4 only; with all others it takes im2col.
+Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and output
+swapped, so at stride 1 the same table serves it. With another stride the direct and the depthwise algorithm make several convolutions of
+it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters has Winograd's method for tiles of
+4 only; with all others it takes im2col.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import math
 from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -18,7 +20,6 @@ from minicnn.geometry import Window
 from minicnn.kernels import vectors
 from minicnn.kernels.choice import TILES, choose, common_type, current_algorithm
 from minicnn.kernels.depthwise import (
-    Separate,
     backward_depthwise,
     backward_filters,
     convolve_depthwise,
@@ -36,6 +37,8 @@ from minicnn.kernels.product import COLUMNS, pack_columns
 from minicnn.kernels.winograd import convolve_winograd, pack_kernel
 from minicnn.kernels.winograd_gradient import kernel_gradient_winograd
 
+Made = TypeVar("Made")
+
 #: Stands for all phases of the pixels together.
 JOINED = (-1, -1)
 
@@ -51,8 +54,7 @@ class Filters:
     def __init__(self, kernel: np.ndarray):
         self.kernel = kernel
         self._packed: dict[int, np.ndarray] = {}
-        self._phases: Phases | None = None
-        self._separate: dict[tuple[Callable, Window], Separate] = {}
+        self._made: dict[tuple[Callable, Window], Any] = {}
 
     @cached_property
     def panels(self) -> np.ndarray:
@@ -68,28 +70,24 @@ class Filters:
     def __reduce__(self):
         return Filters, (self.kernel,)  # what is derived depends on the machine
 
-    def phases(self, window: Window) -> Phases:
-        """Return the filters of each phase of the pixels, packed for the direct algorithm; a bank of filters has one window.
-
-        Phases that fit together are joined to one, see `minicnn.kernels.phases`.
-        """
-        if self._phases is None:
-            parts = phases_of(self.kernel, window)
-            if math.prod(window.stride) * self.kernel.shape[2] <= COLUMNS:
-                parts = {JOINED: joined(parts, window.stride)}
-            self._phases = {phase: (pack_columns(part.reshape(1, -1, part.shape[3])), slides) for phase, (part, slides) in parts.items()}
-        return self._phases
-
-    def separate(self, window: Window, make: Callable[[np.ndarray, Window], Separate]) -> Separate:
-        """Return the filters as the depthwise algorithm reads them, forward or backward."""
-        if (make, window) not in self._separate:
-            self._separate[make, window] = make(self.kernel, window)
-        return self._separate[make, window]
+    def made(self, make: Callable[[np.ndarray, Window], Made], window: Window) -> Made:
+        """Return what a function makes of the filters for a window; a layer has its own, and that without its padding."""
+        if (make, window) not in self._made:
+            self._made[make, window] = make(self.kernel, window)
+        return self._made[make, window]
 
     @cached_property
     def rotated(self) -> Filters:
         """The filters turned by 180 degrees, input and output channels swapped: those of the backward pass."""
         return Filters(np.ascontiguousarray(self.kernel[::-1, ::-1].transpose(0, 1, 3, 2)))
+
+
+def _packed_phases(kernel: np.ndarray, window: Window) -> Phases:
+    """Make the filters of each phase of the pixels, packed for the direct algorithm; phases that fit together are joined to one."""
+    parts = phases_of(kernel, window)
+    if math.prod(window.stride) * kernel.shape[2] <= COLUMNS:
+        parts = {JOINED: joined(parts, window.stride)}
+    return {phase: (pack_columns(part.reshape(1, -1, part.shape[3])), slides) for phase, (part, slides) in parts.items()}
 
 
 def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, rectify: bool = False) -> np.ndarray:
@@ -114,7 +112,7 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
     if algorithm == "im2col":
         return convolve_im2col(x, kernel, bias, window, rectify)
     if algorithm == "depthwise":
-        return convolve_depthwise(x, filters.separate(window, forward_filters), bias, window, rectify)
+        return convolve_depthwise(x, filters.made(forward_filters, window), bias, window, rectify)
     if algorithm == "direct":
         return convolve_direct(x, filters.panels, bias, window, rectify)
     return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
@@ -140,10 +138,11 @@ def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_
     kernel = filters.kernel
     algorithm = choose(x_shape, common_type(gradient, kernel), kernel.shape, window)
     turned = tuple((size - 1 - before, size - 1 - after) for size, (before, after) in zip(window.extent, window.padding))
-    if algorithm == "depthwise" and 1 in (max(window.stride), max(window.dilation)):
-        return backward_depthwise(gradient, filters.separate(window, backward_filters), x_shape)
-    if algorithm == "direct" and window.stride != (1, 1) and window.dilation == (1, 1):
-        phases = filters.phases(window)
+    in_phases = window.stride == (1, 1) or window.dilation == (1, 1)
+    if algorithm == "depthwise" and in_phases:
+        return backward_depthwise(gradient, filters.made(backward_filters, window), x_shape)
+    if algorithm == "direct" and in_phases and window.stride != (1, 1):
+        phases = filters.made(_packed_phases, window)
         if JOINED in phases:
             return backward_joined(gradient, *phases[JOINED], window.stride, x_shape)
         return backward_direct(gradient, phases, window.stride, x_shape)

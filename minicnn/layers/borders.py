@@ -1,4 +1,4 @@
-"""Layers that add pixels around an image, or cut some off."""
+"""Layers that add pixels around an image, or cut some off: windows of one pixel, with padding that may be negative."""
 
 from __future__ import annotations
 
@@ -11,14 +11,31 @@ from minicnn.errors import ShapeError
 from minicnn.geometry import Pair, Sides, Window, as_sides
 from minicnn.layers.base import Layer, Shape, check_gradient_shape, check_image_shape
 from minicnn.layers.options import borders
-from minicnn.layers.terms import Terms, as_box
+from minicnn.layers.terms import Terms, Unit, as_box
+
+
+class _Borders(Layer):
+    """What both have in common: each pixel is moved, and keeps its value and its relevance."""
+
+    relevance = "backward"
+
+    def forward_unpadded(self, x):
+        return x
+
+    def value_terms(self, x, unit):
+        top, left = self.window.before
+        place = (unit[0] - top, unit[1] - left, unit[2])
+        return Terms(as_box(_at(x, place)), as_box(np.ones((), x.dtype)), place, first=unit[2])
+
+    def gradient_terms(self, gradient, x, unit):
+        top, left = self.window.before
+        number = _at(gradient, (unit[0] + top, unit[1] + left, unit[2]))
+        return Terms(as_box(number), as_box(np.ones((), gradient.dtype)), first=unit[2])
 
 
 @dataclass(frozen=True, eq=False)
-class ZeroPad2D(Layer):
+class ZeroPad2D(_Borders):
     """Add pixels of zeros around the image; most networks leave that to the layer above, as its own padding.
-
-    It is a window of one pixel, with padding.
 
     Parameters
     ----------
@@ -35,7 +52,6 @@ class ZeroPad2D(Layer):
 
     word = "zero_padding"
     options = {"padding": borders(1)}
-    relevance = "backward"  # each pixel keeps its own
 
     def __post_init__(self):
         self.window  # noqa: B018 - raises for a wrong padding
@@ -53,22 +69,9 @@ class ZeroPad2D(Layer):
         self.output_shape(x.shape[1:])
         return np.pad(x, ((0, 0), *self.window.padding, (0, 0))), x.shape
 
-    def forward_unpadded(self, x):
-        return x
-
     def backward(self, gradient, context):
         check_gradient_shape(gradient, (context[0], *self.output_shape(context[1:])))
         return _cut(gradient, self.window.padding)
-
-    def value_terms(self, x, unit):
-        row, column, channel = unit[0] - self.window.before[0], unit[1] - self.window.before[1], unit[2]
-        inside = 0 <= row < x.shape[0] and 0 <= column < x.shape[1]
-        number = x[row, column, channel] if inside else np.zeros((), x.dtype)
-        return Terms(as_box(number), as_box(np.ones((), x.dtype)), (row, column, channel), first=channel)
-
-    def gradient_terms(self, gradient, x, unit):
-        (top, left), channel = self.window.before, unit[2]
-        return Terms(as_box(gradient[unit[0] + top, unit[1] + left, channel]), as_box(np.ones((), gradient.dtype)), first=channel)
 
     @classmethod
     def from_options(cls, input_shape, options):
@@ -79,10 +82,8 @@ class ZeroPad2D(Layer):
 
 
 @dataclass(frozen=True, eq=False)
-class Crop2D(Layer):
+class Crop2D(_Borders):
     """Cut pixels off the image's sides; what is cut off gets no gradient.
-
-    It is a window of one pixel, with negative padding.
 
     Parameters
     ----------
@@ -99,7 +100,6 @@ class Crop2D(Layer):
 
     word = "cropping"
     options = {"sides": borders(1)}
-    relevance = "backward"
 
     def __post_init__(self):
         self.window  # noqa: B018 - raises for a wrong cropping
@@ -126,22 +126,9 @@ class Crop2D(Layer):
         self.output_shape(x.shape[1:])
         return _cut(x, self._sides), x.shape
 
-    def forward_unpadded(self, x):
-        return x
-
     def backward(self, gradient, context):
         check_gradient_shape(gradient, (context[0], *self.output_shape(context[1:])))
         return np.pad(gradient, ((0, 0), *self._sides, (0, 0)))
-
-    def value_terms(self, x, unit):
-        place = (unit[0] + self._sides[0][0], unit[1] + self._sides[1][0], unit[2])
-        return Terms(as_box(x[place]), as_box(np.ones((), x.dtype)), place, first=unit[2])
-
-    def gradient_terms(self, gradient, x, unit):
-        row, column, channel = unit[0] - self._sides[0][0], unit[1] - self._sides[1][0], unit[2]
-        inside = 0 <= row < gradient.shape[0] and 0 <= column < gradient.shape[1]
-        number = gradient[row, column, channel] if inside else np.zeros((), gradient.dtype)
-        return Terms(as_box(number), as_box(np.ones((), gradient.dtype)), first=channel)
 
     @classmethod
     def from_options(cls, input_shape, options):
@@ -155,3 +142,9 @@ def _cut(x: np.ndarray, sides: Sides) -> np.ndarray:
     """Return images without some pixels at each side."""
     (top, bottom), (left, right) = sides
     return np.ascontiguousarray(x[:, top : x.shape[1] - bottom, left : x.shape[2] - right])
+
+
+def _at(x: np.ndarray, place: Unit) -> np.ndarray:
+    """Return a number of an image (H, W, C); outside it is 0."""
+    row, column, channel = place
+    return x[row, column, channel] if 0 <= row < x.shape[0] and 0 <= column < x.shape[1] else np.zeros((), x.dtype)

@@ -76,7 +76,7 @@ class Conv2D(Weighted):
         if self.weight.ndim != 4 or self.bias.shape != self.weight.shape[3:]:
             raise ShapeError(
                 f"a convolution got weights of shape {self.weight.shape} and biases of shape {self.bias.shape}; "
-                "expected (kernel height, kernel width, input channels, filters) and (filters,)"
+                "expected (kernel height, kernel width, input channels / groups, filters) and (filters,)"
             )
         if not isinstance(self.groups, int) or self.groups < 1 or self.bias.size % self.groups:
             raise ShapeError(f"a convolution of {self.bias.size} filters has {self.groups!r} groups; expected a divisor of the filters")
@@ -124,7 +124,7 @@ class Conv2D(Weighted):
         x = context
         check_gradient_shape(gradient, (len(x), *self.output_shape(x.shape[1:])))
         weight = kernels.kernel_gradient(gradient, x, self.window, self.groups)
-        return {"weight": weight, **({"bias": kernels.channel_sums(gradient).astype(gradient.dtype)} if self.use_bias else {})}
+        return self.with_bias(weight, kernels.channel_sums(gradient).astype(gradient.dtype))
 
     def value_terms(self, x, unit):
         row, column, channel = unit

@@ -125,12 +125,12 @@ class TransposedConv2D(Weighted):
     def parameter_gradients(self, gradient, context):
         check_gradient_shape(gradient, (len(context), *self.output_shape(context.shape[1:])))
         weight = kernels.kernel_gradient(context, gradient, self._window, self.groups)
-        return {"weight": weight, **({"bias": kernels.channel_sums(gradient).astype(gradient.dtype)} if self.use_bias else {})}
+        return self.with_bias(weight, kernels.channel_sums(gradient).astype(gradient.dtype))
 
     def initial_arrays(self, generator):
         overlap = math.prod(self.weight.shape[:2]) * self.weight.shape[3] / self.groups / math.prod(self._window.stride)
         weight = generator.standard_normal(self.weight.shape, dtype=np.float32) * np.float32(math.sqrt(2 / max(overlap, 1)))
-        return {"weight": weight, **({"bias": np.zeros(self.bias.shape, np.float32)} if self.use_bias else {})}
+        return self.with_bias(weight, np.zeros(self.bias.shape, np.float32))
 
     def absorb(self, norm):
         return None

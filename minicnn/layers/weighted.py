@@ -35,7 +35,11 @@ class Weighted(Layer):
         shape = self.weight.shape
         weight = generator.standard_normal(shape, dtype=np.float32)
         weight *= np.float32(math.sqrt(2 / math.prod(shape[:-1])))
-        return {"weight": weight, "bias": np.zeros(shape[-1], np.float32)} if self.use_bias else {"weight": weight}
+        return self.with_bias(weight, np.zeros(shape[-1], np.float32))
+
+    def with_bias(self, weight: np.ndarray, bias: np.ndarray) -> dict[str, np.ndarray]:
+        """Name what belongs to the parameters: to the biases only if there are some."""
+        return {"weight": weight, "bias": bias} if self.use_bias else {"weight": weight}
 
     def absorb(self, norm):
         if not isinstance(norm, BatchNorm) or type(norm).forward is not BatchNorm.forward:

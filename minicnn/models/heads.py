@@ -85,14 +85,17 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     """Raise WeightFileError unless a file's layers are these, in the way in which the architecture's are to be recognized."""
     shape = (architecture.input_size, architecture.input_size, 3)
     network = build_network(layers, shape)
-    if architecture.matched_by == "names" and not has_names_of(file, network):
-        missing = listed([name for name in network.arrays if name not in {layer.name for layer in file.layers}] or ["no others"])
-        raise WeightFileError(
-            f"the file's layers are not called as those of {architecture.name} ({missing} are missing), and there are versions of it that "
-            "compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
-        )
     if architecture.matched_by == "names":
         stored = {layer.name: layer.arrays for layer in file.layers}
+        if not has_names_of(file, network):
+            missing, others = (
+                [name for name in one if name not in other] for one, other in ((network.arrays, stored), (stored, network.arrays))
+            )
+            differ = f"no {listed(missing)}" if missing else f"{listed(others) or 'layers of other kinds'} besides"
+            raise WeightFileError(
+                f"the file's layers are not those of {architecture.name} by their names (it has {differ}), and there are versions of it "
+                "that compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
+            )
         lacking = [f"{key} of {name}" for name, arrays in network.arrays.items() for key in arrays if key not in stored[name]]
         if lacking:
             raise WeightFileError(f"the file lacks the {listed(lacking)}, which {architecture.name} has. Get the file again")
