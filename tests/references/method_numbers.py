@@ -64,5 +64,5 @@ def summary(array):
 
 
 def tolerance(method):
-    """Tell how far the sizes may be off, as a share of the largest: rounding differs from machine to machine, and some methods enlarge it."""
+    """Tell how far sizes may be off, as a share of the largest: machines round differently, and some methods enlarge that."""
     return 0.5 if method in ENLARGING else 0.01
