@@ -1,12 +1,14 @@
 """Matrix products from BLAS, the small ones on one thread.
 
-The threads of BLAS go on waiting, busily, for some milliseconds after a product, and meanwhile share the processor's cores with the
-threads of numba's next kernel. For a large product that does not matter; after a small one it costs more than the product.
+The threads of BLAS go on waiting, busily, for some 20 milliseconds after a product, and meanwhile share the processor's cores with the
+threads of numba's next kernel. For a large product that does not matter; after a small one it costs more than the product: it made
+training a network of small convolutions take twice as long.
 """
 
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -15,20 +17,22 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-#: Products of at least so many multiply-adds are worth all threads.
-LARGE = 1_000_000_000
+from minicnn.kernels import vectors
+
+#: Products of at least so many multiply-adds are worth all threads; without AVX-512 nearly all work is in such products.
+LARGE = 1_000_000_000 if vectors.FAST else 10_000_000
 
 _lock = threading.Lock()
 _inside = 0
 _limit: Any = None  # what lifts the limit again, while there is one
 
 
-def matrix_product(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """Compute a @ b for two matrices."""
-    if a.shape[0] * a.shape[1] * b.shape[1] >= LARGE:
-        return a @ b
+def matrix_product(a: np.ndarray, b: np.ndarray, out: np.ndarray | None = None) -> np.ndarray:
+    """Compute a @ b for two matrices, or for stacks of them one by one; into `out`, if given."""
+    if math.prod(a.shape[-2:]) * b.shape[-1] >= LARGE:
+        return np.matmul(a, b, out=out)
     with _one_thread():
-        return a @ b
+        return np.matmul(a, b, out=out)
 
 
 @cache

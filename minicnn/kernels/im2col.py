@@ -21,6 +21,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from minicnn.geometry import Window
+from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.memory import empty
 from minicnn.kernels.patches import gather_patches, scatter_patches
 
@@ -76,7 +77,7 @@ def convolve_im2col(x: np.ndarray, kernel: np.ndarray, bias: np.ndarray, window:
         gather_patches(x, window.stride, window.before, window.dilation, out_height, first, patches)
         block = output_rows[first : first + len(patches)].reshape(-1, filters)
         for inputs, outputs, matrix in _groups(channels, kernel):
-            np.matmul(patches[..., inputs].reshape(len(block), -1), matrix, out=block[:, outputs])
+            matrix_product(patches[..., inputs].reshape(len(block), -1), matrix, out=block[:, outputs])
         block += bias
         if rectify:
             np.maximum(block, 0, out=block)
@@ -93,7 +94,7 @@ def backward_im2col(gradient: np.ndarray, kernel: np.ndarray, window: Window, x_
         block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
         for inputs, outputs, matrix in _groups(x_shape[3], kernel):
             part = patches[..., inputs]
-            part[:] = (block[:, outputs] @ matrix.T).reshape(part.shape)
+            part[:] = matrix_product(block[:, outputs], matrix.T).reshape(part.shape)
         scatter_patches(patches, window.stride, window.before, window.dilation, out_height, first, x_gradient)
     return x_gradient
 
@@ -108,6 +109,6 @@ def kernel_gradient_im2col(gradient: np.ndarray, x: np.ndarray, kernel_shape: tu
         gather_patches(x, window.stride, window.before, window.dilation, out_height, first, patches)
         block = gradient_rows[first : first + len(patches)].reshape(-1, filters)
         for inputs, outputs, _ in _groups(x.shape[3], total):
-            part = patches[..., inputs].reshape(len(block), -1).T @ block[:, outputs]
+            part = matrix_product(patches[..., inputs].reshape(len(block), -1).T, block[:, outputs])
             total[..., outputs] += part.reshape(*kernel_shape[:3], -1)
     return total

@@ -18,7 +18,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from minicnn.errors import UnknownNameError
-from minicnn.kernels import current_algorithm
+from minicnn.kernels import current_algorithm, matrix_product
 from minicnn.layers.terms import Unit
 from minicnn.network.gradients import Gradients
 from minicnn.network.network import Network, Rules, Trace
@@ -219,7 +219,7 @@ def likeness(layer: str, features: np.ndarray) -> Objective:
 
     def evaluate(trace: Trace) -> tuple[np.ndarray, Seeds]:
         found = _features(trace, layer)
-        products = found @ features.astype(found.dtype).T
+        products = matrix_product(found, features.astype(found.dtype).T)
         positions = found.dtype.type(found.shape[1])
         gradient = features.astype(found.dtype)[products.argmax(axis=2)] / positions
         return products.max(axis=2).sum(axis=1) / positions, {layer: gradient.reshape(trace.outputs[layer].shape)}
@@ -253,7 +253,7 @@ def match(layer: str, output: np.ndarray) -> Objective:
 def gram_matrix(output: np.ndarray) -> np.ndarray:
     """Compute the Gram matrices F^T F / positions, (N, C, C), of a layer's output (N, H, W, C)."""
     features = output.reshape(len(output), -1, output.shape[-1])
-    return features.transpose(0, 2, 1) @ features / features.dtype.type(features.shape[1])
+    return matrix_product(features.transpose(0, 2, 1), features) / features.dtype.type(features.shape[1])
 
 
 def gram_match(layer: str, gram: np.ndarray) -> Objective:
@@ -275,7 +275,7 @@ def gram_match(layer: str, gram: np.ndarray) -> Objective:
         difference = gram_matrix(trace.outputs[layer]) - gram
         norm = _norm(gram)
         values = -np.square(difference).sum(axis=(1, 2)) / norm
-        gradient = -4 * (features @ difference) / (norm * features.dtype.type(features.shape[1]))
+        gradient = -4 * matrix_product(features, difference) / (norm * features.dtype.type(features.shape[1]))
         return values, {layer: gradient.reshape(trace.outputs[layer].shape)}
 
     return Objective(evaluate)
@@ -302,7 +302,7 @@ def diversity(layer: str) -> Objective:
         # Each pair stands in two sums: d(total)/dG_i = -2 / others * sum over j of (u_j - cos_ij u_i) / |G_i|, j other than i.
         rest = units.sum(axis=0) - units - cosines.sum(axis=1)[:, None, None] * units
         by_gram = -2 * rest / (others * norms)
-        gradient = 2 * (features @ by_gram) / features.dtype.type(features.shape[1])
+        gradient = 2 * matrix_product(features, by_gram) / features.dtype.type(features.shape[1])
         return -cosines.sum(axis=1) / others, {layer: gradient.reshape(trace.outputs[layer].shape)}
 
     return Objective(evaluate)
