@@ -5,8 +5,8 @@ with their channels side by side, so the innermost loop runs through the channel
 
     output[oy, ox, :] = bias + sum over (ky, kx) of  x[oy S - P + ky D, ox S - P + kx D, :] * kernel[ky, kx, :]
 
-Outputs whose windows lie within the image's columns are computed seven at a time, for 32 channels, on explicit vectors (see
-`minicnn.kernels.vectors`); those at the left and the right border one by one.
+The outputs of a row are computed seven at a time, for 32 channels, on explicit vectors (see `minicnn.kernels.vectors`), straight from the
+image; or, where their windows reach beyond its left or right border, from a copy of these pixels with zeros beside them.
 
 Backward, the pixels of each phase are a depthwise convolution of the gradient, as `minicnn.kernels.phases` explains: the same code, in
 which each row and column of the output has the filters of its phase. Forward there is one phase.
@@ -26,9 +26,10 @@ from numba import prange
 from minicnn.geometry import Pair, Window
 from minicnn.kernels import vectors
 from minicnn.kernels.jit import inlined, jit
-from minicnn.kernels.memory import empty
+from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, phases_of
-from minicnn.kernels.vectors import add_scaled, add_scaled_row, at_least, start_sums, store_sums
+from minicnn.kernels.threads import thread_count
+from minicnn.kernels.vectors import add_scaled, add_scaled_row, at_least, start_sums, store_sums, zero_sums
 
 #: The outputs and the channels that are computed together.
 BLOCK, COLUMNS = 7, 32
@@ -116,10 +117,14 @@ def kernel_gradient_depthwise(gradient: np.ndarray, x: np.ndarray, window: Windo
 def _convolve(x: np.ndarray, filters: Separate, bias: np.ndarray, floor: float, output: np.ndarray) -> None:
     """Compute an output (N, OH, OW, C) whose rows and columns at the same place modulo the stride have the filters of one phase."""
     kernels, geometry, window = filters
-    wide = output.shape[2] >= (BLOCK + 2) * kernels.shape[1]  # a block, and the borders
-    fast = vectors.FAST and x.shape[3] >= COLUMNS and wide and x.dtype == kernels.dtype == bias.dtype == np.float32
-    run = _convolve_blocks if fast else _convolve_pixels
-    run(np.ascontiguousarray(x), kernels, geometry, bias, window.stride, window.dilation, x.dtype.type(floor), output)
+    x, floor = np.ascontiguousarray(x), x.dtype.type(floor)
+    wide = output.shape[2] >= BLOCK * kernels.shape[1]
+    if vectors.FAST and x.shape[3] >= COLUMNS and wide and x.dtype == kernels.dtype == bias.dtype == np.float32:
+        columns = (BLOCK - 1) * window.stride[1] + (kernels.shape[3] - 1) * window.dilation[1] + 1
+        borders = scratch("borders", (thread_count(), kernels.shape[2], columns * COLUMNS))
+        _convolve_blocks(x, kernels, geometry, bias, window.stride, window.dilation, floor, output, borders)
+    else:
+        _convolve_pixels(x, kernels, geometry, bias, window.stride, window.dilation, floor, output)
 
 
 @inlined
@@ -155,71 +160,77 @@ def _convolve_pixels(x, kernels, geometry, bias, stride, dilation, floor, output
 
 
 @inlined
-def _add_windows(sums, rows, numbers, shape, oy, ox, factors, origin, size, length, stride, dilation):
-    """Add to the sums of `rows` neighboring outputs the products of their windows, as far as all lie in the image, with 32 channels.
+def _copy_window(numbers, line, left, width, channels, row_length, rows, border):
+    """Copy 32 channels of the pixels of some rows from `left` on, with zeros where there are none; `line` is where the first row begins."""
+    for row in range(rows[0], rows[1]):
+        for i in range(border.shape[1] // COLUMNS):
+            pixel = zero_sums(1)
+            if 0 <= left + i < width:
+                pixel = start_sums(numbers, line + row * row_length + (left + i) * channels, 1)
+            store_sums(pixel, border[row], i * COLUMNS, COLUMNS)
 
-    Of the usual widths and strides a row of the window is one piece of code, which loads each pixel once for all outputs that see it.
-    `origin` is where the first factors are; `length` how far apart those of a kernel's rows are.
+
+@inlined
+def _add_windows(sums, rows, numbers, corner, row_length, apart, factors, place, channels, width, stride, dilation):
+    """Add to the sums of neighboring outputs the products of some rows of their windows, in 32 channels.
+
+    The rows lie `row_length` numbers from each other, the pixels of a row `apart`; the filter's are the channels of `width` factors. Of
+    the usual widths and strides a row is one piece of code, which loads each pixel once for all outputs that see it.
     """
-    start, height, width, channels = shape
-    for ky in range(size[0]):
-        iy = oy * stride[0] - size[2] + ky * dilation[0]
-        if not 0 <= iy < height:
-            continue
-        ix, place = ox * stride[1] - size[3], origin + ky * length
-        pixel = start + (iy * width + ix) * channels
-        whole = dilation[1] == 1 and ix >= 0 and ix + (rows - 1) * stride[1] + size[1] <= width
-        if whole and size[1] == 3 and stride[1] == 1:
-            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 3, 1)
-        elif whole and size[1] == 3 and stride[1] == 2:
-            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 3, 2)
-        elif whole and size[1] == 5 and stride[1] == 1:
-            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 5, 1)
-        elif whole and size[1] == 5 and stride[1] == 2:
-            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 5, 2)
-        elif whole and size[1] == 2 and stride[1] == 1:
-            sums = add_scaled_row(sums, numbers, pixel, factors, place, channels, 2, 1)
+    for ky in range(rows[0], rows[1]):
+        pixel, factor = corner + ky * row_length, place + ky * width[1] * channels
+        if dilation == 1 and width[0] == 3 and stride == 1:
+            sums = add_scaled_row(sums, numbers, pixel, apart, factors, factor, channels, 3, 1)
+        elif dilation == 1 and width[0] == 3 and stride == 2:
+            sums = add_scaled_row(sums, numbers, pixel, apart, factors, factor, channels, 3, 2)
+        elif dilation == 1 and width[0] == 5 and stride == 1:
+            sums = add_scaled_row(sums, numbers, pixel, apart, factors, factor, channels, 5, 1)
+        elif dilation == 1 and width[0] == 5 and stride == 2:
+            sums = add_scaled_row(sums, numbers, pixel, apart, factors, factor, channels, 5, 2)
+        elif dilation == 1 and width[0] == 2 and stride == 1:
+            sums = add_scaled_row(sums, numbers, pixel, apart, factors, factor, channels, 2, 1)
         else:
-            for kx in range(size[1]):
-                column = ix + kx * dilation[1]
-                if column >= 0 and column + (rows - 1) * stride[1] < width:
-                    apart = stride[1] * channels
-                    sums = add_scaled(sums, numbers, pixel + kx * dilation[1] * channels, apart, factors, place + kx * channels)
+            for kx in range(width[0]):
+                sums = add_scaled(sums, numbers, pixel + kx * dilation * apart, stride * apart, factors, factor + kx * channels)
     return sums
 
 
 @jit
-def _convolve_blocks(x, kernels, geometry, bias, stride, dilation, floor, output):
-    """Compute outputs whose windows lie within the columns in blocks; the last block ends with them, and so do the last 32 channels."""
+def _convolve_blocks(x, kernels, geometry, bias, stride, dilation, floor, output, borders):
+    """Compute 32 channels after the other, and of each row blocks; the last block ends with the row, and so do the last 32 channels."""
     batch, height, width, channels = x.shape
     down, across, kernel_height, kernel_width, _ = kernels.shape
     _, out_height, out_width, _ = output.shape
     numbers, factors, outputs = x.reshape(-1), kernels.reshape(-1), output.reshape(-1)
-    panels, length = (channels + COLUMNS - 1) // COLUMNS, kernel_width * channels
-    for row in prange(batch * out_height):
-        image, y = row // out_height, row % out_height
-        for column in range(min(across, out_width)):
-            size, oy = geometry[y % down, column], y // down
-            count = (out_width - column + across - 1) // across
-            first_inside = max(0, (size[3] + stride[1] - 1) // stride[1])
-            inside = min(count, (width + size[3] - (size[1] - 1) * dilation[1] - 1) // stride[1] + 1) - first_inside
-            inside = inside if inside >= BLOCK else 0
-            target = (row * out_width + column) * channels
-            apart = across * channels
-            for panel in range(panels):
-                first = min(panel * COLUMNS, channels - COLUMNS)
-                origin = ((y % down * across + column) * kernel_height * kernel_width) * channels + first
-                shape = (image * height * width * channels + first, height, width, channels)
-                for block in range((inside + BLOCK - 1) // BLOCK):
-                    ox = first_inside + min(block * BLOCK, inside - BLOCK)
+    threads, panels, row_length = len(borders), (channels + COLUMNS - 1) // COLUMNS, dilation[0] * width * channels
+    for thread in prange(threads):
+        border, copy = borders[thread], borders[thread].reshape(-1)
+        begin, end = batch * out_height * thread // threads, batch * out_height * (thread + 1) // threads
+        for task in range(panels * (end - begin)):
+            first, row = min(task // (end - begin) * COLUMNS, channels - COLUMNS), begin + task % (end - begin)
+            image, y = row // out_height, row % out_height
+            for phase in range(across):
+                size, widths = geometry[y % down, phase], (geometry[y % down, phase, 1], kernel_width)
+                count, top = (out_width - phase + across - 1) // across, y // down * stride[0] - size[2]
+                place = (y % down * across + phase) * kernel_height * kernel_width * channels + first
+                rows = (max(0, (dilation[0] - 1 - top) // dilation[0]), min(size[0], (height - 1 - top) // dilation[0] + 1))
+                line = (image * height + top) * width * channels + first
+                for block in range((count + BLOCK - 1) // BLOCK):
+                    ox = min(block * BLOCK, count - BLOCK)
+                    left = ox * stride[1] - size[3]
                     sums = start_sums(bias, first, BLOCK)
-                    sums = _add_windows(sums, BLOCK, numbers, shape, oy, ox, factors, origin, size, length, stride, dilation)
-                    store_sums(at_least(sums, floor), outputs, target + ox * apart + first, apart)
-                for edge in range(count - inside):
-                    ox = edge if inside == 0 or edge < first_inside else edge + inside
-                    one = start_sums(bias, first, 1)
-                    one = _add_windows(one, 1, numbers, shape, oy, ox, factors, origin, size, length, stride, dilation)
-                    store_sums(at_least(one, floor), outputs, target + ox * apart + first, apart)
+                    if left >= 0 and left + (BLOCK - 1) * stride[1] + (size[1] - 1) * dilation[1] < width:
+                        corner = line + left * channels
+                        sums = _add_windows(
+                            sums, rows, numbers, corner, row_length, channels, factors, place, channels, widths, stride[1], dilation[1]
+                        )
+                    else:
+                        _copy_window(numbers, line, left, width, channels, row_length, rows, border)
+                        sums = _add_windows(
+                            sums, rows, copy, 0, border.shape[1], COLUMNS, factors, place, channels, widths, stride[1], dilation[1]
+                        )
+                    target = (row * out_width + phase + ox * across) * channels + first
+                    store_sums(at_least(sums, floor), outputs, target, across * channels)
 
 
 @jit

@@ -151,36 +151,36 @@ def add_scaled(typing_context, sums, array, offset, stride, factors, place):
 
 
 @intrinsic(prefer_literal=True)
-def add_scaled_row(typing_context, sums, array, offset, factors, place, apart, taps, step):
+def add_scaled_row(typing_context, sums, array, offset, apart, factors, place, onward, taps, step):
     """Add to sums of 32 numbers those of neighboring places, each times its own factors.
 
     Row i gets, for each k below `taps`, the numbers from array[offset + (i * step + k) * apart] on times those from
-    factors[place + k * apart] on. Each number is loaded once for all rows that want it. `taps` and `step` are written as literals.
+    factors[place + k * onward] on. Each number is loaded once for all rows that want it. `taps` and `step` are written as literals.
     """
     rows, count, apart_rows = sums.count // 2, taps.literal_value, step.literal_value
 
     def generate(context, builder, signature, arguments):
-        sums, _, offset, _, place, apart, _, _ = arguments
+        sums, _, offset, apart, _, place, onward, _, _ = arguments
         multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
-        numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 3))
+        numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
 
-        def vector(data, start, k, j):
-            where = builder.add(builder.add(start, builder.mul(apart, apart.type(k))), start.type(LANES * j))
+        def vector(data, start, between, k, j):
+            where = builder.add(builder.add(start, builder.mul(between, between.type(k))), start.type(LANES * j))
             loaded = builder.load(_vector_at(builder, data, where))
             loaded.align = 4
             return loaded
 
         new = [builder.extract_value(sums, i) for i in range(2 * rows)]
-        kept = [[vector(weights, place, k, j) for j in range(2)] for k in range(count)]
+        kept = [[vector(weights, place, onward, k, j) for j in range(2)] for k in range(count)]
         for k in range((rows - 1) * apart_rows + count):
             wanted = [i for i in range(rows) if 0 <= k - i * apart_rows < count]
             for j in range(2):
-                loaded = vector(numbers, offset, k, j) if wanted else None
+                loaded = vector(numbers, offset, apart, k, j) if wanted else None
                 for i in wanted:
                     new[2 * i + j] = builder.call(multiply_add, [loaded, kept[k - i * apart_rows][j], new[2 * i + j]])
         return context.make_tuple(builder, signature.return_type, new)
 
-    return sums(sums, array, types.intp, factors, types.intp, types.intp, taps, step), generate
+    return sums(sums, array, types.intp, types.intp, factors, types.intp, types.intp, taps, step), generate
 
 
 @intrinsic
