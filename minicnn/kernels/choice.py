@@ -5,8 +5,7 @@
     =========  =========================================  =====================================================
     im2col     everything                                 `minicnn.kernels.im2col`: the definition
     direct     float32, one group                         `minicnn.kernels.direct`, on processors with AVX-512
-    winograd2  3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(2x2, 3x3)
-    winograd4  3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(4x4, 3x3)
+    winograd   3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(4x4, 3x3)
     depthwise  a filter of its own for each channel       `minicnn.kernels.depthwise`
     auto       everything                                 the fast one with the least work, else im2col
     =========  =========================================  =====================================================
@@ -26,18 +25,17 @@ import numpy as np
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
 from minicnn.kernels import direct, vectors
-from minicnn.kernels.product import COLUMNS, padded_rows
+from minicnn.kernels.product import COLUMNS, computed_rows
+from minicnn.kernels.tiles import LANES, POSITIONS, TILE, rounded_up
 
-#: Winograd's algorithms and the size of their output tiles.
-TILES = {"winograd2": 2, "winograd4": 4}
-ALGORITHMS = ("auto", "im2col", "direct", "depthwise", *TILES)
+ALGORITHMS = ("auto", "im2col", "direct", "depthwise", "winograd")
 
 #: Reading one transformed weight (4 bytes) from memory takes about as long as this many multiply-adds: `minicnn bench` measured 28 GB/s and
 #: 100 billion multiply-adds per second. Half or twice as much changes no choice for VGG16 at 224 x 224.
 READING = 14
 
 #: Transforming one number takes about as long as this many multiply-adds: measured with layers of 3 and 16 channels.
-TRANSFORMING = 35
+TRANSFORMING = 16
 
 _wanted: ContextVar[str] = ContextVar("algorithm", default="auto")
 
@@ -48,7 +46,7 @@ def use_algorithm(name: str) -> Iterator[None]:
 
     Parameters
     ----------
-    name : {"auto", "im2col", "direct", "depthwise", "winograd2", "winograd4"}
+    name : {"auto", "im2col", "direct", "depthwise", "winograd"}
 
     Raises
     ------
@@ -84,21 +82,19 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
 def _work(x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], window: Window) -> dict[str, int]:
     """Estimate, for each fast algorithm that is possible, its work in multiply-adds.
 
-    Both multiply for 32 filters at a time. Winograd's method has for each tile (tile + 2)^2 positions, at each of which it multiplies the
-    channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters. With large tiles
-    there are fewer of them, but more positions; F(2x2) wins on the smallest maps, the direct way where there are few channels.
+    Both multiply for 32 filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it multiplies
+    the channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters.
     """
     work = {}
     batch, (height, width) = x_shape[0], window.output_size(*x_shape[1:3])
-    channels, filters = kernel_shape[2], -(-kernel_shape[3] // COLUMNS) * COLUMNS
+    channels, filters = kernel_shape[2], rounded_up(kernel_shape[3], COLUMNS)
     if vectors.FAST:
         outputs = direct.computed_outputs(window, batch, height, width)
         work["direct"] = math.prod(kernel_shape[:2]) * outputs * channels * filters
     if window == Window((3, 3), padding=window.padding):
-        for name, tile in TILES.items():
-            tiles = batch * math.ceil(height / tile) * math.ceil(width / tile)
-            products = (padded_rows(tiles) + READING) * channels * filters
-            work[name] = (tile + 2) ** 2 * (products + TRANSFORMING * tiles * (channels + filters))
+        channels = rounded_up(channels, LANES)
+        tiles = batch * math.ceil(height / TILE) * math.ceil(width / TILE)
+        work["winograd"] = POSITIONS * ((computed_rows(tiles) + READING) * channels * filters + TRANSFORMING * tiles * (channels + filters))
     return work
 
 

@@ -2,8 +2,8 @@
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and output
 swapped, so at stride 1 the same table serves it. With another stride the direct and the depthwise algorithm make several convolutions of
-it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters has Winograd's method for tiles of
-4 only; with all others it takes im2col.
+it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters takes
+im2col where Winograd's method does not serve.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import numpy as np
 
 from minicnn.geometry import Window
 from minicnn.kernels import vectors
-from minicnn.kernels.choice import TILES, choose, common_type, current_algorithm
+from minicnn.kernels.choice import choose, common_type
 from minicnn.kernels.depthwise import (
     backward_depthwise,
     backward_filters,
@@ -53,7 +53,6 @@ class Filters:
 
     def __init__(self, kernel: np.ndarray):
         self.kernel = kernel
-        self._packed: dict[int, np.ndarray] = {}
         self._made: dict[tuple[Callable, Window], Any] = {}
 
     @cached_property
@@ -61,11 +60,10 @@ class Filters:
         """The filters as the direct algorithm reads them."""
         return pack_columns(self.kernel.reshape(1, -1, self.kernel.shape[3]))
 
-    def packed(self, tile: int) -> np.ndarray:
-        """Return the filters transformed for Winograd's method."""
-        if tile not in self._packed:
-            self._packed[tile] = pack_kernel(self.kernel, tile)
-        return self._packed[tile]
+    @cached_property
+    def transformed(self) -> np.ndarray:
+        """The filters as Winograd's method multiplies with them."""
+        return pack_kernel(self.kernel)
 
     def __reduce__(self):
         return Filters, (self.kernel,)  # what is derived depends on the machine
@@ -115,7 +113,7 @@ def convolve(x: np.ndarray, filters: Filters, bias: np.ndarray, window: Window, 
         return convolve_depthwise(x, filters.made(forward_filters, window), bias, window, rectify)
     if algorithm == "direct":
         return convolve_direct(x, filters.panels, bias, window, rectify)
-    return convolve_winograd(x, filters.packed(TILES[algorithm]), bias, window, TILES[algorithm], rectify)
+    return convolve_winograd(x, filters.transformed, bias, window, rectify)
 
 
 def convolve_backward(gradient: np.ndarray, filters: Filters, window: Window, x_shape: tuple[int, ...]) -> np.ndarray:
@@ -172,6 +170,6 @@ def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window, groups:
     algorithm = choose(x.shape, common_type(gradient, x), kernel_shape, window)
     if algorithm == "depthwise":
         return kernel_gradient_depthwise(gradient, x, window)
-    if algorithm not in TILES or current_algorithm() == "winograd2" or not vectors.FAST:
+    if algorithm != "winograd" or not vectors.FAST:
         return kernel_gradient_im2col(gradient, x, kernel_shape, window)
     return kernel_gradient_winograd(gradient, x, window)

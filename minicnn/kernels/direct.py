@@ -29,7 +29,7 @@ from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
 from minicnn.kernels.product import COLUMNS
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import add_products, at_least, load, start_sums, store_first, store_sums
+from minicnn.kernels.vectors import add_products, at_least, load, start_sums, store_part, store_sums
 
 #: The outputs that are computed together: so many where a row has them, else the smaller number.
 MANY, FEW = 14, 7
@@ -218,5 +218,5 @@ def _convolve_blocks(
                         store_sums(at_least(few, floor), goal, place, place_step)
                     if not whole:
                         for i in range(rows):
-                            left, right = load(tail, i * COLUMNS), load(tail, i * COLUMNS + 16)
-                            store_first(outputs, target + i * onward, columns, left, right)
+                            store_part(outputs, target + i * onward, columns, load(tail, i * COLUMNS))
+                            store_part(outputs, target + i * onward + 16, columns - 16, load(tail, i * COLUMNS + 16))

@@ -13,20 +13,26 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from minicnn.kernels.jit import jit
+from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import aligned
-from minicnn.kernels.vectors import add_products, load, store_sums, zero_sums
+from minicnn.kernels.vectors import LANES, add_products, load, store_sums, zero_sums
 
-#: The rows and columns that are computed at a time.
-ROWS, COLUMNS = 14, 32
+#: The rows and columns that are computed at a time, and the rows of a last part that is small.
+ROWS, COLUMNS, FEW_ROWS = 14, 32, 8
 
 #: The rows that are computed at a time where the left matrix is transposed: they divide the usual numbers of channels.
 TRANSPOSED_ROWS = 8
 
 
 def padded_rows(count: int) -> int:
-    """Round a number of rows up to what the kernel computes."""
+    """Round a number of rows up to whole blocks, for which an array has room."""
     return -(-count // ROWS) * ROWS
+
+
+def computed_rows(count: int) -> int:
+    """Tell how many rows the kernel computes for a number of rows that matter."""
+    whole, rest = divmod(count, ROWS)
+    return whole * ROWS + (ROWS if rest > FEW_ROWS else FEW_ROWS if rest else 0)
 
 
 def pack_columns(matrices: np.ndarray) -> np.ndarray:
@@ -41,6 +47,31 @@ def pack_columns(matrices: np.ndarray) -> np.ndarray:
     return packed
 
 
+@inlined
+def multiply_rows(left, packed, task, rows, products):
+    """Multiply the first rows of one position's matrix with one panel of its packed one; arguments as for `multiply_packed`."""
+    _, padded, channels = left.shape
+    panels = packed.shape[1]
+    columns, position, panel = panels * COLUMNS, task // panels, task % panels
+    row, last = position * padded, position * padded + rows
+    while row < last:
+        target = row * columns + panel * COLUMNS
+        if last - row > FEW_ROWS:
+            sums = zero_sums(ROWS)
+            for c in range(channels):
+                offset = (task * channels + c) * COLUMNS
+                sums = add_products(sums, left, row * channels + c, channels, load(packed, offset), load(packed, offset + LANES))
+            store_sums(sums, products, target, columns)
+            row += ROWS
+        else:
+            few = zero_sums(FEW_ROWS)
+            for c in range(channels):
+                offset = (task * channels + c) * COLUMNS
+                few = add_products(few, left, row * channels + c, channels, load(packed, offset), load(packed, offset + LANES))
+            store_sums(few, products, target, columns)
+            row += FEW_ROWS
+
+
 @jit
 def multiply_packed(left, packed, rows, products):
     """Multiply the first rows of each position's matrix with that position's packed one.
@@ -50,21 +81,12 @@ def multiply_packed(left, packed, rows, products):
     left : float32 array (positions, padded rows, channels)
     packed : float32 array (positions, panels, channels, 32)
     rows : int
-        Rows that matter; computed are multiples of 14, which the arrays must have room for.
+        Rows that matter; computed are 14 at a time, or a last 8, for which the arrays must have room.
     products : float32 array (positions, padded rows, panels * 32)
         Where the products go.
     """
-    positions, padded, channels = left.shape
-    panels = packed.shape[1]
-    columns = panels * COLUMNS
-    for task in prange(positions * panels):
-        position, panel = task // panels, task % panels
-        for row in range(position * padded, position * padded + rows, ROWS):
-            sums = zero_sums(ROWS)
-            for c in range(channels):
-                offset = (task * channels + c) * COLUMNS
-                sums = add_products(sums, left, row * channels + c, channels, load(packed, offset), load(packed, offset + 16))
-            store_sums(sums, products, row * columns + panel * COLUMNS, columns)
+    for task in prange(left.shape[0] * packed.shape[1]):
+        multiply_rows(left, packed, task, rows, products)
 
 
 @jit

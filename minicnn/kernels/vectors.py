@@ -2,18 +2,22 @@
 
 Compilers turn simple loops into vector instructions by themselves, and nearly all kernels here rely on that. The inner product of
 `minicnn.kernels.product` does not come out well that way: it must keep 28 running sums in registers. So it names its vectors. A
-`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it, which is right but slow, so `FAST` tells whether
-it is worth using.
+`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it, which is right, but slow where there are many at a
+time, so `FAST` tells whether those are worth using. Vectors are added, subtracted and multiplied like numbers, and with numbers.
 
 Sums are kept as a tuple of vectors, two for each of several rows: row i has sums[2 i] and sums[2 i + 1], 32 columns together.
 """
 
 from __future__ import annotations
 
+import operator
+
 from llvmlite import binding, ir
 from numba import types
 from numba.core import cgutils
 from numba.core.datamodel import models, register_default
+from numba.core.imputils import lower_builtin
+from numba.core.typing.templates import ConcreteTemplate, infer_global, signature
 from numba.extending import intrinsic
 
 LANES = 16
@@ -39,6 +43,27 @@ class _Float32x16Model(models.PrimitiveModel):
         super().__init__(manager, frontend_type, VECTOR)
 
 
+def _arithmetic(operation, instruction):
+    """Define an operation between two vectors, and between a number and a vector; sums of products may be rounded once."""
+
+    @infer_global(operation)
+    class _Template(ConcreteTemplate):
+        cases = [signature(float32x16, left, float32x16) for left in (float32x16, types.float32)]
+
+    @lower_builtin(operation, Float32x16, Float32x16)
+    def of_vectors(context, builder, signature, arguments):
+        return getattr(builder, instruction)(*arguments, flags=("contract",))
+
+    @lower_builtin(operation, types.Float, Float32x16)
+    def of_a_number(context, builder, signature, arguments):
+        return getattr(builder, instruction)(_copies(builder, arguments[0]), arguments[1], flags=("contract",))
+
+
+_arithmetic(operator.add, "fadd")
+_arithmetic(operator.sub, "fsub")
+_arithmetic(operator.mul, "fmul")
+
+
 @intrinsic
 def power_of_two(typing_context, exponent):
     """Make 2^exponent of a whole number from -126 to 127, by writing it where a float32 has its exponent."""
@@ -60,6 +85,18 @@ def load(typing_context, array, offset):
         return vector
 
     return float32x16(array, types.intp), generate
+
+
+@intrinsic
+def store(typing_context, array, offset, vector):
+    """Write sixteen numbers to a flat offset into a contiguous float32 array."""
+
+    def generate(context, builder, signature, arguments):
+        array, offset, vector = arguments
+        builder.store(vector, _vector_at(builder, _data(context, builder, signature.args[0], array), offset)).align = 4
+        return context.get_dummy_value()
+
+    return types.void(array, types.intp, float32x16), generate
 
 
 @intrinsic(prefer_literal=True)
@@ -200,22 +237,25 @@ def store_sums(typing_context, sums, array, offset, stride):
 
 
 @intrinsic
-def store_first(typing_context, array, offset, count, left, right):
-    """Write the first `count` of 32 numbers to a flat offset into a contiguous float32 array, and nothing behind them."""
+def store_part(typing_context, array, offset, count, vector):
+    """Write the first `count` of sixteen numbers to a flat offset into a contiguous float32 array, and nothing behind them."""
 
     def generate(context, builder, signature, arguments):
-        array, offset, count, *halves = arguments
-        data = _data(context, builder, signature.args[0], array)
-        for j, vector in enumerate(halves):
-            lanes = ir.Constant(ir.VectorType(count.type, LANES), [LANES * j + lane for lane in range(LANES)])
-            wanted = builder.icmp_signed("<", lanes, _copies(builder, count))
-            pointer = _vector_at(builder, data, builder.add(offset, offset.type(LANES * j)))
-            types_ = [VECTOR, pointer.type, ir.IntType(32), wanted.type]
-            store = cgutils.get_or_insert_function(builder.module, ir.FunctionType(ir.VoidType(), types_), "llvm.masked.store.v16f32.p0")
-            builder.call(store, [vector, pointer, ir.Constant(ir.IntType(32), 4), wanted])
+        array, offset, count, vector = arguments
+        pointer = _vector_at(builder, _data(context, builder, signature.args[0], array), offset)
+        lanes = ir.Constant(ir.VectorType(count.type, LANES), list(range(LANES)))
+        with builder.if_else(builder.icmp_signed(">=", count, count.type(LANES))) as (whole, part):
+            with whole:
+                builder.store(vector, pointer).align = 4
+            with part:
+                wanted = builder.icmp_signed("<", lanes, _copies(builder, count))
+                types_ = [VECTOR, pointer.type, ir.IntType(32), wanted.type]
+                masked = ir.FunctionType(ir.VoidType(), types_)
+                masked_store = cgutils.get_or_insert_function(builder.module, masked, "llvm.masked.store.v16f32.p0")
+                builder.call(masked_store, [vector, pointer, ir.Constant(ir.IntType(32), 4), wanted])
         return context.get_dummy_value()
 
-    return types.void(array, types.intp, types.intp, float32x16, float32x16), generate
+    return types.void(array, types.intp, types.intp, float32x16), generate
 
 
 def _data(context, builder, array_type, array):

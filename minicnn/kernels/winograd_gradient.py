@@ -15,6 +15,8 @@ The products take 36 multiplications for each tile of 16 outputs, where the defi
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numba import prange
 
@@ -22,27 +24,28 @@ from minicnn.geometry import Window
 from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import scratch
-from minicnn.kernels.product import (
-    COLUMNS,
-    TRANSPOSED_ROWS,
-    multiply_transposed,
-    padded_rows,
-)
+from minicnn.kernels.product import COLUMNS, multiply_transposed, padded_rows
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.winograd import (
-    BLOCK_BYTES,
+from minicnn.kernels.tiles import (
+    COLUMNS_ROOM,
     HALF,
     HALF_B,
-    KERNEL_TRANSFORMS,
+    LANES,
+    POSITIONS,
+    TILE,
     TWO,
     TWO_A,
     A,
     B,
-    gather_tile,
-    transform_inputs_4,
+    find_tile,
+    place_of,
+    rounded_up,
+    store_line,
+    tile_grid,
+    workspaces,
 )
-
-TILE, POSITIONS = 4, 36
+from minicnn.kernels.vectors import load
+from minicnn.kernels.winograd import BLOCK_BYTES, KERNEL_TRANSFORM, transform_inputs
 
 
 def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
@@ -61,58 +64,53 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     -------
     float32 array (3, 3, channels, filters)
     """
-    batch, height, width, filters = gradient.shape
+    batch, *_, filters = gradient.shape
     channels = x.shape[3]
     x, gradient = np.ascontiguousarray(x), np.ascontiguousarray(gradient)
-    tiles = batch * -(-height // TILE) * -(-width // TILE)
-    # The product computes whole groups of channels and filters; what is beyond ours is left out at the end.
-    rows, columns = -(-channels // TRANSPOSED_ROWS) * TRANSPOSED_ROWS, -(-filters // COLUMNS) * COLUMNS
+    grid, threads = tile_grid(gradient.shape), thread_count()
+    tiles = batch * math.prod(grid)
+    # Transformed and multiplied are whole vectors of channels and filters; what is beyond ours is left out at the end.
+    rows, columns = rounded_up(channels, LANES), rounded_up(filters, COLUMNS)
     block = padded_rows(max(1, min(tiles, BLOCK_BYTES // (4 * POSITIONS * (rows + columns)))))
     inputs, outputs = scratch("inputs", (POSITIONS, block, rows)), scratch("products", (POSITIONS, block, columns))
-    products = scratch("kernel products", (POSITIONS, rows, columns))
-    total = np.zeros(products.shape, np.float32)
-    threads = thread_count()
+    total, more = (scratch(name, (POSITIONS, rows, columns)) for name in ("kernel total", "kernel products"))
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
-        transform_inputs_4(x, window.before, (height, width), first, count, inputs, threads)
-        _transform_gradients(gradient, first, count, outputs, threads)
-        multiply_transposed(inputs, outputs, count, products)
-        total += products
+        transform_inputs(x, grid, window.before, first, count, inputs, workspaces(threads, rows))
+        _transform_gradients(gradient, grid, first, count, outputs, workspaces(threads, columns))
+        multiply_transposed(inputs, outputs, count, more if first else total)
+        if first:
+            total += more
     total = np.ascontiguousarray(total[:, :channels, :filters])
-    transform = KERNEL_TRANSFORMS[TILE]
-    both = np.kron(transform, transform)
+    both = np.kron(KERNEL_TRANSFORM, KERNEL_TRANSFORM)
     return matrix_product(both.T.astype(np.float32), total.reshape(POSITIONS, -1)).reshape(3, 3, channels, filters)
 
 
 @inlined
-def _spread(y0, y1, y2, y3, m0, m1, m2, m3, m4, m5):
-    """m = A y of F(4, 3), for every filter."""
-    for f in range(y0.shape[0]):
-        a, b, c, d = y0[f], y1[f], y2[f], y3[f]
-        even_a, odd_a = a + TWO * c, A * b + TWO_A * d
-        even_b, odd_b = a + HALF * c, B * b + HALF_B * d
-        m0[f] = a
-        m1[f] = even_a + odd_a
-        m2[f] = even_a - odd_a
-        m3[f] = even_b + odd_b
-        m4[f] = even_b - odd_b
-        m5[f] = d
+def _spread(y0, y1, y2, y3):
+    """A y of F(4, 3)."""
+    even_a, odd_a = y0 + TWO * y2, A * y1 + TWO_A * y3
+    even_b, odd_b = y0 + HALF * y2, B * y1 + HALF_B * y3
+    return y0, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, y3
 
 
 @jit
-def _transform_gradients(gradient, first, count, outputs, threads):
+def _transform_gradients(gradient, grid, first, count, outputs, workspaces):
     """Fill outputs[:, 0 ... count] with A dY A^T of the gradient's tiles from `first` on."""
-    _, height, width, filters = gradient.shape
-    down, across = (height + 3) // 4, (width + 3) // 4
+    threads, (_, rows, filters) = len(workspaces), outputs.shape
     for thread in prange(threads):
-        y, s = np.empty((4, 4, filters), np.float32), np.empty((6, 4, filters), np.float32)
+        workspace = workspaces[thread]
         for k in range(count * thread // threads, count * (thread + 1) // threads):
-            image, place = (first + k) // (down * across), (first + k) % (down * across)
-            gather_tile(gradient, image, place // across * 4, place % across * 4, y)
-            for j in range(4):
-                _spread(y[0, j], y[1, j], y[2, j], y[3, j], s[0, j], s[1, j], s[2, j], s[3, j], s[4, j], s[5, j])
-            for i in range(6):
-                p = 6 * i
-                m0, m1, m2 = outputs[p, k], outputs[p + 1, k], outputs[p + 2, k]
-                m3, m4, m5 = outputs[p + 3, k], outputs[p + 4, k], outputs[p + 5, k]
-                _spread(s[i, 0], s[i, 1], s[i, 2], s[i, 3], m0, m1, m2, m3, m4, m5)
+            image, top, left = place_of(first + k, grid)
+            pixels, corner, row, apart = find_tile(gradient, image, top, left, TILE, workspace[COLUMNS_ROOM:])
+            for f in range(0, filters, LANES):
+                for j in range(TILE):
+                    y = corner + j * apart + f
+                    line = _spread(load(pixels, y), load(pixels, y + row), load(pixels, y + 2 * row), load(pixels, y + 3 * row))
+                    store_line(line, workspace, j * LANES, TILE * LANES)
+                for i in range(6):
+                    s = TILE * i * LANES
+                    line = _spread(
+                        load(workspace, s), load(workspace, s + LANES), load(workspace, s + 2 * LANES), load(workspace, s + 3 * LANES)
+                    )
+                    store_line(line, outputs, (6 * i * rows + k) * filters + f, rows * filters)

@@ -13,16 +13,14 @@ from threadpoolctl import threadpool_info
 from minicnn import Network, kernels, use_algorithm
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels import Filters, direct, memory, vectors, winograd, winograd_gradient
-from minicnn.kernels.choice import TILES, choose
+from minicnn.kernels import Filters, direct, memory, tiles, vectors, winograd, winograd_gradient
+from minicnn.kernels.choice import choose
 from minicnn.kernels.im2col import (
     backward_im2col,
     convolve_im2col,
     kernel_gradient_im2col,
 )
 from minicnn.layers import Conv2D, Dense, Flatten, MaxPool2D, ReLU
-
-TILE_SIZES = list(TILES.values())
 
 
 @st.composite
@@ -49,32 +47,34 @@ def exact_convolution(x, kernel, bias, window, rectify=False):
     return convolve_im2col(x, kernel, bias, window, rectify), convolve_im2col(abs(x), abs(kernel), abs(bias), window)
 
 
-@given(problems(), st.sampled_from(TILE_SIZES), st.booleans())
+@given(problems(), st.booleans())
 @settings(deadline=None)
-def test_winograd_is_convolution(problem, tile, rectify):
+def test_winograd_is_convolution(problem, rectify):
     x, kernel, bias, window = problem
-    found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile, rectify)
+    found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel), bias, window, rectify)
     assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
 
 
-@given(problems(), st.sampled_from(TILE_SIZES), st.integers(1, 100_000))
+@given(problems(), st.integers(1, 1_000_000), st.sampled_from([0, winograd.SHARED_BYTES]))
 @settings(deadline=None, max_examples=30)
-def test_winograd_in_blocks_and_by_matmul(problem, tile, block_bytes):
-    """Small blocks of tiles, and the product of processors without wide vectors, give the same."""
+def test_winograd_in_blocks_and_by_matmul(problem, block_bytes, shared_bytes):
+    """Few tiles at a time, tiles that go through each pass together, and the product of processors without wide vectors give the same."""
     x, kernel, bias, window = problem
     exact, terms = exact_convolution(x, kernel, bias, window)
     for fast in {vectors.FAST, False}:
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(vectors, "FAST", fast)
             patch.setattr(winograd, "BLOCK_BYTES", block_bytes)
-            assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel, tile), bias, window, tile), exact, terms)
+            patch.setattr(winograd, "OWN_BYTES", block_bytes)
+            patch.setattr(winograd, "SHARED_BYTES", shared_bytes)
+            assert close(winograd.convolve_winograd(x, winograd.pack_kernel(kernel), bias, window), exact, terms)
 
 
-@given(problems(), st.sampled_from(list(TILES)))
+@given(problems())
 @settings(deadline=None)
-def test_winograd_backward(problem, algorithm):
+def test_winograd_backward(problem):
     x, kernel, bias, window = problem
-    with use_algorithm(algorithm):
+    with use_algorithm("winograd"):
         output = kernels.convolve(x, Filters(kernel), bias, window)
         found = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
     exact = backward_im2col(output.astype(float), kernel.astype(float), window, x.shape)
@@ -162,17 +162,11 @@ def test_kernel_gradient(problem, block_bytes):
     assert close(found, exact, kernel_gradient_im2col(abs(gradient).astype(float), abs(x).astype(float), kernel.shape, window))
 
 
-@pytest.mark.parametrize("tile", TILE_SIZES)
-def test_the_one_dimensional_transforms_are_the_written_matrices(tile, generator):
+def test_the_one_dimensional_transforms_are_the_written_matrices(generator):
     """y = A^T [(G g) * (B^T d)], with the code's B and A read off unit vectors."""
-    size = tile + 2
-    apply_input = {2: winograd._input_2, 4: winograd._input_4}[tile].py_func
-    apply_output = {2: winograd._output_2, 4: winograd._output_4}[tile].py_func
-    results = np.empty((size, size))
-    apply_input(*np.eye(size), *results)
-    output = np.array(apply_output(*np.eye(size)))
-    d, g = generator.standard_normal(size), generator.standard_normal(3)
-    y = output @ ((winograd.KERNEL_TRANSFORMS[tile] @ g) * (results @ d))
+    results, output = (np.array(line.py_func(*np.eye(6))) for line in (tiles.input_line, tiles.output_line))
+    d, g = generator.standard_normal(6), generator.standard_normal(3)
+    y = output @ ((winograd.KERNEL_TRANSFORM @ g) * (results @ d))
     assert y == pytest.approx(np.correlate(d, g, "valid"))
 
 
@@ -190,26 +184,26 @@ def test_nan_is_not_swallowed(generator):
 def test_the_choice_of_algorithm():
     vgg = (3, 3, 512, 512)
     one, stride = Window.of(3, 1, 1), Window.of(3, 2, 1)
-    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
-    assert choose((1, 14, 14, 512), np.float32, vgg, one) == "winograd2"
-    assert choose((16, 14, 14, 512), np.float32, vgg, one) == "winograd4"
+    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd"
+    assert choose((1, 14, 14, 512), np.float32, vgg, one) == "winograd"
+    assert choose((16, 14, 14, 512), np.float32, vgg, one) == "winograd"
     assert choose((1, 28, 28, 512), np.float64, vgg, one) == "im2col"
     general = "direct" if vectors.FAST else "im2col"
     assert choose((1, 28, 28, 512), np.float32, vgg, stride) == general
     assert choose((1, 28, 28, 512), np.float64, vgg, stride) == "im2col"
     assert choose((1, 28, 28, 512), np.float32, (5, 5, 512, 512), Window.of(5)) == general
     assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, 1, dilation=2)) == general
-    assert choose((1, 224, 224, 3), np.float32, (3, 3, 3, 64), one) == (general if vectors.FAST else "winograd4")
-    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, ((0, 1), (1, 0)))) == "winograd4"
+    assert choose((1, 224, 224, 3), np.float32, (3, 3, 3, 64), one) == (general if vectors.FAST else "winograd")
+    assert choose((1, 28, 28, 512), np.float32, vgg, Window.of(3, 1, ((0, 1), (1, 0)))) == "winograd"
     assert choose((1, 28, 28, 512), np.float32, (3, 3, 256, 512), one) == "im2col"
     assert choose((1, 28, 28, 512), np.float64, (3, 3, 1, 512), stride) == "depthwise"
-    with use_algorithm("winograd2"):
-        assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd2"
+    with use_algorithm("winograd"):
+        assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd"
         assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
     with use_algorithm("im2col"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
-    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd4"
-    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, direct, depthwise, winograd2, winograd4"), use_algorithm("fft"):
+    assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd"
+    with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, direct, depthwise, winograd"), use_algorithm("fft"):
         pass
 
 

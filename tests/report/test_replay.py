@@ -51,7 +51,7 @@ def test_every_method_again(name, model, panda, tmp_path):
 
 
 def test_without_a_photo_and_with_another_algorithm(model, tmp_path):
-    with minicnn.use_algorithm("winograd2"):
+    with minicnn.use_algorithm("winograd"):
         result = minicnn.class_model(model, target="zebra", steps=2, size=48)
     result.save(tmp_path / "picture.png")
     told = []
