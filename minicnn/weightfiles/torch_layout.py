@@ -6,9 +6,10 @@
     LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
     BLOCK.layer_scale    (channels, 1, 1)                                 an array that is no module's own
 
-Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. A network may hold the numbers of its
-preprocessing, too, as "normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known,
-unless it only counts something.
+Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. Layers that PyTorch called otherwise
+when it allowed dots in names, as the published DenseNets do, get today's names. A network may hold the numbers of its preprocessing, too, as
+"normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known, unless it only counts
+something.
 
 A layer of which there are only numbers for each channel, a weight and perhaps a bias, may be a layer normalization, a PReLU, a scale; and a
 transposed convolution looks like a convolution that has other biases. The file does not tell, so that only a network whose layer has the
@@ -17,12 +18,16 @@ same name takes it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
+from typing import TypeVar
 
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
 from minicnn.weightfiles.stored import OTHER, StoredLayer, check_arrays, shown, stored_layer
+
+T = TypeVar("T")
 
 FIELDS = {"weight": "weight", "bias": "bias", "running_mean": "mean", "running_var": "variance"}
 
@@ -31,6 +36,9 @@ LAYER_SCALE = "layer_scale"
 
 #: What wrappers put before all names: DataParallel, torch.compile, Lightning and other training scripts.
 WRAPPERS = ("module", "_orig_mod", "model", "net", "network", "backbone", "encoder", "ema_model")
+
+#: A name with a dot that is one no more: denselayer1.norm.1 in the DenseNets of before PyTorch 0.4, which torchvision still publishes.
+DOTTED = re.compile(r"(\bdenselayer[0-9]+\.(?:norm|conv))\.([12])")
 
 #: What counts something, and has no part in the answer: batches, what profilers measure, and right and wrong answers.
 COUNTS = ("num_batches_tracked", "total_ops", "total_params", "n_averaged", "tp", "fp", "tn", "fn")
@@ -76,6 +84,7 @@ class TorchTensors:
         tensors, begin = _unwrapped(tensors)
         left_out = {name.removeprefix(begin) for name in temporary}
         known = {layer.removeprefix(begin): epsilon for layer, epsilon in (epsilons or {}).items()}
+        tensors, known = _undotted(tensors), _undotted(known)
         self.preprocessing, used = _preprocessing(tensors)
         self.ignored: list[str] = []
         grouped: dict[str, dict[str, np.ndarray]] = {}
@@ -117,6 +126,12 @@ def _unwrapped(tensors: Mapping[str, np.ndarray]) -> tuple[Mapping[str, np.ndarr
             return tensors, taken  # "model.weight" is a layer called model
         taken += f"{begin}."
         tensors = {name.removeprefix(f"{begin}."): tensor for name, tensor in tensors.items()}
+
+
+def _undotted(named: Mapping[str, T]) -> dict[str, T]:
+    """Give what is called as in an old DenseNet the name that it has now, unless there is something of that name."""
+    news = {name: DOTTED.sub(r"\1\2", name) for name in named}
+    return {name if news[name] in named else news[name]: value for name, value in named.items()}
 
 
 def _preprocessing(tensors: Mapping[str, np.ndarray]) -> tuple[dict[str, object] | None, list[str]]:

@@ -4,6 +4,7 @@ scripts/check_architectures compares the numbers of all.
 """
 
 import json
+import re
 
 import numpy as np
 import pytest
@@ -25,6 +26,7 @@ from architecture_cases import (
 
 import minicnn
 from minicnn.errors import WeightFileError
+from minicnn.models.files import describe
 from minicnn.weightfiles.torch_layout import channels_last
 
 #: The others differ from these in numbers of channels and blocks alone, which their arrays tell.
@@ -84,6 +86,19 @@ def test_a_state_dict_is_read_by_its_names(name, stored, tmp_path):
     model = minicnn.load(tmp_path / "file.safetensors", fold=False)
     assert model.name == name
     check_logits(model, name, stored)
+
+
+def test_published_densenets_have_dots_in_the_names_of_layers(stored, tmp_path):
+    """denselayer1.norm.1 for norm1, as before PyTorch 0.4; a file that has both is none of them."""
+    arrays = state(shapes_of(stored, "densenet121"))
+    old = {re.sub(r"(denselayer\d+\.[a-z]+)(\d)", r"\1.\2", name): array for name, array in arrays.items()}
+    write_safetensors(tmp_path / "file.safetensors", {f"module.{name}": array for name, array in old.items()})
+    assert "features.denseblock4.denselayer16.conv.2.weight" in old
+    check_logits(minicnn.load("densenet121", tmp_path / "file.safetensors", fold=False), "densenet121", stored)
+    assert describe(tmp_path / "file.safetensors").name == "densenet121"
+    write_safetensors(tmp_path / "file.safetensors", {**arrays, **old})
+    with pytest.raises(WeightFileError, match=r"denseblock1\.denselayer1\.norm\.1"):
+        minicnn.load("densenet121", tmp_path / "file.safetensors")
 
 
 @pytest.mark.parametrize("missing", ["features.norm5.bias", "classifier.bias", "features.denseblock1.denselayer1.norm1.weight"])
