@@ -88,6 +88,8 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
                 if architecture.matched_by == "order" and any(layer.word == "global_average_pool" for layer in layers.values()):
                     side = architecture.input_size
                     told = {"head": "global average pooling before its dense layer", **told, "input": f"images of {side} x {side} pixels"}
+                if architecture.matched_by == "keras" and file.order == "kind":
+                    told = {"layers": f"the strides, paddings and activations of {architecture.name}", **told}
                 return _of_architecture(architecture, layers, architecture.input_size, file, told)
     fault = fault_in_line(in_a_line(file))
     advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}. {by_hand(where)}"

@@ -74,7 +74,7 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
     if (fault := fault_in_line(dense)) is not None:
         raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line")
     head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
-    if architecture.matched_by == "names":
+    if _named(architecture, file):
         units = [name for name, layer in head.items() if layer.word == DENSE]
         head = renamed(head, dict(zip(units, [layer.name for layer in dense if layer.kind == DENSE])))
     _match(architecture, file, {**trunk, **head})
@@ -85,7 +85,7 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     """Raise WeightFileError unless a file's layers are these, in the way in which the architecture's are to be recognized."""
     shape = (architecture.input_size, architecture.input_size, 3)
     network = build_network(layers, shape)
-    if architecture.matched_by == "names":
+    if _named(architecture, file):
         stored = {layer.name: layer.arrays for layer in file.layers}
         if not has_names_of(file, network):
             missing, others = (
@@ -102,11 +102,16 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     match_layers(file, network, shape)
 
 
+def _named(architecture: Architecture, file: WeightFile) -> bool:
+    """Tell whether a file has to have the architecture's names of layers; Keras' files that number its layers cannot."""
+    return architecture.matched_by == "names" or (architecture.matched_by == "keras" and file.order != "kind")
+
+
 def _outputs(file: WeightFile, architecture: Architecture, layers: Sequence[StoredLayer]) -> int:
     """Tell how many numbers the network ends in: by the layer that has the name of the architecture's last one, or else by the last."""
     own = [name for name, layer in architecture.layers(1).items() if layer.word in (CONVOLUTION, DENSE)]
     named = [layer for layer in file.layers if layer.name == own[-1]]
-    last = [*layers, *named][-1:]
+    last = [*(layer for layer in layers if not layer.depthwise), *named][-1:]  # Keras counts depthwise ones apart
     return int(last[0].arrays["weight"].shape[-1]) if last else 1
 
 

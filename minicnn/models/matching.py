@@ -5,12 +5,14 @@ belongs to the first of the network, and so on; then every shape is compared. Th
 layers as a program defines them, not as they run, and where a network has branches, any of two may come first. Such an order is an
 assumption, and is told, unless names tell it as well ("conv1", "conv2").
 
-Two things are turned on the way:
+Three things are turned on the way:
 
 - Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before
   it, in that order; ours flatten H, W, C.
 - A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
   network's dense layers, they are taken for these.
+- Kernels of depthwise convolutions are (height, width, channels, filters of each channel) in Keras, where ours are (height, width, 1,
+  filters).
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from typing import Any
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
-from minicnn.layers import LAYERS, Layer
+from minicnn.layers import LAYERS, Conv2D, Layer
 from minicnn.layers.base import Shape
 from minicnn.models.steps import compare_steps
 from minicnn.network.graph import INPUT
@@ -242,11 +244,28 @@ def _kind(layer: Layer) -> str:
 def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[StoredLayer]]:
     """Sort a file's layers by kind; convolutions that stand for the network's dense layers are among these."""
     stored = {kind: [layer for layer in file.layers if layer.kind == kind] for kind in (*KINDS, OTHER)}
+    if file.order == "kind":
+        stored[CONVOLUTION] = _depthwise_placed(stored[CONVOLUTION], network)
     wanted = {kind: sum(layer.word == kind for layer in network.layers.values()) for kind in KINDS}
     last = stored[CONVOLUTION][wanted[CONVOLUTION] :]
     if len(last) == wanted[DENSE] - len(stored[DENSE]) and all(layer.arrays["weight"].shape[:2] == (1, 1) for layer in last[1:]):
         stored = {**stored, CONVOLUTION: stored[CONVOLUTION][: wanted[CONVOLUTION]], DENSE: last + stored[DENSE]}
     return stored
+
+
+def _depthwise_placed(convolutions: Sequence[StoredLayer], network: Network) -> list[StoredLayer]:
+    """Put a file's depthwise convolutions where the network has such ones, as Keras counts them apart from the others."""
+    wanted = [_is_depthwise(layer) for layer in network.layers.values() if layer.word == CONVOLUTION]
+    series = {kind: [layer for layer in convolutions if bool(layer.depthwise) is kind] for kind in (False, True)}
+    if len(series[True]) != sum(wanted):
+        return list(convolutions)
+    left = {kind: iter(layers) for kind, layers in series.items()}
+    placed = [next(left[kind], None) for kind in wanted]
+    return [layer for layer in placed if layer is not None] + list(left[False])
+
+
+def _is_depthwise(layer: Layer) -> bool:
+    return isinstance(layer, Conv2D) and layer.groups > 1 and layer.weight.shape[2] == 1
 
 
 def _by_network_names(found: list[StoredLayer], wanted: Collection[str]) -> list[StoredLayer]:
@@ -317,9 +336,7 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
     arrays |= pair.stored.arrays
     for key, expected in pair.layer.arrays.items():
         found = arrays[key].shape if key in arrays else ()
-        over_all = pair.layer.word == DENSE and len(found) == 4 and found[:3] == (image or (1, 1, expected.shape[0]))
-        per_pixel = pair.layer.word == CONVOLUTION and expected.shape == (1, 1, *found)
-        if found != expected.shape and not per_pixel and not (over_all and found[3:] == expected.shape[1:]):
+        if found != expected.shape and not _stands_for(found, expected.shape, pair, image):
             raise WeightFileError(
                 f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. {ADVICE}"
             )
@@ -329,6 +346,16 @@ def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair
             if array.ndim < 4 and (key != "bias" or pair.layer.word == BATCH_NORM):  # the biases of a dense layer belong to its outputs
                 arrays[key] = np.moveaxis(array.reshape(channels, height, width, *array.shape[1:]), 0, 2)
     return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
+
+
+def _stands_for(found: Shape, expected: Shape, pair: Pair, image: Shape | None) -> bool:
+    """Tell whether an array of another shape has the numbers of a layer's, in their order."""
+    layer = pair.layer
+    if layer.word == DENSE:  # a convolution over all that reaches it
+        return len(found) == 4 and found == (*(image or (1, 1, expected[0])), *expected[1:])
+    if pair.stored.depthwise is None and isinstance(layer, Conv2D) and _is_depthwise(layer):
+        return found == (*expected[:2], layer.groups, layer.bias.size // layer.groups)
+    return layer.word == CONVOLUTION and expected == (1, 1, *found)  # a dense layer that sees each pixel
 
 
 def _count(number: int, kind: str) -> str:

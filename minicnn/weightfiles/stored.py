@@ -55,12 +55,16 @@ class StoredLayer:
         too. Of other kinds whatever the layer has, by its own names.
     epsilon : float or None
         Of batch normalization, where the file says it.
+    depthwise : bool or None
+        Whether the file says that it is a depthwise convolution; None if it may be one, and its kernel then is (height, width, channels,
+        filters of each channel), as Keras has it.
     """
 
     name: str
     kind: str
     arrays: Mapping[str, np.ndarray]
     epsilon: float | None = None
+    depthwise: bool | None = False
 
 
 @dataclass(frozen=True, eq=False)

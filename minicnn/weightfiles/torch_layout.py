@@ -6,10 +6,10 @@
     LAYER.running_mean, LAYER.running_var, LAYER.num_batches_tracked      only of batch normalization
     BLOCK.layer_scale    (channels, 1, 1)                                 an array that is no module's own
 
-Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. Layers that PyTorch called otherwise
-when it allowed dots in names, as the published DenseNets do, get today's names. A network may hold the numbers of its preprocessing, too, as
-"normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known, unless it only counts
-something.
+Wrappers put a name of their own before all others, as DataParallel's "module."; these are taken off. Layers that were called otherwise
+when PyTorch allowed dots in names, as in the published DenseNets, get today's names. A network may hold the numbers of its preprocessing,
+too, as "normalize.mean" and "normalize.std". What else there is changes the network's answer in ways that are not known, unless it only
+counts something.
 
 A layer of which there are only numbers for each channel, a weight and perhaps a bias, may be a layer normalization, a PReLU, a scale; and a
 transposed convolution looks like a convolution that has other biases. The file does not tell, so that only a network whose layer has the

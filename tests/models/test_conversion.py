@@ -12,6 +12,7 @@ from minicnn.models.conversion import described_layers, find_for, find_network
 from minicnn.models.descriptions import read_description, write_description
 from minicnn.models.files import describe, describe_text
 from minicnn.models.guessing import guess_network
+from minicnn.models.matching import match_layers
 from minicnn.models.specs import specs_of
 from minicnn.weightfiles import StoredLayer, WeightFile, write_keras
 from minicnn.weightfiles.stored import Step
@@ -233,3 +234,29 @@ def test_a_guess_is_a_description(finetuned):
     text = describe_text(path / "mine.h5")
     assert text.startswith("# ") and "global average pooling" in text
     assert list(specs_of(read_description(text, "x").network).values()) == list(specs_of(network).values())
+
+
+@pytest.mark.parametrize("named", [True, False])
+def test_mobilenet_v1_in_a_file_that_numbers_layers(named):
+    """Keras 3 counts depthwise convolutions apart, and the last layer is a convolution of one pixel."""
+    network = ARCHITECTURES["mobilenet-v1"].network(classes=7)
+    depthwise = {name for name in network.layers if name.startswith("conv_dw") and name[-1].isdecimal()}
+    convolutions = [name for name in network.arrays if name.startswith("conv") and not name.endswith("_bn")]
+    norms = [name for name in network.arrays if name.endswith("_bn")]
+    layers = []
+    for name in [*norms, *(name for name in convolutions if name not in depthwise), *sorted(depthwise, key=convolutions.index)]:
+        arrays = dict(network.layers[name].arrays)
+        if name == "conv_preds":
+            arrays["weight"] = placeholder(1, 1, *arrays["weight"].shape)
+        kind = "batch_norm" if name in norms else "convolution"
+        layers.append(StoredLayer(f"layers/{len(layers)}", kind, arrays, depthwise=name in depthwise))
+    file = WeightFile("Keras, Keras 3", layers, order="kind", usual_epsilon=1e-3)
+    found = find_for(ARCHITECTURES["mobilenet-v1"], file, "x") if named else find_network(file, "x")
+    assert found.description.name == "mobilenet-v1" and found.description.layers["conv_preds"].options["units"] == 7
+    assert found.description.preprocessing == minicnn.PREPROCESSING["tf"]
+    assert ("layers" in found.assumptions) == (not named)
+    pairs = match_layers(file, found.description.network, (224, 224, 3))
+    assert [pair.stored.name for pair in pairs if pair.name in depthwise] == [f"layers/{i}" for i in range(42, 55)]
+    assert next(pair.stored.name for pair in pairs if pair.name == "conv_preds") == "layers/41"
+    with pytest.raises(WeightFileError, match="not those of mobilenet-v2 by their names"):
+        find_for(ARCHITECTURES["mobilenet-v2"], file, "x")

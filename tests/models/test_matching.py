@@ -197,3 +197,75 @@ def test_a_transposed_convolution_by_its_name(tmp_path, filters):
     (tmp_path / "net.toml").write_text(text)
     found = minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth", fold=False).network.arrays["up"]
     assert found["weight"].tolist() == weight.transpose(2, 3, 1, 0).tolist() and found["bias"].tolist() == list(range(filters))
+
+
+SEPARATED = (
+    'input = [9, 9, 3]\nlayers = [{convolution = "a", filters = 4, size = 3, use_bias = false}, '
+    '{convolution = "dw_b", filters = 4, size = 3, groups = 4, use_bias = false}, {convolution = "c", filters = 1, size = 3}, '
+    '{convolution = "d", filters = 3, size = 1}, {convolution = "dw_e", filters = 6, size = 3, groups = 3}, {flatten = "flat"}, '
+    '{dense = "f", units = 2}]'
+)
+
+
+def separated_arrays(generator):
+    """Arrays of such a network as Keras has them: depthwise kernels are (height, width, channels, filters of each channel)."""
+    shapes = {"a": (3, 3, 3, 4), "dw_b": (3, 3, 4, 1), "c": (3, 3, 4, 1), "d": (1, 1, 1, 3), "dw_e": (3, 3, 3, 2), "f": (6, 2)}
+    kernels = {name: generator.normal(size=shape).astype(np.float32) for name, shape in shapes.items()}
+    biases = {name: np.arange(1.0, count + 1, dtype=np.float32) for name, count in {"c": 1, "d": 3, "dw_e": 6, "f": 2}.items()}
+    return {name: [kernel, *([biases[name]] if name in biases else [])] for name, kernel in kernels.items()}
+
+
+def write_listed(path, layers, depthwise):
+    """Keras' list of layers; the depthwise kernels are called as given."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = list(layers)
+        for name, arrays in layers.items():
+            end = ":0" * (depthwise != "kernel")
+            names = [f"{name}/{depthwise if name.startswith('dw') else 'kernel'}{end}", f"{name}/bias{end}"][: len(arrays)]
+            file.create_group(name).attrs["weight_names"] = names
+            for array_name, array in zip(names, arrays, strict=True):
+                file[name][array_name] = array
+
+
+def write_numbered(path, layers):
+    """Keras 3's weights alone: layers of each class have numbers."""
+    counts = {}
+    with h5py.File(path, "w") as file:
+        for name, arrays in layers.items():
+            kind = "depthwise_conv2d" if name.startswith("dw") else {4: "conv2d", 2: "dense"}[arrays[0].ndim]
+            counts[kind] = counts.get(kind, -1) + 1
+            for i, array in enumerate(arrays):
+                file[f"layers/{kind}{f'_{counts[kind]}' * (counts[kind] > 0)}/vars/{i}"] = array
+
+
+@pytest.mark.parametrize("form", ["Keras 2", "Keras 3, listed", "Keras 3, numbered"])
+def test_depthwise_kernels_of_keras(form, tmp_path, generator):
+    """Beside ordinary ones of the same shape, and with several filters for each channel; Keras 3 does not always say which are which."""
+    layers = separated_arrays(generator)
+    if form == "Keras 3, numbered":
+        write_numbered(tmp_path / "file.h5", layers)
+    else:
+        write_listed(tmp_path / "file.h5", layers, "depthwise_kernel" if form == "Keras 2" else "kernel")
+    (tmp_path / "net.toml").write_text(SEPARATED)
+    found = minicnn.load(tmp_path / "net.toml", tmp_path / "file.h5", fold=False).network.arrays
+    for name, (kernel, *biases) in layers.items():
+        assert found[name]["weight"].ravel().tolist() == kernel.ravel().tolist()
+        assert not biases or found[name]["bias"].tolist() == biases[0].tolist()
+
+
+def test_an_ordinary_kernel_is_no_depthwise_one(tmp_path):
+    """One filter over all channels has as many numbers; only a file of Keras may mean one for each channel, and not where it says which."""
+    (tmp_path / "net.toml").write_text(
+        'input = [9, 9, 3]\nlayers = [{convolution = "a", filters = 3, size = 3, groups = 3, use_bias = false}]'
+    )
+    kernel = np.ones((3, 3, 3, 1), np.float32)
+    write_pth(tmp_path / "a.pth", {"a.weight": kernel.transpose(3, 2, 0, 1)})
+    write_numbered(tmp_path / "a.h5", {"a": [kernel]})
+    write_listed(tmp_path / "b.h5", {"a": [kernel]}, "named otherwise, as by Keras 2")
+    for file in ("a.pth", "a.h5", "b.h5"):
+        with pytest.raises(WeightFileError, match=r"has shape \(3, 3, 3, 1\), expected \(3, 3, 1, 3\)"):
+            minicnn.load(tmp_path / "net.toml", tmp_path / file)
+    (tmp_path / "net.toml").write_text('input = [9, 9, 3]\nlayers = [{convolution = "a", filters = 1, size = 3, use_bias = false}]')
+    write_numbered(tmp_path / "c.h5", {"dw": [kernel]})
+    with pytest.raises(WeightFileError, match=r"has shape \(3, 3, 1, 3\), expected \(3, 3, 3, 1\)"):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "c.h5")

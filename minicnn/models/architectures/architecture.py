@@ -30,9 +30,10 @@ class Architecture:
         The names of its classes.
     shipped_weights : str or None
         The file in the package that holds its weights.
-    matched_by : {"names", "order"}
+    matched_by : {"names", "order", "keras"}
         How weights of other programs are matched. Order is for networks that are one line and the same everywhere; of others there are
-        versions with the same shapes that compute something else, by their strides or paddings, and names tell which it is.
+        versions with the same shapes that compute something else, by their strides or paddings, and names tell which it is. Those that
+        are Keras' own, in a line, are also matched by order in Keras' files that number layers in place of names.
     """
 
     name: str
@@ -42,7 +43,7 @@ class Architecture:
     preprocessing: str = "caffe"
     class_names: Callable[[], ClassNames] = imagenet
     shipped_weights: str | None = None
-    matched_by: Literal["names", "order"] = "names"
+    matched_by: Literal["names", "order", "keras"] = "names"
 
     def network(self, input_size: int | None = None, classes: int | None = None) -> Network:
         """Build the network for images of the given size and so many classes, by default its own; its arrays have no values."""

@@ -172,7 +172,7 @@ def _mnasnet(classes: int, width: float) -> Specs:
 
 
 ARCHITECTURES = (
-    Architecture("mobilenet-v1", partial(_mobilenet_v1, width=1.0), any_size=True, preprocessing="tf"),
+    Architecture("mobilenet-v1", partial(_mobilenet_v1, width=1.0), any_size=True, preprocessing="tf", matched_by="keras"),
     Architecture("mobilenet-v2", _mobilenet_v2, any_size=True, preprocessing="torch"),
     Architecture("mobilenet-v3-large", partial(_mobilenet_v3, plans=LARGE, units=1280), any_size=True, preprocessing="torch"),
     Architecture("mobilenet-v3-small", partial(_mobilenet_v3, plans=SMALL, units=1024), any_size=True, preprocessing="torch"),

@@ -166,7 +166,8 @@ class Hdf5:
         if not isinstance(item, h5py.Dataset) or item.external is not None:
             raise WeightFileError(f"it is damaged: layer {shown(layer)} does not consist of arrays in this file ({shown(place)})")
         if item.dtype.kind != "f" or item.dtype.itemsize > 8:
-            raise WeightFileError(f"{shown(place)} holds {item.dtype}, expected floating-point numbers")
+            whole = ". Where a layer such as Keras' Normalization counts, only the whole model (model.save('NAME.keras')) says what it does"
+            raise WeightFileError(f"{shown(place)} holds {item.dtype}, expected floating-point numbers{whole * (item.dtype.kind in 'iu')}")
         if item.shape is None or 0 in item.shape:
             raise WeightFileError(f"{shown(place)} is empty; expected an array")
         size = math.prod(item.shape) * item.dtype.itemsize

@@ -12,12 +12,17 @@ Kernels are stored as (height, width, input channels, filters), dense weights as
 the layout of 2015 kernels are (filters, input channels, height, width) and turned by 180 degrees, as Theano convolves rather than
 correlates, and images are flattened as C, H, W.
 
+Kernels of depthwise convolutions are (height, width, channels, filters of each channel). Keras 2 calls them depthwise_kernel, Keras 3
+numbers their layers apart; in lists that Keras 3 wrote they look like others.
+
 Batch normalization's arrays are gamma, beta, moving_mean and moving_variance; the first two may be missing. Where arrays have no names and
 there are three of them, the first is taken for beta; see `_check_shifts`.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
@@ -37,6 +42,12 @@ from minicnn.weightfiles.torch_layout import channels_last
 
 #: The group of a full model that holds its weights, and the attribute that says what it is.
 WEIGHTS, CONFIGURATION = "model_weights", "model_config"
+
+#: What to do about layers that the arrays alone do not tell.
+WHOLE_MODEL = "Save the whole model (model.save('NAME.keras')), which says what it is"
+
+#: What Keras 2 calls a depthwise kernel, and Keras 3 the groups of depthwise convolutions.
+DEPTHWISE, DEPTHWISE_GROUP = "depthwise_kernel", re.compile("(.*/)?depthwise_conv2d(_[0-9]+)?")
 
 #: A share of negative numbers that gamma, which begins at 1, does not reach.
 MANY = 0.2
@@ -137,7 +148,10 @@ def _numbered_file(file: Hdf5, metadata: dict[str, str]) -> WeightFile:
     if three:
         _check_shifts(found, three)
         metadata = {**metadata, "assumed": f"the three arrays of a batch normalization, which have no names, are {', '.join(names)}"}
-    layers = [_layer(name, names if name in three else [""] * len(arrays), arrays) for name, arrays in found.items()]
+    layers = [
+        _layer(name, names if name in three else [DEPTHWISE if DEPTHWISE_GROUP.fullmatch(name) else ""] * len(arrays), arrays)
+        for name, arrays in found.items()
+    ]
     order: Order = "kind" if all(IN_ORDER.fullmatch(f"{name}/vars") for name in found) else "alphabet"
     return WeightFile("Keras, Keras 3", layers, metadata, order=order, usual_epsilon=EPSILON)
 
@@ -151,8 +165,7 @@ def _check_shifts(layers: Mapping[str, Sequence[np.ndarray]], three: Mapping[str
     first = np.concatenate([arrays[0] for arrays in three.values()])
     if not (kernels and all(len(arrays) == 1 for arrays in kernels)) and not (first < 0).mean() > MANY:
         raise WeightFileError(
-            f"layer {shown(next(iter(three)))} has 3 arrays and does not name them: its first can be gamma or beta; save the whole model "
-            "(model.save('NAME.keras')), which says it"
+            f"layer {shown(next(iter(three)))} has 3 arrays and does not name them: its first can be gamma or beta. {WHOLE_MODEL}"
         )
 
 
@@ -177,9 +190,10 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
         if len(arrays) > 2:
             shapes = ", ".join(str(array.shape) for array in arrays)
             raise WeightFileError(
-                f"layer {shown(name)} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalization"
+                f"layer {shown(name)} has arrays of shape {shapes}; expected a kernel and a bias, or those of batch normalization. "
+                f"{WHOLE_MODEL}"
             )
-        return stored_layer(name, dict(zip(NAMES, arrays)))
+        return _weighted_layer(name, array_names[0], arrays)
     known = {
         ours: i
         for ours, keras in NORM_NAMES.items()
@@ -191,9 +205,20 @@ def _layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) 
     if len(known) != len(arrays):
         raise WeightFileError(
             f"layer {shown(name)} has {len(arrays)} arrays of one axis and does not name them; expected a kernel and a bias, or "
-            f"{', '.join(NORM_NAMES.values())}"
+            f"{', '.join(NORM_NAMES.values())}. {WHOLE_MODEL}"
         )
     return stored_layer(name, {ours: arrays[i] for ours, i in known.items()})
+
+
+def _weighted_layer(name: str, kernel_name: str, arrays: Sequence[np.ndarray]) -> StoredLayer:
+    """Put a kernel and perhaps a bias together; by the kernel's name, or by a longer bias, it is depthwise, and becomes one of ours."""
+    weight, biases = arrays[0], arrays[1:]
+    known = kernel_name.rpartition("/")[2]
+    filters = math.prod(weight.shape[2:])  # if it is depthwise
+    if weight.ndim == 4 and (known.startswith(DEPTHWISE) or any(bias.shape == (filters,) != weight.shape[3:] for bias in biases)):
+        weight = weight.reshape(*weight.shape[:2], 1, filters)
+        return dataclasses.replace(stored_layer(name, dict(zip(NAMES, (weight, *biases)))), depthwise=True)
+    return dataclasses.replace(stored_layer(name, dict(zip(NAMES, arrays))), depthwise=None if known == "kernel" else False)
 
 
 def _other_layer(name: str, array_names: Sequence[str], arrays: Sequence[np.ndarray]) -> StoredLayer:
