@@ -16,16 +16,15 @@ import itertools
 import os
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import cache
 
 from minicnn.errors import DescriptionError, WeightFileError, listed
 from minicnn.models.architectures import ARCHITECTURES, Architecture
 from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
-from minicnn.models.heads import HEAD_WORDS, OtherHeadError, layers_by_shapes, trunk_of
+from minicnn.models.heads import OtherHeadError, layers_by_shapes
 from minicnn.models.lines import fault_in_line, in_a_line
+from minicnn.models.recognition import check_trunk, is_network, layer_counts, output_units, scales_colors, with_names
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
-from minicnn.models.wiring import computing, numbered, renamed
 from minicnn.network.graph import INPUT
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 from minicnn.weightfiles import StoredLayer, WeightFile
@@ -115,10 +114,11 @@ def find_for(architecture: Architecture, file: WeightFile, where: str | os.PathL
             raise WeightFileError(f"{where}: {error}") from None
         return _of_architecture(architecture, layers, architecture.input_size, file, told)
     found = find_network(file, where)
-    _check_trunk(architecture, found.description.layers, where)
+    check_trunk(architecture, found.description.layers, file.input_shape, where)
     if file.description is None:
-        layers = _renamed(architecture, found.description.layers)
-        return _of_architecture(architecture, layers, found.description.input_shape, file, found.assumptions)
+        layers = with_names(architecture, found.description.layers, file.input_shape)
+        told = {what: text for what, text in found.assumptions.items() if what == "input"}
+        return _of_architecture(architecture, layers, found.description.input_shape, file, told)
     theirs = found.description
     usual = _of_architecture(architecture, theirs.layers, theirs.input_shape, file, {})
     classes, preprocessing = theirs.classes or usual.description.classes, theirs.preprocessing or usual.description.preprocessing
@@ -199,14 +199,10 @@ def described_layers(file: WeightFile) -> dict[str, LayerSpec]:
 def by_preference(file: WeightFile) -> list[Architecture]:
     """List the architectures that may be a file's; those that ship with weights, and so need no file, come last."""
     norms = sum(layer.kind == BATCH_NORM for layer in file.layers)
-    possible = [architecture for name, architecture in ARCHITECTURES.items() if file.steps is not None or _norms(name) <= norms]
+    possible = [
+        architecture for name, architecture in ARCHITECTURES.items() if file.steps is not None or layer_counts(name)[BATCH_NORM] <= norms
+    ]
     return sorted(possible, key=lambda architecture: architecture.shipped_weights is not None)
-
-
-@cache
-def _norms(name: str) -> int:
-    """Count an architecture's batch normalizations, which every file of it has."""
-    return sum(layer.word == BATCH_NORM for layer in ARCHITECTURES[name].layers(1).values())
 
 
 def counted(file: WeightFile) -> str:
@@ -232,10 +228,8 @@ def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:
     """Tell the network of a file that holds its steps."""
     try:
         layers = described_layers(file)
-        for architecture in by_preference(file):
-            shape = file.input_shape or (architecture.input_size, architecture.input_size, 3)
-            if _comparable(layers) == _comparable(architecture.layers(_units(layers) or 1)):
-                return _of_architecture(architecture, _renamed(architecture, layers), shape, file, {})
+        if (found := _by_known_steps(file, layers)) is not None:
+            return found
         shape, told = file.input_shape or (USUAL_SIDE, USUAL_SIDE, _input_channels(file.layers)), {}
         if file.input_shape is None:
             told = {"input": f"images of {USUAL_SIDE} x {USUAL_SIDE} pixels"}
@@ -252,71 +246,47 @@ def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:
         raise WeightFileError(f"{where}: the network in the file does not fit together: {error}") from None
 
 
+def _by_known_steps(file: WeightFile, layers: Specs) -> Found | None:
+    """Tell which network by name a file's layers are, as it is or with its batch normalizations merged; None if they are of none."""
+    shape, possible = file.input_shape, by_preference(file)
+    own = [architecture for architecture in possible if is_network(architecture, layers, shape)]
+    others = [each for each in possible if file.format == "ONNX" and is_network(each, layers, shape, merge=True)]  # Keras merges none
+    if not own and not others:
+        return None
+    architecture = (own or others)[0]
+    told = {}
+    if others:
+        names = " or ".join(other.name for other in others)
+        classes = ", and has its classes" if output_units(layers) == len(architecture.class_names()) else ""
+        it = f"{architecture.name}, and not {names}" if own else names
+        told["network"] = f"that it is {it} with batch normalizations merged into convolutions{classes}"
+    elif scales_colors(layers):
+        told["network"] = f"that it is {architecture.name} behind a change of colors"
+    layers = with_names(architecture, layers, shape)
+    return _of_architecture(architecture, layers, shape or (architecture.input_size, architecture.input_size, 3), file, told)
+
+
 def _of_architecture(
     architecture: Architecture, layers: Specs, input_size: int | tuple[int, int, int], file: WeightFile, told: Mapping[str, str]
 ) -> Found:
     """Describe an architecture's network of such layers, with the classes and the preprocessing that it surely or usually has."""
     shape = (input_size, input_size, 3) if isinstance(input_size, int) else input_size
-    usual, outputs = architecture.class_names(), _units(layers)
-    published = PREPROCESSING[architecture.preprocessing]
-    if isinstance(file.preprocessing, str) and architecture.class_names is imagenet and architecture.matched_by == "order":
-        published = PREPROCESSING[file.preprocessing]
-    stated = _stated_preprocessing(file, shape[2])
+    usual, outputs = architecture.class_names(), output_units(layers)
+    published, stated = _published_preprocessing(architecture, layers, file), _stated_preprocessing(file, shape[2])
     classes = usual if outputs == len(usual) else None
-    if outputs and classes is None and stated is None:
-        name = next(name for name, known in PREPROCESSING.items() if known == published)
-        told = {**told, "preprocessing": f"the preprocessing {name!r} of the published weights"}
+    if outputs and published and stated is None and (classes is None or "network" in told):
+        told = {**told, "preprocessing": f"the preprocessing {published!r} of the published weights"}
     epsilons = _stated_epsilons(layers, file) | _own_epsilons(layers)
-    return Found(Description(architecture.name, layers, shape, stated or published, classes, epsilons), told)
+    preprocessing = stated or (PREPROCESSING[published] if published else None)
+    return Found(Description(architecture.name, layers, shape, preprocessing, classes, epsilons), told)
 
 
-def _check_trunk(architecture: Architecture, layers: Specs, where: str | os.PathLike) -> None:
-    """Raise WeightFileError unless a file's network begins as the architecture's does before its head."""
-    ours = _comparable(trunk_of(architecture.layers(1)))
-    theirs = _comparable(layers)
-    for number, (here, there) in enumerate(itertools.zip_longest(ours, theirs[: len(ours)]), start=1):
-        if here != there:
-            found, expected = ("missing" if one is None else f"({one[1]})" for one in (there, here))
-            raise WeightFileError(
-                f"{where} is of another network than {architecture.name}: layer {number} is {found} there and {expected} here. "
-                f"{where} says itself what it is: load it alone (--model {where})"
-            )
-    if len(theirs) > len(ours) and theirs[len(ours)][0] not in HEAD_WORDS:
-        raise WeightFileError(
-            f"{where} is of another network than {architecture.name}: it goes on with ({theirs[len(ours)][1]}) where that has its head. "
-            f"{where} says itself what it is: load it alone (--model {where})"
-        )
-
-
-def _comparable(layers: Specs) -> list[tuple[str, str]]:
-    """Write layers so that they are equal where networks compute the same, up to the numbers: each as its kind, and with its options."""
-    kept = [spec._replace(options={}) if spec.word == "batch_norm" else computing(spec) for _, spec in numbered(layers, _drops)]
-    return [(spec.word, str(spec)) for spec in kept]
-
-
-def _drops(spec: LayerSpec) -> bool:
-    return spec.word == "dropout"
-
-
-def _renamed(architecture: Architecture, layers: Specs) -> dict[str, LayerSpec]:
-    """Give an architecture's names to the layers that are its own: to all, or if the head is another one to those before."""
-    own = architecture.layers(_units(layers) or 1)
-    same = own if _comparable(own) == _comparable(layers) else trunk_of(own)
-    names = iter([name for name, spec in same.items() if spec.word != "dropout"])
-    news: dict[str, str] = {}
-    for name, layer in layers.items():
-        new = name if layer.word == "dropout" else next(names, name)
-        news[name] = f"{new}_" if new in news.values() else new
-    return renamed(layers, news)
-
-
-def _units(layers: Specs) -> int | None:
-    """Tell how many numbers a network ends in: a dense layer's, or the means of a convolution's maps; None if it ends in neither."""
-    kept = [spec for spec in layers.values() if spec.word not in ("dropout", "relu")]
-    if kept and kept[-1].word == "dense":
-        return int(kept[-1].options["units"])
-    means = [spec.word for spec in kept[-2:]] == ["convolution", "global_average_pool"]
-    return int(kept[-2].options["filters"]) if means else None
+def _published_preprocessing(architecture: Architecture, layers: Specs, file: WeightFile) -> str | None:
+    """Name the preprocessing of the weights that are published, in such a format, for an architecture; None if that is not known."""
+    of_format = file.preprocessing if isinstance(file.preprocessing, str) and architecture.class_names is imagenet else None
+    if scales_colors(layers):  # which makes the usual colors of the format the architecture's
+        return of_format
+    return of_format if of_format and architecture.matched_by == "order" else architecture.preprocessing
 
 
 def _input_channels(layers: Sequence[StoredLayer]) -> int:

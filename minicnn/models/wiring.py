@@ -37,8 +37,10 @@ def numbered(layers: Specs, left_out: Callable[[LayerSpec], bool] = lambda spec:
 
 
 def computing(spec: LayerSpec) -> LayerSpec:
-    """Leave out of a layer what changes none of its numbers: whether its biases are parameters, as without them they are 0."""
-    return spec._replace(options={name: value for name, value in spec.options.items() if name != "use_bias"})
+    """Leave out of a layer what changes none of its numbers: whether its biases are parameters, as without them they are 0; which of the
+    inputs of a sum comes first."""
+    inputs = tuple(sorted(spec.inputs)) if spec.word == "add" else spec.inputs
+    return spec._replace(options={name: value for name, value in spec.options.items() if name != "use_bias"}, inputs=inputs)
 
 
 def renamed(layers: Specs, names: Mapping[str, str]) -> dict[str, LayerSpec]:

@@ -1,7 +1,7 @@
 """Layers by number: networks that differ in names alone are the same."""
 
 from minicnn.models.specs import spec
-from minicnn.models.wiring import numbered, renamed
+from minicnn.models.wiring import computing, numbered, renamed
 
 LAYERS = {
     "a": spec("relu"),
@@ -41,3 +41,9 @@ def test_other_names_change_no_number():
     assert [spec for _, spec in numbered(other)] == [spec for _, spec in numbered(LAYERS)]
     swapped = {**LAYERS, "sum": spec("add", "drop", "b")}
     assert [spec for _, spec in numbered(swapped)] != [spec for _, spec in numbered(LAYERS)]
+
+
+def test_which_input_of_a_sum_comes_first_changes_no_number():
+    assert computing(spec("add", "8", "2")) == computing(spec("add", "2", "8"))
+    assert computing(spec("concatenate", "8", "2")) != computing(spec("concatenate", "2", "8"))
+    assert computing(spec("multiply", "8", "2")) != computing(spec("multiply", "2", "8"))  # an image, and its gate
