@@ -23,7 +23,7 @@ from collections.abc import Sequence
 from minicnn.errors import WeightFileError, listed
 from minicnn.models.architectures import Architecture
 from minicnn.models.lines import fault_in_line
-from minicnn.models.matching import has_names_of, match_layers
+from minicnn.models.matching import first_difference, has_names_of, match_layers
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.models.wiring import renamed
 from minicnn.weightfiles import StoredLayer, WeightFile
@@ -71,8 +71,10 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
             _match(architecture, without_dense(file), trunk)
         except WeightFileError:
             raise error from None
-    if (fault := fault_in_line(dense)) is not None:
-        raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line")
+        if (fault := fault_in_line(dense)) is not None:
+            if len(dense) == sum(layer.word == DENSE for layer in own.values()):
+                raise
+            raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line") from None
     head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
     if _named(architecture, file):
         units = [name for name, layer in head.items() if layer.word == DENSE]
@@ -86,17 +88,18 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     shape = (architecture.input_size, architecture.input_size, 3)
     network = build_network(layers, shape)
     if _named(architecture, file):
-        stored = {layer.name: layer.arrays for layer in file.layers}
+        stored = {layer.name: layer for layer in file.layers}
         if not has_names_of(file, network):
             missing, others = (
                 [name for name in one if name not in other] for one, other in ((network.arrays, stored), (stored, network.arrays))
             )
             differ = f"no {listed(missing)}" if missing else f"{listed(others) or 'layers of other kinds'} besides"
+            first = first_difference(stored, network, shape)
             raise WeightFileError(
-                f"the file's layers are not those of {architecture.name} by their names (it has {differ}), and there are versions of it "
-                "that compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
+                f"the file's layers are not those of {architecture.name} by their names{first} (it has {differ}), and there are versions "
+                "of it that compute something else from the same shapes. Describe its network in a text (.toml), with the names of the file"
             )
-        lacking = [f"{key} of {name}" for name, arrays in network.arrays.items() for key in arrays if key not in stored[name]]
+        lacking = [f"{key} of {name}" for name, arrays in network.arrays.items() for key in arrays if key not in stored[name].arrays]
         if lacking:
             raise WeightFileError(f"the file lacks the {listed(lacking)}, which {architecture.name} has. Get the file again")
     match_layers(file, network, shape)

@@ -4,33 +4,22 @@ Names differ from file to file, so where they are not the network's, layers are 
 belongs to the first of the network, and so on; then every shape is compared. That may leave layers of equal shape undecided: PyTorch stores
 layers as a program defines them, not as they run, and where a network has branches, any of two may come first. Such an order is an
 assumption, and is told, unless names tell it as well ("conv1", "conv2").
-
-Three things are turned on the way:
-
-- Files whose networks flatten images as C, H, W have the rows of their first dense layer, and the numbers of a batch normalization before
-  it, in that order; ours flatten H, W, C.
-- A convolution over all that reaches it is a dense layer, written differently; where a file has such ones at its end in place of the
-  network's dense layers, they are taken for these.
-- Kernels of depthwise convolutions are (height, width, channels, filters of each channel) in Keras, where ours are (height, width, 1,
-  filters).
 """
 
 from __future__ import annotations
 
-import dataclasses
 import itertools
 import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
-from minicnn.layers import LAYERS, Conv2D, Layer
+from minicnn.layers import LAYERS, Layer
 from minicnn.layers.base import Shape
+from minicnn.models.shapes import ADVICE, Pair, flattened, in_our_order, is_depthwise, misfit
 from minicnn.models.steps import compare_steps
-from minicnn.network.graph import INPUT
 from minicnn.network.network import Network
 from minicnn.weightfiles import StoredLayer, WeightFile
 from minicnn.weightfiles.stored import (
@@ -47,9 +36,6 @@ from minicnn.weightfiles.stored import (
 #: Numbers looked at in one go when an array is checked for NaN, so that checking takes little memory.
 CHECK_BLOCK = 1 << 16
 
-#: What arrays are that a file leaves out, because the layer does without them.
-LEFT_OUT = {"weight": 1.0, "bias": 0.0, "mean": 0.0, "variance": 1.0}
-
 #: The kinds that a file whose layers have the network's names may have for them; for all other layers OTHER. The kernel of a transposed
 #: convolution is turned as that of a convolution, and then has the order of axes that it has here.
 STORED_AS = {
@@ -59,23 +45,11 @@ STORED_AS = {
     "transposed_convolution": (CONVOLUTION, OTHER),
 }
 
-#: What to do about a file that does not fit.
-ADVICE = "Name the model that the file was made for (--model), or describe its network in a text (.toml)"
-
 #: The classifiers that hang on the middle of Inception networks, in training alone.
 AUXILIARY = re.compile("aux", re.IGNORECASE)
 
 #: What tells layers of a series apart.
 NUMBERS = re.compile("_?[0-9]+")
-
-
-@dataclass(frozen=True, eq=False)
-class Pair:
-    """A layer of a network and the file's layer for it, whose arrays are in order but have not been read."""
-
-    name: str
-    layer: Layer
-    stored: StoredLayer
 
 
 def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> dict[str, dict[str, Any]]:
@@ -118,19 +92,19 @@ def load_arrays(file: WeightFile, network: Network, input_shape: Shape, stated: 
 
 def match_layers(file: WeightFile, network: Network, input_shape: Shape, stated: Collection[str] = ()) -> list[Pair]:
     """Match the layers of a file and of a network, and compare shapes, without reading arrays; otherwise as `load_arrays`."""
+    if file.steps is not None:
+        compare_steps(file.steps, network, stated)
     if file.description is not None:
         pairs = _by_name(file, network)
     elif (named := _by_own_names(file, network)) is not None:
         pairs = named
     else:
-        pairs = _by_kind(file, network)
+        pairs = _by_kind(file, network, input_shape)
     order = {name: position for position, name in enumerate(network.layers)}
     pairs = sorted(pairs, key=lambda pair: order[pair.name])
-    pairs = [_in_our_order(pair, _flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
+    pairs = [in_our_order(pair, flattened(network, pair.name, input_shape), file.channels_first) for pair in pairs]
     for group in _undecided(pairs, file, network):
         _check_undecided(group, file)
-    if file.steps is not None:
-        compare_steps(file.steps, network, stated)
     return pairs
 
 
@@ -204,7 +178,7 @@ def _by_own_names(file: WeightFile, network: Network) -> list[Pair] | None:
     return [Pair(name, layer, stored[name]) for name, layer in wanted.items()]
 
 
-def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
+def _by_kind(file: WeightFile, network: Network, input_shape: Shape) -> list[Pair]:
     """Match the layers of a file and of a network that have the same kind, in order; a file that tells its steps may hold any kind."""
     kinds = KINDS if file.steps is None else (*KINDS, OTHER)
     for name, layer in network.layers.items():
@@ -220,18 +194,34 @@ def _by_kind(file: WeightFile, network: Network) -> list[Pair]:
             f"the file belongs to another network: it has {listed(strange)}, such as layer normalizations or transposed convolutions. "
             f"{ADVICE}, in which layers have the file's names"
         )
-    pairs = []
+    pairs, faults = [], []
     stored = _sorted_by_kind(file, network)
     for kind in kinds:
         wanted = {name: layer for name, layer in network.layers.items() if _kind(layer) == kind}
         found = _by_network_names(stored[kind], wanted)
         without_top = kind == DENSE and not found and file.layers
         if len(found) != len(wanted) and not without_top:
-            raise WeightFileError(
-                f"the file belongs to another network: it has {_count(len(found), kind)}, expected {len(wanted)}. {ADVICE}"
-            )
+            faults.append(f"{_count(len(found), kind)}, expected {len(wanted)}")
         pairs += [Pair(name, layer, stored) for (name, layer), stored in zip(wanted.items(), found)]
+    if faults:
+        matched = {pair.name: pair.stored for pair in pairs}
+        missing = next((f"; the first that is missing is {name}" for name in network.arrays if name not in matched), "")
+        first = first_difference(matched, network, input_shape) or missing
+        raise WeightFileError(f"the file belongs to another network: it has {faults[0]}{first}. {ADVICE}")
     return pairs
+
+
+def first_difference(stored: Mapping[str, StoredLayer], network: Network, input_shape: Shape) -> str:
+    """Say which of a network's layers is the first whose arrays a file has in another shape, given the file's layer for each.
+
+    Empty if none is before the first that the file does not have.
+    """
+    for name, layer in network.layers.items():
+        if layer.arrays and name not in stored:
+            break
+        if layer.arrays and (fault := misfit(Pair(name, layer, stored[name]), flattened(network, name, input_shape))) is not None:
+            return f"; the first that differs: {fault}"
+    return ""
 
 
 def _kind(layer: Layer) -> str:
@@ -255,17 +245,13 @@ def _sorted_by_kind(file: WeightFile, network: Network) -> dict[str, list[Stored
 
 def _depthwise_placed(convolutions: Sequence[StoredLayer], network: Network) -> list[StoredLayer]:
     """Put a file's depthwise convolutions where the network has such ones, as Keras counts them apart from the others."""
-    wanted = [_is_depthwise(layer) for layer in network.layers.values() if layer.word == CONVOLUTION]
+    wanted = [is_depthwise(layer) for layer in network.layers.values() if layer.word == CONVOLUTION]
     series = {kind: [layer for layer in convolutions if bool(layer.depthwise) is kind] for kind in (False, True)}
     if len(series[True]) != sum(wanted):
         return list(convolutions)
     left = {kind: iter(layers) for kind, layers in series.items()}
     placed = [next(left[kind], None) for kind in wanted]
     return [layer for layer in placed if layer is not None] + list(left[False])
-
-
-def _is_depthwise(layer: Layer) -> bool:
-    return isinstance(layer, Conv2D) and layer.groups > 1 and layer.weight.shape[2] == 1
 
 
 def _by_network_names(found: list[StoredLayer], wanted: Collection[str]) -> list[StoredLayer]:
@@ -308,54 +294,6 @@ def _check_undecided(group: Sequence[Pair], file: WeightFile) -> None:
             f"the file has a layer {swapped.name}, but by the file's order another one would be the network's {swapped.name}; expected "
             f"names of which none or all are the file's: {remedy} ({listed(names)})"
         )
-
-
-def _flattened(network: Network, name: str, input_shape: Shape) -> Shape | None:
-    """Tell the shape of the image whose numbers, flattened, reach a layer; None if others do."""
-    below = network.inputs[name][0]
-    while below != INPUT and network.layers[below].described("elementwise"):
-        below = network.inputs[below][0]
-    if below == INPUT or network.layers[below].word != "flatten":
-        return None
-    return {INPUT: tuple(input_shape), **network.shapes(input_shape)}[network.inputs[below][0]]
-
-
-def _in_our_order(pair: Pair, image: Shape | None, channels_first: bool) -> Pair:
-    """Compare the shapes of a file's arrays with the layer's, and view those of a layer that sees a flattened image in our order.
-
-    They then begin with the axes (height, width, channels), as the kernel of a convolution over the whole image does from the beginning.
-    """
-    arrays = {
-        key: np.broadcast_to(np.float32(LEFT_OUT[key]), array.shape[-1:]) for key, array in pair.layer.arrays.items() if key in LEFT_OUT
-    }
-    if surplus := pair.stored.arrays.keys() - pair.layer.arrays.keys():
-        raise WeightFileError(
-            f"{shown(pair.stored.name)} has a {' and a '.join(sorted(surplus))}, expected none for {pair.name}, a {pair.layer.word} "
-            f"without (use_bias = false). {ADVICE}"
-        )
-    arrays |= pair.stored.arrays
-    for key, expected in pair.layer.arrays.items():
-        found = arrays[key].shape if key in arrays else ()
-        if found != expected.shape and not _stands_for(found, expected.shape, pair, image):
-            raise WeightFileError(
-                f"the {key} of {shown(pair.stored.name)} has shape {found}, expected {expected.shape} for {pair.name}. {ADVICE}"
-            )
-    if image is not None and channels_first:
-        height, width, channels = image
-        for key, array in arrays.items():
-            if array.ndim < 4 and (key != "bias" or pair.layer.word == BATCH_NORM):  # the biases of a dense layer belong to its outputs
-                arrays[key] = np.moveaxis(array.reshape(channels, height, width, *array.shape[1:]), 0, 2)
-    return Pair(pair.name, pair.layer, dataclasses.replace(pair.stored, arrays=arrays))
-
-
-def _stands_for(found: Shape, expected: Shape, pair: Pair, image: Shape | None) -> bool:
-    """Tell whether an array of another shape has the numbers of a layer's, in their order."""
-    layer = pair.layer
-    if layer.word == DENSE:  # a convolution over all that reaches it
-        return len(found) == 4 and found == (*(image or (1, 1, expected[0])), *expected[1:])
-    if pair.stored.depthwise is None and isinstance(layer, Conv2D) and _is_depthwise(layer):
-        return found == (*expected[:2], layer.groups, layer.bias.size // layer.groups)
-    return layer.word == CONVOLUTION and expected == (1, 1, *found)  # a dense layer that sees each pixel
 
 
 def _count(number: int, kind: str) -> str:

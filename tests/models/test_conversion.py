@@ -260,3 +260,34 @@ def test_mobilenet_v1_in_a_file_that_numbers_layers(named):
     assert next(pair.stored.name for pair in pairs if pair.name == "conv_preds") == "layers/41"
     with pytest.raises(WeightFileError, match="not those of mobilenet-v2 by their names"):
         find_for(ARCHITECTURES["mobilenet-v2"], file, "x")
+
+
+def of_network(name):
+    """A PyTorch file of all layers of a network by name; its arrays take no memory."""
+    kinds = {"convolution", "dense", "batch_norm"}
+    layers = [(each, layer) for each, layer in ARCHITECTURES[name].network().layers.items() if layer.word in kinds]
+    own = {
+        each: {key: array for key, array in layer.arrays.items() if getattr(layer, "use_bias", True) or key != "bias"}
+        for each, layer in layers
+    }
+    return WeightFile("PyTorch", [StoredLayer(each, layer.word, own[each]) for each, layer in layers], order="definition")
+
+
+@pytest.mark.parametrize(
+    ("named", "file", "message"),
+    [
+        ("resnet50", "resnet34", r"first that differs: the weight of layer1.0.conv1 has shape \(3, 3, 64, 64\), expected \(1, 1, 64, 64\)"),
+        ("resnet34", "resnet50", r"first that differs: the weight of layer1.0.conv1 has shape \(1, 1, 64, 64\), expected \(3, 3, 64, 64\)"),
+        ("resnet34", "resnet18", r"by their names \(it has no layer1.2.conv1, layer1.2.bn1"),
+        ("vgg16-bn", "vgg13-bn", r"10 conv.* 13; the first that differs: the weight of conv4_1 .* expected \(3, 3, 256, 256\) for conv3_3"),
+    ],
+)
+def test_the_first_layer_that_differs_is_named(named, file, message):
+    """Not the one of which a kind has too few, nor the first that is missing."""
+    with pytest.raises(WeightFileError, match=message):
+        find_for(ARCHITECTURES[named], of_network(file), "x.pth")
+
+
+def test_the_dense_layer_that_differs_is_named_not_the_one_after_it():
+    with pytest.raises(WeightFileError, match=r"classifier.0 has shape \(25088, 100\), expected \(25088, 4096\) for fc6"):
+        find_for(ARCHITECTURES["vgg16"], stored((25088, 100), (4096, 4096), (4096, 5)), "x.pth")

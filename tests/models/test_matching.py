@@ -269,3 +269,32 @@ def test_an_ordinary_kernel_is_no_depthwise_one(tmp_path):
     write_numbered(tmp_path / "c.h5", {"dw": [kernel]})
     with pytest.raises(WeightFileError, match=r"has shape \(3, 3, 1, 3\), expected \(3, 3, 3, 1\)"):
         minicnn.load(tmp_path / "net.toml", tmp_path / "c.h5")
+
+
+def test_the_first_layer_that_differs_is_named(tmp_path):
+    """One is missing in the file, so that all after it are shifted; the count is told of convolutions, the difference where it begins."""
+    text = "input = [4, 4, 3]\nlayers = [" + ", ".join(
+        f'{{convolution = "{name}", filters = {filters}, size = 1}}' for name, filters in (("a", 4), ("b", 4), ("c", 5), ("d", 6))
+    )
+    (tmp_path / "net.toml").write_text(text + "]")
+    shapes = {"x": (4, 3), "z": (5, 4), "w": (6, 5)}
+    write_pth(tmp_path / "file.pth", {f"{name}.weight": np.ones((*shape, 1, 1)) for name, shape in shapes.items()})
+    message = (
+        r"3 convolutions, expected 4; the first that differs: the weight of z has shape \(1, 1, 4, 5\), expected \(1, 1, 4, 4\) for b\."
+    )
+    with pytest.raises(WeightFileError, match=message):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth")
+    write_pth(tmp_path / "file.pth", {"x.weight": np.ones((4, 3, 1, 1)), "y.weight": np.ones((4, 4, 1, 1))})
+    with pytest.raises(WeightFileError, match=r"2 convolutions, expected 4; the first that is missing is c\."):
+        minicnn.load(tmp_path / "net.toml", tmp_path / "file.pth")
+
+
+def test_the_first_step_that_differs_is_named():
+    """Not a later layer, whose array has another shape because of it."""
+    layers = [("a", 3, 4), ("b", 4, 5), ("c", 5, 2)]
+    text = ", ".join(f'{{convolution = "{name}", filters = {filters}, size = 1}}' for name, _, filters in layers)
+    network = read_description(f"input = [4, 4, 3]\nlayers = [{text}]", "text").network
+    stored = [StoredLayer(f"n{name}", "convolution", {"weight": np.ones((1, 1, 3 * taken, 7))}) for name, taken, _ in layers]
+    steps = [Step("convolution", {"filters": filters + (name == "b"), "size": 1}, f"n{name}") for name, _, filters in layers]
+    with pytest.raises(WeightFileError, match=r"filters 6, size 1 \(called nb\) where convolution with filters 5, size 1 \(called b\) is expected"):
+        matching_assumptions(WeightFile("ONNX", stored, steps=steps), network, (4, 4, 3))
