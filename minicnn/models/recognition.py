@@ -98,12 +98,19 @@ def with_names(architecture: Architecture, layers: Specs, shape: Shape | None) -
     """Give an architecture's names to the layers that are its own: to all, or if the head is another one to those before."""
     own = _nearest_form(architecture, layers, shape)
     same = own if _comparable(own, shape) == _comparable(layers, shape) else trunk_of(own)
-    names = iter([name for name, spec in _concatenated_at_once(same).items() if not _drops(spec)])
+    ours, theirs = _by_role(same), _by_role(layers)
+    names = dict(zip(theirs[0], ours[0])) | (dict(zip(theirs[1], ours[1])) if len(ours[1]) == len(theirs[1]) else {})
     news: dict[str, str] = {}
-    for name, layer in layers.items():
-        new = name if _drops(layer) else next(names, name)
+    for name in layers:
+        new = names.get(name, name)
         news[name] = f"{new}_" if new in news.values() else new
     return renamed(layers, news)
+
+
+def _by_role(layers: Specs) -> tuple[list[str], list[str]]:
+    """Name the layers that are compared, and those that only put parts together for others that do; dropout is neither."""
+    at_once = _concatenated_at_once(layers)
+    return [name for name, layer in at_once.items() if not _drops(layer)], [name for name in layers if name not in at_once]
 
 
 def merged(layers: Specs) -> dict[str, LayerSpec]:

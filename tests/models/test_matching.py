@@ -296,5 +296,7 @@ def test_the_first_step_that_differs_is_named():
     network = read_description(f"input = [4, 4, 3]\nlayers = [{text}]", "text").network
     stored = [StoredLayer(f"n{name}", "convolution", {"weight": np.ones((1, 1, 3 * taken, 7))}) for name, taken, _ in layers]
     steps = [Step("convolution", {"filters": filters + (name == "b"), "size": 1}, f"n{name}") for name, _, filters in layers]
-    with pytest.raises(WeightFileError, match=r"filters 6, size 1 \(called nb\) where convolution with filters 5, size 1 \(called b\) is expected"):
+    with pytest.raises(
+        WeightFileError, match=r"filters 6, size 1 \(called nb\) where convolution with filters 5, size 1 \(called b\) is expected"
+    ):
         matching_assumptions(WeightFile("ONNX", stored, steps=steps), network, (4, 4, 3))

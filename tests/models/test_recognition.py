@@ -127,6 +127,20 @@ def test_parts_put_together_at_once_or_one_by_one():
     assert find_network(file_of(layers), "x.onnx").description.name == "x"
 
 
+def test_parts_of_parts_keep_their_names():
+    layers = layers_of("inception-v3")
+    del layers["dropout"]
+    assert list(find_network(file_of(layers, shape=(299, 299, 3)), "x.onnx").description.layers) == list(layers)
+    part = "Mixed_7b.branch3x3.concat"
+    parts = layers.pop(part).inputs
+    whole = layers["Mixed_7b.concat"]
+    layers["Mixed_7b.concat"] = whole._replace(inputs=tuple(name for each in whole.inputs for name in (parts if each == part else (each,))))
+    found = find_network(file_of(layers, shape=(299, 299, 3)), "x.onnx").description
+    assert found.name == "inception-v3"
+    assert found.layers["Mixed_7c.branch1x1.conv"].inputs == ("Mixed_7b.concat",)
+    assert found.layers["Mixed_7c.concat"].inputs[0] == "Mixed_7c.branch1x1.relu"
+
+
 def test_pools_that_round_up_where_nothing_is_left_over():
     """55 pixels are 27 by windows of 3 and steps of 2 either way, 112 are not."""
     layers = layers_of("squeezenet1-1")
