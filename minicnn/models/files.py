@@ -49,6 +49,7 @@ from minicnn.models.descriptions import (
 from minicnn.models.guessing import guess_network
 from minicnn.models.matching import load_arrays, matching_assumptions
 from minicnn.models.model import Model, Origin
+from minicnn.models.modules import agreed_with_modules
 from minicnn.network.folding import folded
 from minicnn.network.network import Network
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
@@ -263,6 +264,8 @@ def _find(
         assert file is not None
         found = (guess_network if guess else find_network)(file, str(path))
     description, assumptions = found.description, {what: text for what, text in found.assumptions.items() if what not in given}
+    if file is not None and file.modules and "layers" not in assumptions:
+        description = agreed_with_modules(description, file, str(path), adapt=kind != "description")
     if preprocessing is not None:
         description = dataclasses.replace(description, preprocessing=read_preprocessing(preprocessing, description.input_shape[2]))
     if classes is not None:

@@ -8,42 +8,20 @@ their tensors. Each is called by the names that lead there, with dots between: "
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from minicnn.errors import WeightFileError, did_you_mean, listed
+from minicnn.weightfiles.modules import Budget, ModuleWalk, Said, Tensor, is_module, is_tensor
 from minicnn.weightfiles.pickles import Marker
 from minicnn.weightfiles.stored import shown
 
 #: Networks are looked for so many dictionaries deep, among the first so many items of lists.
 DEEPEST, MOST_LISTED = 4, 100
 
-#: Modules lie in modules at most so deep; there are so many in all, whose tensors' names have so many characters.
-DEEPEST_MODULES, MOST_MODULES, MOST_CHARACTERS = 50, 20_000, 5_000_000
-
 #: What the state of an optimizer has, and no network.
 OPTIMIZER = {"state", "param_groups"}
-
-
-@dataclass(frozen=True)
-class Storage:
-    """Where a tensor's numbers are: a key, and what a pickle claims about them."""
-
-    code: str
-    key: str
-    count: int
-    bfloat16: bool = False
-
-
-@dataclass(frozen=True)
-class Tensor:
-    """A tensor as a pickle describes it, not yet looked up."""
-
-    storage: Storage
-    offset: int
-    shape: tuple[int, ...]
-    strides: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -56,23 +34,18 @@ class Network:
         What it is called there; "." if it is all that there is.
     tensors : dict of str to Tensor or Marker
         By name; those that cannot be rebuilt are markers.
-    epsilons : dict of str to float
-        Of batch normalizations, where the file is of an object that says them.
-    temporary : frozenset of str
-        The tensors that an object has and its state_dict leaves out.
+    said : Said
+        What the modules say beside, where the file is of an object.
     """
 
     name: str
     tensors: Mapping[str, Tensor | Marker]
-    epsilons: Mapping[str, float] = field(default_factory=dict)
-    temporary: frozenset[str] = frozenset()
+    said: Said = field(default_factory=Said)
 
     def part(self, prefix: str) -> Network:
         """Return the part whose names begin so, with the rest of the names."""
         tensors = {name.removeprefix(prefix): tensor for name, tensor in self.tensors.items() if name.startswith(prefix)}
-        epsilons = {name.removeprefix(prefix): epsilon for name, epsilon in self.epsilons.items() if name.startswith(prefix)}
-        temporary = frozenset(name.removeprefix(prefix) for name in self.temporary if name.startswith(prefix))
-        return Network(f"{self.name}.{prefix[:-1]}".removeprefix(".."), tensors, epsilons, temporary)
+        return Network(f"{self.name}.{prefix[:-1]}".removeprefix(".."), tensors, self.said.part(prefix))
 
 
 def choose_network(value: Any, key: str | None) -> Network:
@@ -119,9 +92,9 @@ class _Search:
 
     def of_module(self, name: str, module: Marker) -> Network | None:
         """Return the network that a module is; None if it has no weights."""
-        walk = _Modules(self.budget)
-        walk.add(module, "", 0)
-        return Network(name, walk.tensors, walk.epsilons, frozenset(walk.temporary)) if _has_weights(walk.tensors) else None
+        walk = ModuleWalk(self.budget)
+        walk.add(module)
+        return Network(name, walk.tensors, walk.said) if _has_weights(walk.tensors) else None
 
     def look(self, value: Any, path: tuple[str, ...], objects: int = 0) -> None:
         """Add the networks in a value to those that were found; it lies in so many objects, one in the other."""
@@ -129,7 +102,7 @@ class _Search:
             return
         self.seen.add(id(value))
         name = ".".join(path) or "."
-        network = self.of_module(name, value) if _is_module(value) else _of_state_dict(name, value)
+        network = self.of_module(name, value) if is_module(value) else _of_state_dict(name, value)
         if network is not None:
             if all(network.tensors != other.tensors for other in self.found.values()):
                 self.found[name] = network
@@ -158,80 +131,13 @@ def _of_state_dict(name: str, value: Any) -> Network | None:
     items = value.items if isinstance(value, Marker) else value
     if not isinstance(items, dict):
         return None
-    tensors = {key: item for key, item in items.items() if isinstance(key, str) and _is_tensor(item)}
+    tensors = {key: item for key, item in items.items() if isinstance(key, str) and is_tensor(item)}
     return Network(name, tensors) if _has_weights(tensors) else None
 
 
 def _has_weights(tensors: Mapping[str, Tensor | Marker]) -> bool:
     weights = [item for name, item in tensors.items() if name.rpartition(".")[2] == "weight"]
     return any(isinstance(item, Marker) or len(item.shape) > 1 for item in weights)
-
-
-def _is_tensor(value: Any) -> bool:
-    return isinstance(value, Tensor) or (isinstance(value, Marker) and bool(value.why))
-
-
-def _is_module(value: Any) -> bool:
-    """Tell whether a value stands for one of PyTorch's modules, by what its state has."""
-    return isinstance(value, Marker) and isinstance(value.state, dict) and {"_parameters", "_buffers", "_modules"} <= value.state.keys()
-
-
-class Budget:
-    """What all modules of a file together may have: so many modules, and characters in the names of their tensors."""
-
-    def __init__(self) -> None:
-        self.modules, self.characters = MOST_MODULES, MOST_CHARACTERS
-
-    def take(self, names: Iterable[str]) -> None:
-        """Raise WeightFileError if there is no room for one more module with tensors of these names."""
-        self.modules -= 1
-        self.characters -= sum(map(len, names))
-        if self.modules < 0 or self.characters < 0:
-            raise WeightFileError(f"it holds more than {MOST_MODULES:,} modules, or long names in them; expected a network")
-
-
-class _Modules:
-    """A walk through a module and those in it, which gathers their tensors by the names of the state_dict, in their order.
-
-    Buffers that a state_dict leaves out are in, as they may have a part in the network's answer.
-    """
-
-    def __init__(self, budget: Budget) -> None:
-        self.tensors: dict[str, Tensor | Marker] = {}
-        self.epsilons: dict[str, float] = {}
-        self.temporary: set[str] = set()
-        self.budget = budget
-
-    def add(self, module: Marker, prefix: str, depth: int) -> None:
-        if depth == DEEPEST_MODULES:
-            raise WeightFileError(f"it holds modules in modules, more than {DEEPEST_MODULES} deep; expected a network")
-        _check_module(module, prefix.removesuffix("."))
-        state = module.state
-        for part in ("_parameters", "_buffers"):
-            own = state[part] if isinstance(state[part], dict) else {}
-            tensors = {f"{prefix}{name}": value for name, value in own.items() if isinstance(name, str) and _is_tensor(value)}
-            self.budget.take(tensors)
-            self.tensors |= tensors
-        unsaved = state.get("_non_persistent_buffers_set")
-        self.temporary |= {f"{prefix}{name}" for name in unsaved if isinstance(name, str)} if isinstance(unsaved, list) else set()
-        if isinstance(state.get("eps"), float) and f"{prefix}running_mean" in self.tensors:
-            self.epsilons[prefix.removesuffix(".")] = state["eps"]
-        modules = state["_modules"]
-        for name, inner in modules.items() if isinstance(modules, dict) else ():
-            if isinstance(name, str) and _is_module(inner):
-                self.add(inner, f"{prefix}{name}.", depth + 1)
-
-
-def _check_module(module: Marker, layer: str) -> None:
-    """Raise WeightFileError if a module slides in a way that its weights do not tell, so that it could be taken for another."""
-    usual = {"dilation": (1, (1, 1)), "padding_mode": ("zeros",), "ceil_mode": (False,)}
-    for name, values in usual.items():
-        if (found := module.state.get(name, values[0])) not in values:
-            numbers = " x ".join(map(shown, found[:4])) if isinstance(found, tuple) else shown(found)
-            raise WeightFileError(
-                f"its layer {shown(layer) or 'at the top'}, a {shown(module.name)}, has {name} {numbers}, which weights do not tell; "
-                "export the network to ONNX, or save its state_dict() and describe the network in a text (.toml)"
-            )
 
 
 def _listed(found: Mapping[str, Network]) -> str:

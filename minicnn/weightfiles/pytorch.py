@@ -19,7 +19,8 @@ import numpy as np
 
 from minicnn.errors import WeightFileError
 from minicnn.weightfiles.archives import Archive
-from minicnn.weightfiles.checkpoints import Storage, Tensor, choose_network
+from minicnn.weightfiles.checkpoints import choose_network
+from minicnn.weightfiles.modules import PREPARED, Storage, Tensor
 from minicnn.weightfiles.pickles import LONGEST_PICKLE, Marker, read_pickle
 from minicnn.weightfiles.stored import Budget, WeightFile, shown
 from minicnn.weightfiles.torch_layout import TorchTensors, from_bfloat16
@@ -210,10 +211,15 @@ def _weight_file(form: str, value: Any, key: str | None, find: Callable[[str], n
     """Make a weight file of the network that a checkpoint holds."""
     network = choose_network(value, key)
     arrays = {name: _array(name, tensor, find, order, budget) for name, tensor in network.tensors.items()}
-    found = TorchTensors(arrays, network.epsilons, network.temporary)
+    said = network.said
+    found = TorchTensors(arrays, said.epsilons, said.temporary, said.modules)
     metadata = {**({} if network.name == "." else {"key": network.name}), **found.metadata}
-    preprocessing = found.preprocessing or "torch"
-    return WeightFile(form, found.layers, metadata, channels_first=True, preprocessing=preprocessing, order="definition")
+    if found.preprocessing and said.preprocessing == PREPARED[True]:
+        raise WeightFileError("it holds the numbers of a preprocessing, and transform_input, a second one; save the network without either")
+    preprocessing = found.preprocessing or said.preprocessing or "torch"
+    return WeightFile(
+        form, found.layers, metadata, channels_first=True, preprocessing=preprocessing, modules=found.modules, order="definition"
+    )
 
 
 def _array(name: str, tensor: Tensor | Marker, find: Callable[[str], np.ndarray], order: Order, budget: Budget) -> np.ndarray:

@@ -90,6 +90,31 @@ class Step:
 
 
 @dataclass(frozen=True, eq=False)
+class Module:
+    """A part of a network as a file describes it that does not tell where it runs: a module of PyTorch.
+
+    Attributes
+    ----------
+    name : str
+        What the file calls it, as the layer of its weights if it has some.
+    said : str
+        What it is, for people, by the file's words.
+    own : bool
+        Whether its class is PyTorch's own, of which it is known what it computes.
+    word : str or None
+        "convolution", "relu" and so on, as in descriptions of networks; None if it is none of these.
+    options : dict
+        Those that the file says.
+    """
+
+    name: str
+    said: str
+    own: bool = True
+    word: str | None = None
+    options: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
 class WeightFile:
     """All that a weight file says.
 
@@ -115,6 +140,8 @@ class WeightFile:
         file has defined them, which need not be how they run; "alphabet", by name, because the file does not tell an order.
     usual_epsilon : float or None
         Of batch normalization, in programs that write this format, where the file does not say it.
+    modules : sequence of Module
+        The parts of the network, in the order in which the program that wrote the file has defined them, where the file says them.
     """
 
     format: str
@@ -126,6 +153,7 @@ class WeightFile:
     input_shape: tuple[int, int, int] | None = None
     order: Order = "run"
     usual_epsilon: float | None = None
+    modules: Sequence[Module] = ()
 
     @property
     def description(self) -> str | None:

@@ -20,12 +20,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from typing import TypeVar
 
 import numpy as np
 
 from minicnn.errors import WeightFileError, listed
-from minicnn.weightfiles.stored import OTHER, StoredLayer, check_arrays, shown, stored_layer
+from minicnn.weightfiles.stored import OTHER, Module, StoredLayer, check_arrays, shown, stored_layer
 
 T = TypeVar("T")
 
@@ -64,6 +65,8 @@ class TorchTensors:
         Of batch normalizations, by the names of the layers, where they are known.
     temporary : collection of str
         Those that the state_dict leaves out. Numbers of a preprocessing among them are used; what others are for is not known.
+    modules : dict of str to Module
+        What the network's modules are, by the names of the layers, where they are known.
 
     Attributes
     ----------
@@ -71,6 +74,8 @@ class TorchTensors:
         In the order in which the tensors come.
     preprocessing : dict or None
         What the file says of it, as a table of descriptions.
+    modules : list of Module
+        Those of the network, without losses.
     ignored : list of str
         Tensors that have no part in the network's answer.
 
@@ -80,11 +85,19 @@ class TorchTensors:
         If there are no layers, or tensors that belong to no layer of ours.
     """
 
-    def __init__(self, tensors: Mapping[str, np.ndarray], epsilons: Mapping[str, float] | None = None, temporary: Collection[str] = ()):
+    def __init__(
+        self,
+        tensors: Mapping[str, np.ndarray],
+        epsilons: Mapping[str, float] | None = None,
+        temporary: Collection[str] = (),
+        modules: Mapping[str, Module] | None = None,
+    ):
         tensors, begin = _unwrapped(tensors)
         left_out = {name.removeprefix(begin) for name in temporary}
         known = {layer.removeprefix(begin): epsilon for layer, epsilon in (epsilons or {}).items()}
-        tensors, known = _undotted(tensors), _undotted(known)
+        named = {name.removeprefix(begin): module for name, module in (modules or {}).items() if name.startswith(begin)}
+        tensors, known, named = _undotted(tensors), _undotted(known), _undotted(named)
+        self.modules = [replace(module, name=name) for name, module in named.items() if name.partition(".")[0] not in LOSSES]
         self.preprocessing, used = _preprocessing(tensors)
         self.ignored: list[str] = []
         grouped: dict[str, dict[str, np.ndarray]] = {}

@@ -10,9 +10,13 @@ import pytest
 from tiny_torch import DESCRIPTION
 
 from minicnn.errors import WeightFileError
-from minicnn.models.descriptions import read_description
+from minicnn.models.descriptions import read_description, read_preprocessing
 from minicnn.models.matching import load_arrays
+from minicnn.pictures.photos import PREPROCESSING
 from minicnn.weightfiles import read_weights
+from minicnn.weightfiles.module_kinds import module_of
+from minicnn.weightfiles.modules import Budget, ModuleWalk
+from minicnn.weightfiles.pickles import Marker
 from minicnn.weightfiles.torch_layout import TorchTensors
 
 STORED = Path(__file__).parent.parent / "references" / "weight_files"
@@ -233,9 +237,40 @@ def test_modules_that_share_modules(tmp_path):
         read_weights(in_file(tmp_path / "file.pth", program + b"h\x02."))
 
 
-def test_a_module_that_slides_otherwise(tmp_path):
-    """Also if what it says is a tuple of itself twice, over and over, which nobody can write down."""
-    for value, said in ((b"K\x02", "dilation 2,"), (b")" + b"q\x03h\x03\x86" * 40, "dilation a tuple x a tuple,")):
-        program = BEGIN + OBJECT + MODULE + b"}X\x08\x00\x00\x00dilation" + value + b"ub."
-        with pytest.raises(WeightFileError, match=f"a mine.Net, has {said} which weights do not tell"):
-            read_weights(in_file(tmp_path / "file.pth", program))
+def module(name, **state):
+    return Marker(name, state={"_parameters": {"weight": None}, "_buffers": {}, "_modules": {}, **state})
+
+
+CONV2D = {"stride": (1, 1), "padding": (0, 0), "dilation": (1, 1), "groups": 1, "padding_mode": "zeros"}
+
+
+def test_what_a_module_says():
+    found = module_of("conv", module("torch.nn.modules.conv.Conv2d", **{**CONV2D, "dilation": (2, 2)}))
+    assert (found.word, found.options["dilation"], found.own) == ("convolution", (2, 2), True)
+    assert module_of("conv", module("mine.Conv", **{**CONV2D, "groups": 4})).options["groups"] == 4
+    assert module_of("block", module("mine.Block", stride=2)) is None  # a block with a weight of its own
+    assert module_of("conv", module("torch.nn.modules.conv.Conv2d", **{**CONV2D, "padding_mode": "circular"})).word is None
+    assert module_of("pool", module("torch.nn.modules.pooling.MaxPool2d", kernel_size=2, dilation=2)).word is None
+    assert module_of("pool", module("torch.nn.modules.pooling.AvgPool2d", kernel_size=2, divisor_override=3)).word is None
+    assert (
+        module_of("up", module("torch.nn.modules.upsampling.Upsample", scale_factor=2.0, mode="bilinear", align_corners=True)).word is None
+    )
+    assert module_of("up", module("torch.nn.modules.upsampling.Upsample", scale_factor=1.5, mode="nearest")).word is None
+    assert module_of("flat", module("torch.nn.modules.flatten.Flatten", start_dim=2, end_dim=-1)).word is None
+
+
+def test_a_module_whose_stride_nobody_can_write_down():
+    """A tuple of itself twice, over and over."""
+    stride = ()
+    for _ in range(60):
+        stride = (stride, stride)
+    found = module_of("conv", module("torch.nn.modules.conv.Conv2d", **{**CONV2D, "stride": stride}))
+    assert found.word is None
+    assert "stride" not in found.said
+
+
+@pytest.mark.parametrize("transformed, name", [(True, "tf"), (False, "torch")])
+def test_a_network_that_prepares_its_input_once_more(transformed, name):
+    walk = ModuleWalk(Budget())
+    walk.add(module("torchvision.models.inception.Inception3", transform_input=transformed))
+    assert read_preprocessing(walk.said.preprocessing, 3) == PREPROCESSING[name]
