@@ -8,8 +8,8 @@ from PIL import Image
 from minicnn.errors import OutputError
 from minicnn.pictures import render
 from minicnn.pictures.render.curves import _line_style, _name_steps, _top
-from minicnn.pictures.render.figure import new_canvas
-from minicnn.pictures.render.panel import MAP_COLORS, OVERLAY_COLORS, SIGNED_COLORS
+from minicnn.pictures.render.figure import new_canvas, wrapped
+from minicnn.pictures.render.panel import MAP_COLORS, OVERLAY_COLORS, SIGNED_COLORS, largest_shown
 
 
 def test_colors_go_from_dark_to_bright_even_in_gray():
@@ -204,3 +204,41 @@ def test_png_keeps_pixels_and_texts():
     pixels = np.arange(5 * 4 * 3, dtype=np.uint8).reshape(5, 4, 3)
     image = Image.open(io.BytesIO(render.png(pixels, {"Title": "Grün & <b>"})))
     assert np.array_equal(np.asarray(image), pixels) and image.text["Title"] == "Grün & <b>"
+
+
+LONG = [f"features.denseblock4.denselayer{i}.conv2" for i in range(60)]
+
+
+def test_many_columns_with_long_names():
+    values = np.random.default_rng(0).uniform(0, 1, (2, 60, 30, 46))
+    (panel,) = render.Grid(["one", "two"], LONG).panels(values, "maps", None)
+    assert panel.pixels.shape[1] < 1200 and panel.caption.endswith("20 of 60 columns")
+    written = (panel.pixels < 100).all(axis=2).any(axis=1)[:40]
+    assert written.any()  # upright, over the tiles
+    last = render.color(values[1, 59], MAP_COLORS, 0, largest_shown(values[1, 59]))
+    assert (panel.pixels[-33:-3, -49:-3] == last).all()
+
+
+def test_steps_with_long_names():
+    axes = new_canvas(4, 3, "").subplots()
+    _name_steps(axes, np.arange(1, 61), render.Curve(at=LONG))
+    names = [tick.get_text() for tick in axes.get_xticklabels()]
+    assert (len(names), names[0], names[-1]) == (20, LONG[0], LONG[-1])
+    values = np.linspace(0, 1, 60)[None]
+    long, short = (render.Curve(lines=["a"], at=at).panels(values, "", None)[0].pixels for at in (LONG, list(map(str, range(60)))))
+    assert long.shape[0] - short.shape[0] > 200 and long.shape[1] == short.shape[1]
+
+
+def test_captions_that_are_broken():
+    assert wrapped("features.denseblock1.norm1  16 x 16", 22) == "features.denseblock1.\nnorm1  16 x 16"
+    assert wrapped("a" * 25, 10) == "\n".join(["a" * 10, "a" * 10, "a" * 5])
+    small = [render.Panel(caption, PHOTO) for caption in ("photo", LONG[0] * 2)]
+    assert render.figure(small, "title").shape[0] > render.figure(small[:1] * 2, "title").shape[0]
+
+
+def test_labels_end_where_their_tiles_do():
+    """The next tile's label is not written over."""
+    tiles = np.zeros((4, 30, 30, 3), np.uint8)
+    (one, two) = (render.Pictures([first, *"bcd"], columns=2).panels(tiles, "", None)[0].pixels for first in (LONG[0], "conv2"))
+    right = slice(one.shape[1] // 2 + 2, None)
+    assert (one[:, right] == two[:, right]).all() and (one != two).any()

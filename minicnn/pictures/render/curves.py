@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from minicnn.pictures.render.figure import INK, drawn_pixels, new_canvas
+from minicnn.pictures.render.grid import evenly
 from minicnn.pictures.render.panel import Panel
 
 if TYPE_CHECKING:  # at run time matplotlib is imported where something is drawn
@@ -23,6 +24,9 @@ LEGEND_COLUMNS = 6
 
 #: Diagrams beside each other are no wider together, in inches.
 WIDEST = 10.0
+
+#: So many steps with names are named, at most; what a letter of these takes, in inches, and how many there is room for anyway.
+MOST_NAMED, LETTER, LETTERS = 20, 0.07, 8
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,9 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
     """
     diagrams, lines, count = values.shape
     legend_rows = math.ceil(lines / LEGEND_COLUMNS) if shown.lines else 0
-    canvas = new_canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows, "")
+    names = [name for name in shown.at or () if isinstance(name, str)]
+    below = LETTER * max(0, max(map(len, names), default=0) - LETTERS)
+    canvas = new_canvas(min(4.4 * diagrams, WIDEST), 3.3 + 0.25 * legend_rows + below, "")
     places = np.arange(1, count + 1) if shown.at is None or isinstance(shown.at[0], str) else np.asarray(shown.at)
     for axes, title, each in zip(canvas.subplots(1, diagrams, squeeze=False)[0], shown.diagrams, values, strict=True):
         for i, line in enumerate(each):
@@ -77,8 +83,8 @@ def curves(values: np.ndarray, shown: Curve) -> np.ndarray:
         axes.grid(alpha=0.3)
         _name_steps(axes, places, shown)
     if shown.lines:
-        handles, names = axes.get_legend_handles_labels()
-        canvas.legend(handles, names, loc="outside lower center", ncols=min(lines, LEGEND_COLUMNS), fontsize=8, handlelength=3.5)
+        handles, labels = axes.get_legend_handles_labels()
+        canvas.legend(handles, labels, loc="outside lower center", ncols=min(lines, LEGEND_COLUMNS), fontsize=8, handlelength=3.5)
     return drawn_pixels(canvas)
 
 
@@ -113,7 +119,8 @@ def _name_steps(axes: Axes, places: np.ndarray, shown: Curve) -> None:
             axes.set_xlim(places[0] - 0.5, places[0] + 0.5)  # or it would be divided into tenths
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     elif isinstance(shown.at[0], str):
-        axes.set_xticks(places, [str(name) for name in shown.at], rotation=90, fontsize=7, parse_math=False)
+        named = evenly(len(places), MOST_NAMED)
+        axes.set_xticks(places[named], [str(shown.at[i]) for i in named], rotation=90, fontsize=7, parse_math=False)
     elif shown.stretched:
         axes.set_xscale("function", functions=(lambda x: np.sqrt(np.maximum(x, 0)), np.square))
         ticks = places[-1] * np.linspace(0, 1, 6) ** 2

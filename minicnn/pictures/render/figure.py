@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, cast
 
@@ -21,8 +22,8 @@ DOTS_PER_INCH = 120
 TITLE_HEIGHT = 0.32
 MARGIN = 0.6
 
-#: What a letter of the title takes, on average, in inches.
-TITLE_LETTER = 0.082
+#: What a letter takes, on average, in inches: of the title, of a panel's caption; and what each further line of a caption takes.
+TITLE_LETTER, CAPTION_LETTER, CAPTION_LINE = 0.082, 0.064, 0.14
 
 #: The color of bars and of a single curve.
 INK = "#31688e"
@@ -47,8 +48,13 @@ def figure(panels: Sequence[Panel], title: str, columns: int | None = None) -> n
     small = [panel for panel in panels if not panel.large]
     columns = columns or (len(small) if len(small) <= 4 else 6)
     cell_width, cell_height = _cell_size(small)
+    panels = [
+        panel if panel.large else replace(panel, caption=wrapped(panel.caption, int(cell_width / CAPTION_LETTER))) for panel in panels
+    ]
     rows = _rows(panels, columns)
-    heights = [row[0].pixels.shape[0] / DOTS_PER_INCH + 1.25 * MARGIN if row[0].large else cell_height for row in rows]
+    heights = [
+        row[0].pixels.shape[0] / DOTS_PER_INCH + 1.25 * MARGIN if row[0].large else cell_height + _further_lines(row) for row in rows
+    ]
     width = max(
         [columns * cell_width, TITLE_LETTER * len(title)] + [panel.pixels.shape[1] / DOTS_PER_INCH + 0.1 for panel in panels if panel.large]
     )
@@ -75,6 +81,19 @@ def _cell_size(panels: Sequence[Panel]) -> tuple[float, float]:
     aspect = min(max(height / width, 0.25), 4)
     cell_width = side / max(1, aspect**0.5)
     return cell_width, cell_width * aspect + MARGIN
+
+
+def wrapped(text: str, longest: int) -> str:
+    """Break a text into lines of so many letters, after spaces and dots where there are any."""
+    if len(text) <= longest:
+        return text
+    end = max(text.rfind(" ", 0, longest), text.rfind(".", 0, longest)) + 1 or longest
+    return f"{text[:end].rstrip(' ')}\n{wrapped(text[end:].lstrip(' '), longest)}"
+
+
+def _further_lines(row: Sequence[Panel]) -> float:
+    """Tell how much height the captions in a row take beyond their first lines, in inches."""
+    return CAPTION_LINE * max(panel.caption.count("\n") for panel in row)
 
 
 def _rows(panels: Sequence[Panel], columns: int) -> list[list[Panel]]:

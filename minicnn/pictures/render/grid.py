@@ -11,13 +11,15 @@ from PIL import Image, ImageDraw, ImageFont
 from minicnn.pictures.render.panel import MAP_COLORS, Panel, color, largest_shown
 from minicnn.pictures.render.tiles import GAP, INK, LABEL_HEIGHT, LARGEST, PAPER, SMALLEST, sized
 
-#: How wide all columns together are, about, in pixels.
-WIDTH = 1000
+#: How wide all columns together are, about, in pixels; and how many there are at most.
+WIDTH, MOST_COLUMNS = 1000, 20
 
 
 @dataclass(frozen=True)
 class Grid:
     """Maps of numbers of at least 0, (rows, columns, H, W), each from black for 0 to the brightest color at its own largest numbers.
+
+    Of many columns some are shown, evenly spaced, the first and the last among them.
 
     Attributes
     ----------
@@ -29,19 +31,35 @@ class Grid:
     columns: Sequence[str]
 
     def panels(self, values: np.ndarray, caption: str, photo: np.ndarray | None) -> list[Panel]:
-        side = min(max(WIDTH / len(self.columns), SMALLEST), LARGEST)
+        shown = evenly(len(self.columns), MOST_COLUMNS)
+        columns = [self.columns[i] for i in shown]
+        side = min(max(WIDTH / len(columns), SMALLEST), LARGEST)
+        tiles = [[color(each, MAP_COLORS, 0.0, largest_shown(each)) for each in (sized(row[i], side) for i in shown)] for row in values]
         font = ImageFont.load_default(size=LABEL_HEIGHT - 2)
-        tiles = [[color(each, MAP_COLORS, 0.0, largest_shown(each)) for each in (sized(map_, side) for map_ in row)] for row in values]
         height, width = (extent + GAP for extent in tiles[0][0].shape[:2])
-        width = max(width, *(int(font.getlength(name)) + 2 * GAP for name in self.columns))
+        upright = max(font.getlength(name) for name in columns) + GAP > width
+        labels = [_label(name, font, upright) for name in columns]
+        top = max(label.height for label in labels) + GAP
         left = max(int(font.getlength(name)) for name in self.rows) + 2 * GAP
-        sheet = Image.new("RGB", (left + width * len(self.columns), LABEL_HEIGHT + GAP + height * len(self.rows)), PAPER)
+        sheet = Image.new("RGB", (left + width * len(columns), top + height * len(self.rows)), PAPER)
+        for i, label in enumerate(labels):
+            sheet.paste(label, (left + i * width + upright * (width - label.width) // 2, top - GAP - label.height))
         draw = ImageDraw.Draw(sheet)
-        for i, name in enumerate(self.columns):
-            draw.text((left + i * width, LABEL_HEIGHT), name, fill=INK, font=font, anchor="lb")
         for j, (name, row) in enumerate(zip(self.rows, tiles, strict=True)):
-            top = LABEL_HEIGHT + GAP + j * height
-            draw.text((left - GAP, top + height / 2), name, fill=INK, font=font, anchor="rm")
-            for i, (_, tile) in enumerate(zip(self.columns, row, strict=True)):
-                sheet.paste(Image.fromarray(tile), (left + i * width, top))
-        return [Panel(f"{caption}, each on a scale of its own: black is 0", np.asarray(sheet), large=True)]
+            draw.text((left - GAP, top + (j + 0.5) * height), name, fill=INK, font=font, anchor="rm")
+            for i, tile in enumerate(row):
+                sheet.paste(Image.fromarray(tile), (left + i * width, top + j * height))
+        which = "" if len(columns) == len(self.columns) else f"; {len(columns)} of {len(self.columns)} columns"
+        return [Panel(f"{caption}, each on a scale of its own: black is 0{which}", np.asarray(sheet), large=True)]
+
+
+def evenly(count: int, most: int) -> list[int]:
+    """Choose at most so many of the numbers from 0 to count - 1, evenly spaced, the first and the last among them."""
+    return np.linspace(0, count - 1, min(count, most)).round().astype(int).tolist()
+
+
+def _label(name: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, upright: bool) -> Image.Image:
+    """Write a name, from below upward if it stands upright."""
+    label = Image.new("RGB", (int(font.getlength(name)) + GAP, LABEL_HEIGHT), PAPER)
+    ImageDraw.Draw(label).text((0, LABEL_HEIGHT), name, fill=INK, font=font, anchor="lb")
+    return label.transpose(Image.Transpose.ROTATE_90) if upright else label

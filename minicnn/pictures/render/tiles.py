@@ -126,12 +126,19 @@ def _arranged(tiles: Sequence[np.ndarray], labels: Sequence[str], marked: Sequen
     for i, (tile, label) in enumerate(zip(tiles, labels, strict=True)):
         left, top = GAP + i % columns * width, GAP + i // columns * height + LABEL_HEIGHT
         sheet.paste(Image.fromarray(tile), (left, top))
-        draw.text((left, top - 1), label, fill=MARK if i in marked else INK, font=font, anchor="lb")
+        draw.text((left, top - 1), _cut(label, font, width), fill=MARK if i in marked else INK, font=font, anchor="lb")
         if i in marked:
             right, bottom = left + tile.shape[1] - 1, top + tile.shape[0] - 1
             draw.line([(left, top), (right, bottom)], fill=MARK)
             draw.line([(left, bottom), (right, top)], fill=MARK)
     return np.asarray(sheet)
+
+
+def _cut(label: str, font: ImageFont.ImageFont | ImageFont.FreeTypeFont, width: int) -> str:
+    """Leave out the beginning of a label that is wider than its tile: names of layers differ in their ends."""
+    if font.getlength(label) <= width:
+        return label
+    return next((end for start in range(1, len(label)) if font.getlength(end := f"..{label[start:]}") <= width), "")
 
 
 def sized(tile: np.ndarray, wanted: float) -> np.ndarray:

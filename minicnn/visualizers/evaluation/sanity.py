@@ -7,7 +7,7 @@ from typing import Literal
 
 import numpy as np
 
-from minicnn.errors import MinicnnError
+from minicnn.errors import MinicnnError, listed
 from minicnn.layers import Layer
 from minicnn.models.model import Model
 from minicnn.network.network import Network
@@ -57,11 +57,11 @@ def sanity(
     """Replace the weights by random ones, layer by layer from the top, and see whether the maps change.
 
     A map that explains what a network has learned must change when that is destroyed. In each column of the picture more layers have
-    random weights than in the one before, and in the last all have. A map that stays shows the photo, as an edge detector does, however
-    convincing it looks: guided backpropagation is known for it. Guided Grad-CAM, which the paper finds nearly unchanged by eye, changes
-    by these measures, as its coarse factor moves. To change is necessary, not sufficient: a map of noise passes. The measures compare
-    sizes, whatever their sign; the limits between the verdicts are our own, and one photo and one seed are an example, no proof. Cost:
-    about 2 forward passes for each method and layer with weights.
+    random weights than in the one before, and in the last all have; of many steps it shows some, the values all. A map that stays shows
+    the photo, as an edge detector does, however convincing it looks: guided backpropagation is known for it. Guided Grad-CAM, which the
+    paper finds nearly unchanged by eye, changes by these measures, as its coarse factor moves. To change is necessary, not sufficient:
+    a map of noise passes. The measures compare sizes, whatever their sign; the limits between the verdicts are our own, and one photo
+    and one seed are an example, no proof. Cost: about 2 forward passes for each method and layer with weights.
 
     Parameters
     ----------
@@ -174,7 +174,7 @@ def _if_empty(method: str, layers: Sequence[str], maps: np.ndarray) -> list[str]
     """Say where random weights gave a map (steps, H, W) that is the same everywhere."""
     empty = [layer for layer, each in zip(layers[1:], maps[1:]) if np.ptp(each) == 0]
     return (
-        [f"{method}: the map is empty once the layers are random down to {', '.join(empty)}; its similarity counts as 0 there"]
+        [f"{method}: the map is empty once the layers are random down to {listed(empty)}; its similarity counts as 0 there"]
         if empty
         else []
     )
