@@ -23,12 +23,13 @@ from minicnn.models.classes import imagenet
 from minicnn.models.descriptions import LAYER_NAME, Description, read_description, read_preprocessing, written_preprocessing
 from minicnn.models.heads import OtherHeadError, layers_by_shapes
 from minicnn.models.lines import fault_in_line, in_a_line
+from minicnn.models.matching import match_layers
 from minicnn.models.recognition import check_trunk, is_network, layer_counts, output_units, scales_colors, with_names
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.network.graph import INPUT
 from minicnn.pictures.photos import PREPROCESSING, Preprocessing
 from minicnn.weightfiles import StoredLayer, WeightFile
-from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, kind_name
+from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE, kind_name
 
 #: What layers are called whose names the file does not tell.
 SHORT_WORDS = {
@@ -91,7 +92,7 @@ def find_network(file: WeightFile, where: str | os.PathLike) -> Found:
                     told = {"layers": f"the strides, paddings and activations of {architecture.name}", **told}
                 return _of_architecture(architecture, layers, architecture.input_size, file, told)
     fault = fault_in_line(in_a_line(file))
-    advice = remedy(where) if fault is None else f"They do not follow each other in a line, as {fault}. {by_hand(where)}"
+    advice = remedy(where) if fault is None else f"They are no line, as {fault}. {by_hand(where, file)}"
     raise WeightFileError(
         f"{where} does not say of which network it is, and fits none of the models that go by a name: it has {counted(file)}. {advice}"
     )
@@ -219,9 +220,25 @@ def remedy(where: str | os.PathLike) -> str:
     )
 
 
-def by_hand(where: str | os.PathLike) -> str:
+def by_hand(where: str | os.PathLike, file: WeightFile) -> str:
     """Say what to do about a weight file whose shapes do not tell enough for a description to begin with."""
-    return f"Write a description of its network (my.toml, see docs/models.md), and use it with --model my.toml --weights {where}"
+    like = next((name for name in (each.name for each in by_preference(file)) if _has_shapes_of(file, name)), None)
+    use = f"--model my.toml --weights {where}; or export it to ONNX"
+    if like is None:
+        return f"Write a description of its network (my.toml, see docs/models.md), and use it with {use}"
+    return f"Its shapes are those of {like}: 'minicnn describe {like} --out my.toml', with the file's names, for {use}"
+
+
+def _has_shapes_of(file: WeightFile, name: str) -> bool:
+    """Tell whether a file's layers, in its order, have the shapes of an architecture, whatever they are called."""
+    architecture = ARCHITECTURES[name]
+    outputs = [layer.arrays["weight"].shape[-1] for layer in file.layers if layer.kind in (CONVOLUTION, DENSE)]
+    side = architecture.input_size
+    try:
+        match_layers(file, build_network(architecture.layers((outputs or [1])[-1]), (side, side, 3)), (side, side, 3))
+    except WeightFileError:
+        return False
+    return True
 
 
 def _by_steps(file: WeightFile, where: str | os.PathLike) -> Found:

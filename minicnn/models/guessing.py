@@ -11,9 +11,9 @@ from minicnn.errors import MinicnnError, WeightFileError
 from minicnn.models.architectures import Architecture
 from minicnn.models.conversion import USUAL_SIDE, Found, by_hand, by_preference, find_network
 from minicnn.models.descriptions import LAYER_NAME, Description
-from minicnn.models.heads import dense_layers, norm_spec, trunk_of, without_dense
+from minicnn.models.heads import dense_layers, goes_by_names, norm_spec, trunk_of, without_dense
 from minicnn.models.lines import fault_in_line, in_a_line
-from minicnn.models.matching import match_layers
+from minicnn.models.matching import has_names_of, match_layers
 from minicnn.models.specs import LayerSpec, Specs, build_network, spec
 from minicnn.network.graph import INPUT
 from minicnn.weightfiles import StoredLayer, WeightFile
@@ -51,8 +51,11 @@ def guess_network(file: WeightFile, where: str | os.PathLike) -> Found:
 def _on_trunk(architecture: Architecture, file: WeightFile, dense: Sequence[StoredLayer]) -> Found | None:
     """Describe an architecture's convolutions under dense layers that take images of another size; None if these are others."""
     trunk, usual = trunk_of(architecture.layers(1)), architecture.input_size
+    network, below = build_network(trunk, (usual, usual, 3)), without_dense(file)
+    if goes_by_names(architecture, file) and not has_names_of(below, network):
+        return None
     try:
-        match_layers(without_dense(file), build_network(trunk, (usual, usual, 3)), (usual, usual, 3))
+        match_layers(below, network, (usual, usual, 3))
     except WeightFileError:
         return None
     takes = dense[0].arrays["weight"].shape[0]
@@ -82,8 +85,8 @@ def _in_a_line(file: WeightFile, where: str | os.PathLike) -> Found:
     layers: dict[str, LayerSpec] = {}
     line = in_a_line(file)
     if (fault := fault_in_line(line)) is not None or any(layer.kind not in KINDS for layer in line):
-        why = fault or "it has layers of unknown kinds"
-        raise WeightFileError(f"{where} cannot be described from its shapes: {why}. {by_hand(where)}")
+        why = f"its layers are no line, as {fault}" if fault else "it has layers of unknown kinds"
+        raise WeightFileError(f"{where} cannot be described from its shapes: {why}. {by_hand(where, file)}")
     channels = first = None
     shrunk = [0, 0]  # by kernels of even size, which cannot keep the size
     below = list(itertools.takewhile(lambda layer: layer.kind != DENSE, line))
@@ -104,8 +107,11 @@ def _in_a_line(file: WeightFile, where: str | os.PathLike) -> Found:
         layers = _called_as_there({**layers, **head}, line)
         match_layers(file, build_network(layers, shape), shape)
     except WeightFileError as error:
-        raise WeightFileError(f"{where} cannot be described from its shapes: {error}. {by_hand(where)}") from None
-    slides = "pools, strides and paddings of convolutions, and where a ReLU is: here each convolution keeps the size and has one"
+        raise WeightFileError(f"{where} cannot be described from its shapes: {error}. {by_hand(where, file)}") from None
+    slides = (
+        "branches, pools, strides and paddings of convolutions, and where a ReLU is: here they are a line in which each convolution keeps "
+        "the size and has one"
+    )
     told = {"input": "the images' height and width", "layers": slides if file.order == "run" else f"the order of layers; {slides}"}
     if any(layer.kind == BATCH_NORM and layer.epsilon is None for layer in line):
         usual = file.usual_epsilon or spec("batch_norm").options["epsilon"]

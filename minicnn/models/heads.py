@@ -76,7 +76,7 @@ def layers_by_shapes(architecture: Architecture, file: WeightFile) -> tuple[dict
                 raise
             raise WeightFileError(f"{fault}; expected dense layers that follow each other in a line") from None
     head, told = _head(dense, build_network(trunk, shape).shapes(shape)[list(trunk)[-1]])
-    if _named(architecture, file):
+    if goes_by_names(architecture, file):
         units = [name for name, layer in head.items() if layer.word == DENSE]
         head = renamed(head, dict(zip(units, [layer.name for layer in dense if layer.kind == DENSE])))
     _match(architecture, file, {**trunk, **head})
@@ -87,7 +87,7 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     """Raise WeightFileError unless a file's layers are these, in the way in which the architecture's are to be recognized."""
     shape = (architecture.input_size, architecture.input_size, 3)
     network = build_network(layers, shape)
-    if _named(architecture, file):
+    if goes_by_names(architecture, file):
         stored = {layer.name: layer for layer in file.layers}
         if not has_names_of(file, network):
             missing, others = (
@@ -105,7 +105,7 @@ def _match(architecture: Architecture, file: WeightFile, layers: Specs) -> None:
     match_layers(file, network, shape)
 
 
-def _named(architecture: Architecture, file: WeightFile) -> bool:
+def goes_by_names(architecture: Architecture, file: WeightFile) -> bool:
     """Tell whether a file has to have the architecture's names of layers; Keras' files that number its layers cannot."""
     return architecture.matched_by == "names" or (architecture.matched_by == "keras" and file.order != "kind")
 

@@ -10,14 +10,15 @@ from minicnn.weightfiles.stored import BATCH_NORM, CONVOLUTION, DENSE, shown
 
 def fault_in_line(layers: Sequence[StoredLayer]) -> str | None:
     """Say which of some layers does not take what the one before gives; None if all can follow each other in a line."""
-    outputs: dict[str, int] = {}
+    outputs: dict[str, tuple[int, str]] = {}
     for layer in layers:
         takes, gives = _channels(layer)
         seen = DENSE if layer.kind == DENSE or (layer.kind == BATCH_NORM and DENSE in outputs) else "image"
-        comes = outputs.get(seen, takes)
+        comes, before = outputs.get(seen, (takes, ""))
         if takes != comes:
-            return f"its {shown(layer.name)} takes {takes:,} numbers or channels where {comes:,} come"
-        outputs[seen] = gives
+            in_groups = ", unless it is depthwise" if layer.kind == CONVOLUTION and takes == 1 else ""
+            return f"its {shown(layer.name)} takes {takes:,} numbers or channels where {comes:,} come from {shown(before)}{in_groups}"
+        outputs[seen] = gives, layer.name
     return None
 
 

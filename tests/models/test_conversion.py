@@ -13,7 +13,8 @@ from minicnn.models.descriptions import read_description, write_description
 from minicnn.models.files import describe, describe_text
 from minicnn.models.guessing import guess_network
 from minicnn.models.matching import match_layers
-from minicnn.models.specs import specs_of
+from minicnn.models.specs import build_network, specs_of
+from minicnn.models.wiring import renamed
 from minicnn.weightfiles import StoredLayer, WeightFile, write_keras
 from minicnn.weightfiles.stored import Step
 
@@ -81,7 +82,7 @@ def test_heads_that_do_not_tell_enough():
     guessed = guess_network(stored((25088, 512), (512, 5), names=["classifier.0", "classifier.1"]), "mine.pth")
     assert head_of(guessed) == ["flatten", "dense, units 512", "dense, units 5"]
     branched = stored(trunk=[*TRUNK, TRUNK[0]])
-    with pytest.raises(WeightFileError, match="do not follow each other in a line, as its conv1_1 takes 3 .* where 512 come"):
+    with pytest.raises(WeightFileError, match="are no line, as its conv1_1 takes 3 .* where 512 come"):
         find_network(branched, "branched.pth")
 
 
@@ -114,6 +115,42 @@ def test_a_line_of_unknown_layers_is_guessed():
     assert {"input", "layers", "preprocessing", "classes"} <= found.assumptions.keys()
     with pytest.raises(WeightFileError, match="c2 takes 9 numbers or channels where 8 come"):
         guess_network(WeightFile("x", [layers[0], StoredLayer("c2", "convolution", {"weight": placeholder(3, 3, 9, 4)})]), "branched.pth")
+
+
+def renamed_file(name, rename):
+    """A file of a network by name, whose layers are called differently."""
+    layers = ARCHITECTURES[name].network(classes=10).layers.items()
+    stored = [StoredLayer(rename(layer), kind.word, dict(kind.arrays)) for layer, kind in layers if kind.arrays]
+    return WeightFile("PyTorch", [StoredLayer(layer.name, layer.kind, without_zeros(layer.arrays)) for layer in stored], order="definition")
+
+
+def without_zeros(arrays):
+    """Leave out the biases that a convolution without such has: files do."""
+    return {key: array for key, array in arrays.items() if key != "bias" or "mean" in arrays or np.isnan(array).any()}
+
+
+@pytest.mark.parametrize(
+    "name, pair",
+    [
+        ("resnet18", "net.layer2.0.downsample.0 takes 64 .* where 128 come from net.layer2.0.bn2"),
+        ("mobilenet-v2", "takes 1 .* unless it is"),
+    ],
+)
+def test_a_network_with_branches_under_other_names_is_no_line(name, pair):
+    """And no network by name either, of which there are variants of the same shapes; but it may be one, and that is said."""
+    file = renamed_file(name, lambda layer: f"net.{layer}")
+    for find in (guess_network, find_network):
+        with pytest.raises(WeightFileError, match=f"line, as its .*{pair}.*Its shapes are those of {name}: 'minicnn describe {name}"):
+            find(file, "mine.pth")
+    layers = renamed(ARCHITECTURES[name].layers(10), {layer: f"net.{layer}" for layer in ARCHITECTURES[name].layers(10)})
+    assert len(match_layers(file, build_network(layers, (224, 224, 3)), (224, 224, 3))) == len(file.layers)  # what the error advises
+
+
+def test_a_named_network_with_another_head_for_images_of_another_size_is_guessed():
+    file = renamed_file("resnet18", lambda layer: layer)
+    head = StoredLayer("head", "dense", {"weight": placeholder(512 * 9, 5), "bias": placeholder(5)})
+    found = guess_network(WeightFile("PyTorch", [*file.layers[:-1], head], order="definition"), "mine.pth")
+    assert found.description.name == "resnet18" and found.description.input_shape == (65, 65, 3)
 
 
 def test_layers_have_the_files_names_where_these_are_names():
