@@ -17,11 +17,12 @@ import numpy as np
 
 from minicnn.kernels import thread_count
 from minicnn.layers import Conv2D, Dense, Flatten, Layer, MaxPool2D, ReLU
+from minicnn.layers.base import Shape
 from minicnn.layers.options import placeholder
 from minicnn.network.graph import INPUT
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
-from minicnn.network.objectives import class_score
+from minicnn.network.objectives import class_score, energy
 from minicnn.training import Settings, State
 from minicnn.training.loop import train_step
 
@@ -34,6 +35,9 @@ WORKLOADS = (
 )
 
 TARGET = 0
+
+#: Height, width and channels of the images.
+USUAL_SHAPE = (224, 224, 3)
 
 #: Of the training step.
 TRAINING = "SGD step, small VGG at 32 x 32, batch 64"
@@ -62,17 +66,19 @@ class Timing:
         return [own / min(rest) for own, *rest in zip(self.seconds[name], *(self.seconds[other] for other in others))]
 
 
-def input_batch(batch: int, size: int = 224) -> np.ndarray:
-    """Make random images in about the range of prepared photos."""
-    return 50 * np.random.default_rng(0).standard_normal((batch, size, size, 3), np.float32)
+def input_batch(batch: int, shape: Shape = USUAL_SHAPE) -> np.ndarray:
+    """Make random images (height, width, channels) in about the range of prepared photos."""
+    return 50 * np.random.default_rng(0).standard_normal((batch, *shape), np.float32)
 
 
-def our_workload(network: Network, batch: int, backward: bool) -> Callable[[], object]:
-    """Return one workload as a function."""
-    x = input_batch(batch)
-    if backward:
-        return lambda: class_score(TARGET).value_and_gradient(network, x)
-    return lambda: network(x)
+def our_workload(network: Network, batch: int, backward: bool, shape: Shape = USUAL_SHAPE) -> Callable[[], object]:
+    """Return one workload as a function; backward goes from a class, or from all of the output of a network without classes."""
+    x = input_batch(batch, shape)
+    if not backward:
+        return lambda: network(x)
+    last, outputs = list(network.shapes(shape).items())[-1]
+    objective = class_score(TARGET) if len(outputs) == 1 else energy(last)
+    return lambda: objective.value_and_gradient(network, x)
 
 
 def small_vgg() -> Network:
@@ -136,12 +142,12 @@ def take_turns(workload: str, rivals: Mapping[str, Callable[[], object]], rounds
     return Timing(workload, seconds)
 
 
-def layer_times(network: Network, batch: int = 1, rounds: int = 7) -> dict[str, tuple[float, float]]:
+def layer_times(network: Network, batch: int = 1, rounds: int = 7, shape: Shape = USUAL_SHAPE) -> dict[str, tuple[float, float]]:
     """Time each layer forward and backward; returns medians in seconds."""
-    our_workload(network, batch, backward=True)()  # to warm up
+    our_workload(network, batch, backward=True, shape=shape)()  # to warm up
     times: dict[str, tuple[list[float], list[float]]] = {name: ([], []) for name in network.layers}
     for _ in range(rounds):
-        outputs, contexts = {INPUT: input_batch(batch)}, {}
+        outputs, contexts = {INPUT: input_batch(batch, shape)}, {}
         for name, layer in network.layers.items():
             inputs = [outputs[source] for source in network.inputs[name]]
             start = time.perf_counter()

@@ -9,6 +9,7 @@ import click
 import numpy as np
 
 from minicnn.cli.options import (
+    MODELS,
     ModelChoice,
     OutPath,
     algorithm_option,
@@ -30,10 +31,11 @@ from minicnn.files.published import PUBLISHED
 from minicnn.files.writing import write_file
 from minicnn.geometry import ReceptiveField, as_pair
 from minicnn.layers.base import Shape
-from minicnn.models.architectures import ARCHITECTURES, find_architecture
+from minicnn.models.architectures import ARCHITECTURES
 from minicnn.models.files import DESCRIPTION_SUFFIX, kind_of
 from minicnn.models.model import Model
 from minicnn.models.specs import MisfitError
+from minicnn.network.folding import folded
 from minicnn.network.gradcheck import Check, check_network
 from minicnn.network.initialize import he_initialized
 from minicnn.network.network import Network
@@ -169,29 +171,32 @@ def gradcheck(model, size, seed):
 
 
 @click.command()
-@click.option("--model", default="vgg16", show_default=True, help="A model's name; it gets random weights.")
+@model_options(click.option("--model", default="vgg16", show_default=True, help=MODELS))
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(min=1), help="How often everything is timed.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @algorithm_option
 def bench(model, rounds, as_json):
     """Measure how fast the network runs on this machine.
 
+    Its weights are random, also those of a file: the times do not depend on them. Batch normalization is merged, as where it is used.
     A comparison with PyTorch is in the source's scripts/bench.
     """
     from minicnn.cli import bench as measure
 
-    network = he_initialized(find_architecture(model).network())
+    description = model.describe()
+    network, shape = folded(he_initialized(description.network)), description.input_shape
+    Model.of(network).check_memory(*shape, batch=max(batch for _, batch, _ in measure.WORKLOADS))
     timings = []
     with part_bars(len(measure.WORKLOADS)) as progress:
         for workload, batch, backward in measure.WORKLOADS:
             progress(workload, 0, 1)
-            timings.append(measure.take_turns(workload, {"minicnn": measure.our_workload(network, batch, backward)}, rounds))
+            timings.append(measure.take_turns(workload, {"minicnn": measure.our_workload(network, batch, backward, shape)}, rounds))
             progress(workload, 1, 1)
     timings.append(measure.take_turns(measure.TRAINING, {"minicnn": measure.our_training_step()}, rounds))
-    layers = measure.layer_times(network, rounds=rounds)
+    layers = measure.layer_times(network, rounds=rounds, shape=shape)
     limits = {"product": measure.peak_product_rate(), "bandwidth": measure.memory_bandwidth()}
     if as_json:
-        found = {"machine": measure.machine(), "model": model, "limits": limits, "layers": layers}
+        found = {"machine": measure.machine(), "model": model.name, "limits": limits, "layers": layers}
         click.echo(json.dumps({**found, "seconds": {timing.workload: timing.seconds for timing in timings}}, indent=2))
         return
     print_table(["workload", "ms"], [[timing.workload, f"{1e3 * timing.median('minicnn'):.1f}"] for timing in timings])

@@ -26,7 +26,7 @@ from minicnn.geometry import as_pair
 from minicnn.models.classes import ClassNames
 from minicnn.network.network import Network
 from minicnn.network.probability import check_logits, softmax
-from minicnn.network.sizes import smallest_side
+from minicnn.network.sizes import other_sizes
 from minicnn.network.summary import summarize
 from minicnn.pictures.photos import PREPROCESSING, Photo, Preprocessing, fit_photo, load_photo, whole_size
 from minicnn.pictures.sources import Sources
@@ -422,8 +422,7 @@ class Model:
         try:
             shapes = self.network.shapes((height, width, channels))
         except ShapeError as error:
-            side = smallest_side(self.network, channels)
-            raise ShapeError(f"{error}{'' if side is None else f'; the smallest size that works is {side} (--size {side})'}") from None
+            raise ShapeError(f"{error}{other_sizes(self.network, (height, width), channels)}") from None
         needed = 4 * MEMORY_FACTOR * batch * sum(math.prod(shape) for shape in shapes.values())
         available = psutil.virtual_memory().available
         if needed > available:

@@ -1,7 +1,6 @@
 """Every command on the shipped photos and model."""
 
 import base64
-import functools
 import html.parser
 import io
 import json
@@ -14,8 +13,11 @@ from click.testing import CliRunner
 from commands import fail, finish, interrupted, minicnn, start, succeed
 from PIL import Image
 
-from minicnn.cli import bench
 from minicnn.cli.main import commands
+from minicnn.models.descriptions import read_description
+from minicnn.models.files import save
+from minicnn.models.model import Model
+from minicnn.network.initialize import he_initialized
 from minicnn.visualizers import REGISTRY
 
 QUICK = {
@@ -243,12 +245,18 @@ def test_compiling_is_announced_once_and_cached(tmp_path):
     assert any(name.suffix == ".nbi" for name in tmp_path.rglob("*"))
 
 
-def test_bench(monkeypatch):
-    monkeypatch.setattr(bench, "input_batch", functools.partial(bench.input_batch, size=32))
-    found = json.loads(succeed("bench", "--model", "vgg16-gap", "--rounds", "1", "--json"))
-    assert set(found) == {"machine", "model", "limits", "layers", "seconds"}
-    assert len(found["seconds"]) == 5 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
-    assert "conv3_2" in found["layers"]
+def test_bench(tmp_path):
+    """Of a description of a network that ends in an image, and of a file with weights of one that has classes."""
+    image = 'input = [8, 12, 1]\nlayers = [{convolution = "conv1", filters = 4, size = 3}, {batch_norm = "norm1"}]'
+    description, file = tmp_path / "my.toml", tmp_path / "my.h5"
+    description.write_text(image)
+    with_classes = image.replace("}]", '}, {global_average_pool = "gap"}, {dense = "fc", units = 2}]')
+    save(Model(he_initialized(read_description(with_classes, "my.toml").network), "my", input_size=(8, 12)), file)
+    for model in (description, file):
+        found = json.loads(succeed("bench", "--model", str(model), "--rounds", "1", "--json"))
+        assert set(found) == {"machine", "model", "limits", "layers", "seconds"}
+        assert len(found["seconds"]) == 5 and all(seconds > 0 for rivals in found["seconds"].values() for seconds in rivals["minicnn"])
+        assert "conv1" in found["layers"] and "norm1" not in found["layers"]
 
 
 def test_summary():
