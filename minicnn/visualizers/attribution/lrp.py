@@ -20,6 +20,17 @@ from minicnn.visualizers.contract.kinds import LIKELIEST, Target, Traced
 #: A score below this share of the largest one is warned of.
 WEAK = 0.1
 
+#: Below this share of the score what arrives is little, and the text says where the rest is, by the rule.
+LITTLE = 0.1
+NOT_RAISED = (
+    "Under this rule a unit that no input raises hands nothing down, as is often so in depthwise convolutions, which see one channel."
+)
+LOST: dict[RuleName, str] = {
+    "composite": NOT_RAISED,
+    "z-plus": NOT_RAISED,
+    "epsilon": "This rule absorbs what nearly cancels, by design, and biases keep their part; with --epsilon 0 only biases do.",
+}
+
 #: Beyond it nothing would be left of the score (epsilon), or of the numbers' digits (alpha).
 LARGEST = 100
 
@@ -84,7 +95,7 @@ def lrp(
         f"the score, {score:.4g}, is small beside the largest, {largest:.4g}: what speaks for the class and what against it nearly cancel"
     )
     found = (f"{canceled}, and the map may mostly show what was lost or gained on the way",) if abs(score) < WEAK * largest else ()
-    text = _conservation(float(score), float(relevance.sum(dtype=np.float64)), changes)
+    text = _conservation(float(score), float(relevance.sum(dtype=np.float64)), changes, rule)
     title = f"LRP ({rule}) for {model.class_name(target)}"
     return Result(relevance[0].sum(axis=2), Signed("share of the logit"), title, text=text, warnings=found)
 
@@ -106,10 +117,11 @@ def _noted(name: str, rule: Rule | None, changes: dict[str, float]) -> Rule:
     return wrapped
 
 
-def _conservation(score: float, arrived: float, changes: dict[str, float]) -> str:
-    """Say in words how much of the score arrives, and where most is lost or gained."""
+def _conservation(score: float, arrived: float, changes: dict[str, float], rule: RuleName) -> str:
+    """Say in words how much of the score arrives, where most is lost or gained, and why if little arrives."""
     text = f"The map adds up to {arrived:.4g}; the score is {score:.4g}."
     if not changes or score == 0:
         return text
     name = max(changes, key=lambda name: abs(changes[name]))
-    return f"{text[:-1]}, so {arrived / score:.1%} of it arrives. The largest change is at {name}: {changes[name] / score:+.1%}."
+    why = f" {LOST[rule]}" if rule in LOST and abs(arrived) < LITTLE * abs(score) else ""
+    return f"{text[:-1]}, so {arrived / score:.1%} of it arrives. The largest change is at {name}: {changes[name] / score:+.1%}.{why}"

@@ -168,6 +168,19 @@ def test_lrp_conserves_the_score_without_biases(generator, x):
     assert minicnn.lrp(network, x, 1, rule="epsilon", epsilon=0.0, prepared=True).values == pytest.approx(plain)
 
 
+@pytest.mark.parametrize("rule, why", [("composite", "no input raises"), ("z-plus", "no input raises"), ("epsilon", "only biases do")])
+def test_lrp_says_why_little_arrives(x, rule, why):
+    """Of the second convolution's twenty units an input raises one; the others have all from their biases."""
+    second = np.where(np.arange(20) > 0, -0.3, 0.3) * np.ones((1, 1, 3, 20))
+    nodes = {"conv1": Conv2D(np.full((1, 1, 3, 3), 0.3), np.zeros(3)), "relu1": ReLU()}
+    nodes |= {"conv2": Conv2D(second, np.where(np.arange(20) > 0, 50.0, 0.0)), "relu2": ReLU()}
+    network = minicnn.Network({**nodes, "gap": GlobalAveragePool2D(), "fc": Dense(np.ones((20, 2)), np.zeros(2))})
+    result = minicnn.lrp(network, np.abs(x), 1, rule=rule, epsilon=5.0, prepared=True)
+    assert result.values.sum() < 0.1 * network(np.abs(x))[0, 1] and why in result.text
+    raised = network.with_layers({"conv2": Conv2D(np.abs(second), np.zeros(20))})
+    assert why not in minicnn.lrp(raised, np.abs(x), 1, rule=rule, epsilon=0.0, prepared=True).text
+
+
 def test_lrp_warns_of_scores_that_cancel(generator, x):
     weights = generator.standard_normal((30 * 46 * 3, 2)) / 100
     weights[:, 1] *= 1e-3
