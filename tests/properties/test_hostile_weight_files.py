@@ -82,6 +82,7 @@ KEPT = (
     "dynamo.onnx",
     "checkpoints/training.pth",
     "checkpoints/object.pth",
+    "checkpoints/modules.pth",
     "onnx/torch-torchscript.onnx",
     "onnx/keras-tensorflow.onnx",
     "onnx/keras-torch.onnx",
