@@ -17,10 +17,8 @@ from typing import Any
 import numpy as np
 from threadpoolctl import ThreadpoolController
 
-from minicnn.kernels import vectors
-
-#: Products of at least so many multiply-adds are worth all threads; without AVX-512 nearly all work is in such products.
-LARGE = 1_000_000_000 if vectors.FAST else 10_000_000
+#: Products of at least so many multiply-adds are worth all threads.
+LARGE = 1_000_000_000
 
 _lock = threading.Lock()
 _inside = 0

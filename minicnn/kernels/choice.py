@@ -4,7 +4,7 @@
     name       for                                        how
     =========  =========================================  =====================================================
     im2col     everything                                 `minicnn.kernels.im2col`: the definition
-    direct     float32, one group                         `minicnn.kernels.direct`, on processors with AVX-512
+    direct     float32, one group                         `minicnn.kernels.direct`
     winograd   3x3 filters, stride 1, float32, one group  `minicnn.kernels.winograd`, F(4x4, 3x3)
     depthwise  a filter of its own for each channel       `minicnn.kernels.depthwise`
     auto       everything                                 the fast one with the least work, else im2col
@@ -24,9 +24,10 @@ import numpy as np
 
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels import direct, vectors
-from minicnn.kernels.product import COLUMNS, computed_rows
-from minicnn.kernels.tiles import LANES, POSITIONS, TILE, rounded_up
+from minicnn.kernels import direct
+from minicnn.kernels.product import computed_rows
+from minicnn.kernels.tiles import POSITIONS, TILE, rounded_up
+from minicnn.kernels.vectors import COLUMNS, LANES
 
 ALGORITHMS = ("auto", "im2col", "direct", "depthwise", "winograd")
 
@@ -82,15 +83,12 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
 def _work(x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], window: Window) -> dict[str, int]:
     """Estimate, for each fast algorithm that is possible, its work in multiply-adds.
 
-    Both multiply for 32 filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it multiplies
-    the channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters.
+    Both multiply for `COLUMNS` filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it
+    multiplies the channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters.
     """
-    work = {}
     batch, (height, width) = x_shape[0], window.output_size(*x_shape[1:3])
     channels, filters = kernel_shape[2], rounded_up(kernel_shape[3], COLUMNS)
-    if vectors.FAST:
-        outputs = direct.computed_outputs(window, batch, height, width)
-        work["direct"] = math.prod(kernel_shape[:2]) * outputs * channels * filters
+    work = {"direct": math.prod(kernel_shape[:2]) * direct.computed_outputs(window, batch, height, width) * channels * filters}
     if window == Window((3, 3), padding=window.padding):
         channels = rounded_up(channels, LANES)
         tiles = batch * math.ceil(height / TILE) * math.ceil(width / TILE)

@@ -17,7 +17,6 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minicnn.geometry import Window
-from minicnn.kernels import vectors
 from minicnn.kernels.choice import choose, common_type
 from minicnn.kernels.depthwise import (
     backward_depthwise,
@@ -33,7 +32,8 @@ from minicnn.kernels.im2col import (
     kernel_gradient_im2col,
 )
 from minicnn.kernels.phases import Phases, joined, phases_of
-from minicnn.kernels.product import COLUMNS, pack_columns
+from minicnn.kernels.product import pack_columns
+from minicnn.kernels.vectors import COLUMNS
 from minicnn.kernels.winograd import convolve_winograd, pack_kernel
 from minicnn.kernels.winograd_gradient import kernel_gradient_winograd
 
@@ -170,6 +170,6 @@ def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window, groups:
     algorithm = choose(x.shape, common_type(gradient, x), kernel_shape, window)
     if algorithm == "depthwise":
         return kernel_gradient_depthwise(gradient, x, window)
-    if algorithm != "winograd" or not vectors.FAST:
+    if algorithm != "winograd":
         return kernel_gradient_im2col(gradient, x, kernel_shape, window)
     return kernel_gradient_winograd(gradient, x, window)

@@ -5,8 +5,9 @@ with their channels side by side, so the innermost loop runs through the channel
 
     output[oy, ox, :] = bias + sum over (ky, kx) of  x[oy S - P + ky D, ox S - P + kx D, :] * kernel[ky, kx, :]
 
-The outputs of a row are computed seven at a time, for 32 channels, on explicit vectors (see `minicnn.kernels.vectors`), straight from the
-image; or, where their windows reach beyond its left or right border, from a copy of these pixels with zeros beside them.
+Some outputs of a row are computed together, for some channels (with AVX-512 seven and 32), on explicit vectors (see
+`minicnn.kernels.vectors`): straight from the image, or, where their windows reach beyond its left or right border, from a copy of these
+pixels with zeros beside them.
 
 Backward, the pixels of each phase are a depthwise convolution of the gradient, as `minicnn.kernels.phases` explains: the same code, in
 which each row and column of the output has the filters of its phase. Forward there is one phase.
@@ -29,10 +30,10 @@ from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, phases_of
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import add_scaled, add_scaled_row, at_least, start_sums, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, add_scaled, add_scaled_row, at_least, start_sums, store_sums, zero_sums
 
-#: The outputs and the channels that are computed together.
-BLOCK, COLUMNS = 7, 32
+#: The outputs that are computed together.
+BLOCK = 7 if vectors.WIDE else 4
 
 
 class Separate(NamedTuple):
@@ -119,7 +120,7 @@ def _convolve(x: np.ndarray, filters: Separate, bias: np.ndarray, floor: float, 
     kernels, geometry, window = filters
     x, floor = np.ascontiguousarray(x), x.dtype.type(floor)
     wide = output.shape[2] >= BLOCK * kernels.shape[1]
-    if vectors.FAST and x.shape[3] >= COLUMNS and wide and x.dtype == kernels.dtype == bias.dtype == np.float32:
+    if x.shape[3] >= COLUMNS and wide and x.dtype == kernels.dtype == bias.dtype == np.float32:
         columns = (BLOCK - 1) * window.stride[1] + (kernels.shape[3] - 1) * window.dilation[1] + 1
         borders = scratch("borders", (thread_count(), kernels.shape[2], columns * COLUMNS))
         _convolve_blocks(x, kernels, geometry, bias, window.stride, window.dilation, floor, output, borders)
@@ -161,7 +162,7 @@ def _convolve_pixels(x, kernels, geometry, bias, stride, dilation, floor, output
 
 @inlined
 def _copy_window(numbers, line, left, width, channels, row_length, rows, border):
-    """Copy 32 channels of the pixels of some rows from `left` on, with zeros where there are none; `line` is where the first row begins."""
+    """Copy some channels of the pixels of some rows from `left` on, with zeros where there are none; the first row begins at `line`."""
     for row in range(rows[0], rows[1]):
         for i in range(border.shape[1] // COLUMNS):
             pixel = zero_sums(1)
@@ -172,7 +173,7 @@ def _copy_window(numbers, line, left, width, channels, row_length, rows, border)
 
 @inlined
 def _add_windows(sums, rows, numbers, corner, row_length, apart, factors, place, channels, width, stride, dilation):
-    """Add to the sums of neighboring outputs the products of some rows of their windows, in 32 channels.
+    """Add to the sums of neighboring outputs the products of some rows of their windows, in `COLUMNS` channels.
 
     The rows lie `row_length` numbers from each other, the pixels of a row `apart`; the filter's are the channels of `width` factors. Of
     the usual widths and strides a row is one piece of code, which loads each pixel once for all outputs that see it.
@@ -197,7 +198,7 @@ def _add_windows(sums, rows, numbers, corner, row_length, apart, factors, place,
 
 @jit
 def _convolve_blocks(x, kernels, geometry, bias, stride, dilation, floor, output, borders):
-    """Compute 32 channels after the other, and of each row blocks; the last block ends with the row, and so do the last 32 channels."""
+    """Compute some channels after the other, and of each row blocks; the last block ends with the row, the last channels with all."""
     batch, height, width, channels = x.shape
     down, across, kernel_height, kernel_width, _ = kernels.shape
     _, out_height, out_width, _ = output.shape

@@ -2,7 +2,8 @@ r"""Direct convolution on explicit vectors: sums of products straight from the i
 
 In an image (H, W, C) the pixels of one row of a window lie side by side, kw * C numbers in order; so do those of the next position's
 window, stride * C numbers further on. That is all that the inner product of `minicnn.kernels.product` needs to know of its left matrix:
-where it begins, and how far apart its rows are. So up to 14 neighboring outputs of a row are computed together, for 32 filters at a time:
+where it begins, and how far apart its rows are. So some neighboring outputs of a row are computed together, for some filters at a time;
+with AVX-512 these are 14 and 32:
 
     outputs ox ... ox + 13, filters f ... f + 31:
         sums = bias
@@ -27,12 +28,12 @@ from minicnn.geometry import Pair, Window
 from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
-from minicnn.kernels.product import COLUMNS
+from minicnn.kernels.product import ROWS
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import add_products, at_least, load, start_sums, store_part, store_sums
+from minicnn.kernels.vectors import COLUMNS, LANES, add_products, at_least, load, start_sums, store_part, store_sums
 
 #: The outputs that are computed together: so many where a row has them, else the smaller number.
-MANY, FEW = 14, 7
+MANY, FEW = ROWS, ROWS // 2
 
 ZERO, MINUS_INFINITY = np.float32(0), np.float32(-np.inf)
 
@@ -162,14 +163,14 @@ def _copy_rows(x, image, top, left, rows, width, copy):
 
 @inlined
 def _add_window(sums, source, corner, row_length, step, channels, kernel, dilation, packed, panel):
-    """Add to the sums of neighboring outputs the products of their windows, which lie `step` numbers apart, with 32 filters."""
+    """Add to the sums of neighboring outputs the products of their windows, `step` numbers apart, with a panel of the filters."""
     kernel_height, taps, run = kernel
     place = panel * kernel_height * taps * run * COLUMNS
     for ky in range(kernel_height):
         for kx in range(taps):
             first = corner + ky * dilation[0] * row_length + kx * dilation[1] * channels
             for j in range(run):
-                sums = add_products(sums, source, first + j, step, load(packed, place), load(packed, place + 16))
+                sums = add_products(sums, source, first + j, step, packed, place)
                 place += COLUMNS
     return sums
 
@@ -218,5 +219,5 @@ def _convolve_blocks(
                         store_sums(at_least(few, floor), goal, place, place_step)
                     if not whole:
                         for i in range(rows):
-                            store_part(outputs, target + i * onward, columns, load(tail, i * COLUMNS))
-                            store_part(outputs, target + i * onward + 16, columns - 16, load(tail, i * COLUMNS + 16))
+                            for j in range(0, columns, LANES):
+                                store_part(outputs, target + i * onward + j, columns - j, load(tail, i * COLUMNS + j))

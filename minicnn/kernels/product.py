@@ -1,11 +1,11 @@
 """Many small matrix products at once, on explicit vectors.
 
 Winograd's method multiplies, for each of 16 or 36 positions, a matrix of tiles x channels with one of channels x filters. The kernel
-computes 14 rows x 32 columns of a product at a time: 28 vectors of running sums, two of the right-hand matrix and one of the left
-take 31 of the 32 registers of AVX-512. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
-multipliers are always busy.
+computes some rows and columns of a product at a time, 14 x 32 with AVX-512: 28 vectors of running sums, two of the right-hand matrix and
+one of the left take 31 of the 32 registers. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
+multipliers are always busy. With AVX2 it is 6 x 16: 12 half vectors, 2 and 1, 15 of 16 registers.
 
-The right-hand matrix is stored in panels of 32 columns, (position, panel, channel, 32), so that it is read in order.
+The right-hand matrix is stored in panels of so many columns, (position, panel, channel, column), so that it is read in order.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from numba import prange
 
 from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import aligned
-from minicnn.kernels.vectors import LANES, add_products, load, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, WIDE, add_products, store_sums, zero_sums
 
-#: The rows and columns that are computed at a time, and the rows of a last part that is small.
-ROWS, COLUMNS, FEW_ROWS = 14, 32, 8
+#: The rows that are computed at a time, and those of a last part that is small.
+ROWS, FEW_ROWS = (14, 8) if WIDE else (6, 3)
 
-#: The rows that are computed at a time where the left matrix is transposed: they divide the usual numbers of channels.
-TRANSPOSED_ROWS = 8
+#: The rows that are computed at a time where the left matrix is transposed: they divide the numbers of a vector.
+TRANSPOSED_ROWS = 8 if WIDE else 4
 
 
 def padded_rows(count: int) -> int:
@@ -36,7 +36,7 @@ def computed_rows(count: int) -> int:
 
 
 def pack_columns(matrices: np.ndarray) -> np.ndarray:
-    """Lay out (positions, channels, filters) as (positions, panels, channels, 32), padded with zeros to whole panels."""
+    """Lay out (positions, channels, filters) as (positions, panels, channels, COLUMNS), padded with zeros to whole panels."""
     positions, channels, filters = matrices.shape
     panels = -(-filters // COLUMNS)
     packed = aligned(4 * positions * panels * channels * COLUMNS).view(np.float32).reshape(positions, panels, channels, COLUMNS)
@@ -60,14 +60,14 @@ def multiply_rows(left, packed, task, rows, products):
             sums = zero_sums(ROWS)
             for c in range(channels):
                 offset = (task * channels + c) * COLUMNS
-                sums = add_products(sums, left, row * channels + c, channels, load(packed, offset), load(packed, offset + LANES))
+                sums = add_products(sums, left, row * channels + c, channels, packed, offset)
             store_sums(sums, products, target, columns)
             row += ROWS
         else:
             few = zero_sums(FEW_ROWS)
             for c in range(channels):
                 offset = (task * channels + c) * COLUMNS
-                few = add_products(few, left, row * channels + c, channels, load(packed, offset), load(packed, offset + LANES))
+                few = add_products(few, left, row * channels + c, channels, packed, offset)
             store_sums(few, products, target, columns)
             row += FEW_ROWS
 
@@ -79,10 +79,10 @@ def multiply_packed(left, packed, rows, products):
     Parameters
     ----------
     left : float32 array (positions, padded rows, channels)
-    packed : float32 array (positions, panels, channels, 32)
+    packed : float32 array (positions, panels, channels, COLUMNS)
     rows : int
-        Rows that matter; computed are 14 at a time, or a last 8, for which the arrays must have room.
-    products : float32 array (positions, padded rows, panels * 32)
+        Rows that matter; computed are `ROWS` at a time, or a last `FEW_ROWS`, for which the arrays must have room.
+    products : float32 array (positions, padded rows, panels * COLUMNS)
         Where the products go.
     """
     for task in prange(left.shape[0] * packed.shape[1]):
@@ -113,5 +113,5 @@ def multiply_transposed(left, right, rows, products):
             sums = zero_sums(TRANSPOSED_ROWS)
             for row in range(position * padded, position * padded + rows):
                 offset = row * filters + panel * COLUMNS
-                sums = add_products(sums, left, row * channels + c, 1, load(right, offset), load(right, offset + 16))
+                sums = add_products(sums, left, row * channels + c, 1, right, offset)
             store_sums(sums, products, (position * channels + c) * filters + panel * COLUMNS, filters)

@@ -1,11 +1,13 @@
 """Sixteen floats at a time: a vector type for numba, for the one loop that needs it.
 
 Compilers turn simple loops into vector instructions by themselves, and nearly all kernels here rely on that. The inner product of
-`minicnn.kernels.product` does not come out well that way: it must keep 28 running sums in registers. So it names its vectors. A
-`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it, which is right, but slow where there are many at a
-time, so `FAST` tells whether those are worth using. Vectors are added, subtracted and multiplied like numbers, and with numbers.
+`minicnn.kernels.product` does not come out well that way: it must keep its running sums in registers. So it names its vectors. A
+`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it. Vectors are added, subtracted and multiplied like
+numbers, and with numbers.
 
-Sums are kept as a tuple of vectors, two for each of several rows: row i has sums[2 i] and sums[2 i + 1], 32 columns together.
+Sums are kept as a tuple of vectors, `PER_ROW` for each of several rows, `COLUMNS` numbers together. How many rows are summed at a time
+follows from the processor's registers, which the sums must leave some of: AVX-512 has 32, each for one vector; AVX2 has 16, each for half
+of one.
 """
 
 from __future__ import annotations
@@ -13,7 +15,7 @@ from __future__ import annotations
 import operator
 
 from llvmlite import binding, ir
-from numba import types
+from numba import config, types
 from numba.core import cgutils
 from numba.core.datamodel import models, register_default
 from numba.core.imputils import lower_builtin
@@ -23,8 +25,20 @@ from numba.extending import intrinsic
 LANES = 16
 VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
-#: Whether this processor has registers for such vectors.
-FAST = bool(binding.get_host_cpu_features().get("avx512f"))
+
+def _wide() -> bool:
+    """Tell whether numba compiles for a processor with AVX-512: this one, unless ``NUMBA_CPU_NAME`` or ``NUMBA_CPU_FEATURES`` say else."""
+    name, features = config.CPU_NAME, config.CPU_FEATURES  # type: ignore[attr-defined]  # set when numba starts
+    if features is not None:
+        return "+avx512f" in features
+    return name in (None, binding.get_host_cpu_name()) and bool(binding.get_host_cpu_features().get("avx512f"))
+
+
+WIDE = _wide()
+
+#: How many vectors a row of sums has, and how many numbers.
+PER_ROW = 2 if WIDE else 1
+COLUMNS = PER_ROW * LANES
 
 
 class Float32x16(types.Type):
@@ -102,7 +116,7 @@ def store(typing_context, array, offset, vector):
 @intrinsic(prefer_literal=True)
 def zero_sums(typing_context, rows):
     """Make the sums of a number of rows, all zero; `rows` is written as a literal."""
-    count = 2 * rows.literal_value
+    count = PER_ROW * rows.literal_value
 
     def generate(context, builder, signature, arguments):
         return context.make_tuple(builder, signature.return_type, [ir.Constant(VECTOR, [0.0] * LANES)] * count)
@@ -112,17 +126,14 @@ def zero_sums(typing_context, rows):
 
 @intrinsic(prefer_literal=True)
 def start_sums(typing_context, array, offset, rows):
-    """Make the sums of a number of rows, each row array[offset : offset + 32]; `rows` is written as a literal."""
-    count = 2 * rows.literal_value
+    """Make the sums of a number of rows, each row array[offset : offset + COLUMNS]; `rows` is written as a literal."""
+    count = PER_ROW * rows.literal_value
 
     def generate(context, builder, signature, arguments):
         array, offset, _ = arguments
         data = _data(context, builder, signature.args[0], array)
-        halves = []
-        for j in range(2):
-            halves.append(builder.load(_vector_at(builder, data, builder.add(offset, offset.type(LANES * j)))))
-            halves[j].align = 4
-        return context.make_tuple(builder, signature.return_type, halves * (count // 2))
+        row = [_load_part(builder, data, offset, j) for j in range(PER_ROW)]
+        return context.make_tuple(builder, signature.return_type, row * (count // PER_ROW))
 
     return types.UniTuple(float32x16, count)(array, types.intp, rows), generate
 
@@ -144,44 +155,40 @@ def at_least(typing_context, sums, floor):
 
 
 @intrinsic
-def add_products(typing_context, sums, array, offset, stride, left, right):
-    """Return the sums, to each row i of which array[offset + i * stride] times (left, right) is added."""
+def add_products(typing_context, sums, array, offset, stride, factors, place):
+    """Return the sums, to each row i of which array[offset + i * stride] times the numbers from factors[place] on is added."""
 
     def generate(context, builder, signature, arguments):
-        sums, array, offset, stride, *factors = arguments
-        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
-        data = _data(context, builder, signature.args[1], array)
+        sums, _, offset, stride, _, place = arguments
+        multiply_add = _multiply_add(builder)
+        data, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
+        row = [_load_part(builder, weights, place, j) for j in range(PER_ROW)]
         new = []
-        for i in range(signature.args[0].count // 2):
+        for i in range(signature.args[0].count // PER_ROW):
             number = builder.load(builder.gep(data, [builder.add(offset, builder.mul(stride, stride.type(i)))]))
             copies = _copies(builder, number)
-            for j, factor in enumerate(factors):
-                new.append(builder.call(multiply_add, [copies, factor, builder.extract_value(sums, 2 * i + j)]))
+            for j, factor in enumerate(row):
+                new.append(builder.call(multiply_add, [copies, factor, builder.extract_value(sums, PER_ROW * i + j)]))
         return context.make_tuple(builder, signature.return_type, new)
 
-    return sums(sums, array, types.intp, types.intp, float32x16, float32x16), generate
+    return sums(sums, array, types.intp, types.intp, factors, types.intp), generate
 
 
 @intrinsic
 def add_scaled(typing_context, sums, array, offset, stride, factors, place):
-    """Add to each row i of sums the 32 numbers from array[offset + i * stride] on, times those from factors[place] on."""
+    """Add to each row i of sums the numbers from array[offset + i * stride] on, times those from factors[place] on."""
 
     def generate(context, builder, signature, arguments):
         sums, _, offset, stride, _, place = arguments
-        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
+        multiply_add = _multiply_add(builder)
         numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
-
-        def vector(data, start, j):
-            loaded = builder.load(_vector_at(builder, data, builder.add(start, start.type(LANES * j))))
-            loaded.align = 4
-            return loaded
-
+        row = [_load_part(builder, weights, place, j) for j in range(PER_ROW)]
         new = []
-        kept = [vector(weights, place, j) for j in range(2)]
-        for i in range(signature.args[0].count // 2):
+        for i in range(signature.args[0].count // PER_ROW):
             start = builder.add(offset, builder.mul(stride, stride.type(i)))
-            for j in range(2):
-                new.append(builder.call(multiply_add, [vector(numbers, start, j), kept[j], builder.extract_value(sums, 2 * i + j)]))
+            for j, factor in enumerate(row):
+                number = _load_part(builder, numbers, start, j)
+                new.append(builder.call(multiply_add, [number, factor, builder.extract_value(sums, PER_ROW * i + j)]))
         return context.make_tuple(builder, signature.return_type, new)
 
     return sums(sums, array, types.intp, types.intp, factors, types.intp), generate
@@ -189,32 +196,30 @@ def add_scaled(typing_context, sums, array, offset, stride, factors, place):
 
 @intrinsic(prefer_literal=True)
 def add_scaled_row(typing_context, sums, array, offset, apart, factors, place, onward, taps, step):
-    """Add to sums of 32 numbers those of neighboring places, each times its own factors.
+    """Add to rows of sums the numbers of neighboring places, each times its own factors.
 
     Row i gets, for each k below `taps`, the numbers from array[offset + (i * step + k) * apart] on times those from
     factors[place + k * onward] on. Each number is loaded once for all rows that want it. `taps` and `step` are written as literals.
     """
-    rows, count, apart_rows = sums.count // 2, taps.literal_value, step.literal_value
+    rows, count, apart_rows = sums.count // PER_ROW, taps.literal_value, step.literal_value
 
     def generate(context, builder, signature, arguments):
         sums, _, offset, apart, _, place, onward, _, _ = arguments
-        multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fma.v16f32")
+        multiply_add = _multiply_add(builder)
         numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
 
         def vector(data, start, between, k, j):
-            where = builder.add(builder.add(start, builder.mul(between, between.type(k))), start.type(LANES * j))
-            loaded = builder.load(_vector_at(builder, data, where))
-            loaded.align = 4
-            return loaded
+            return _load_part(builder, data, builder.add(start, builder.mul(between, between.type(k))), j)
 
-        new = [builder.extract_value(sums, i) for i in range(2 * rows)]
-        kept = [[vector(weights, place, onward, k, j) for j in range(2)] for k in range(count)]
+        new = [builder.extract_value(sums, i) for i in range(PER_ROW * rows)]
+        kept = [[vector(weights, place, onward, k, j) for j in range(PER_ROW)] for k in range(count)]
         for k in range((rows - 1) * apart_rows + count):
             wanted = [i for i in range(rows) if 0 <= k - i * apart_rows < count]
-            for j in range(2):
+            for j in range(PER_ROW):
                 loaded = vector(numbers, offset, apart, k, j) if wanted else None
                 for i in wanted:
-                    new[2 * i + j] = builder.call(multiply_add, [loaded, kept[k - i * apart_rows][j], new[2 * i + j]])
+                    place_of_sum = PER_ROW * i + j
+                    new[place_of_sum] = builder.call(multiply_add, [loaded, kept[k - i * apart_rows][j], new[place_of_sum]])
         return context.make_tuple(builder, signature.return_type, new)
 
     return sums(sums, array, types.intp, types.intp, factors, types.intp, types.intp, taps, step), generate
@@ -222,15 +227,15 @@ def add_scaled_row(typing_context, sums, array, offset, apart, factors, place, o
 
 @intrinsic
 def store_sums(typing_context, sums, array, offset, stride):
-    """Write the sums' row i, 32 numbers, to the flat offset + i * stride of a contiguous float32 array."""
+    """Write the sums' row i to the flat offset + i * stride of a contiguous float32 array."""
 
     def generate(context, builder, signature, arguments):
         sums, array, offset, stride = arguments
         data = _data(context, builder, signature.args[1], array)
-        for i in range(signature.args[0].count // 2):
-            for j in range(2):
+        for i in range(signature.args[0].count // PER_ROW):
+            for j in range(PER_ROW):
                 position = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
-                builder.store(builder.extract_value(sums, 2 * i + j), _vector_at(builder, data, position)).align = 4
+                builder.store(builder.extract_value(sums, PER_ROW * i + j), _vector_at(builder, data, position)).align = 4
         return context.get_dummy_value()
 
     return types.void(sums, array, types.intp, types.intp), generate
@@ -264,6 +269,18 @@ def _data(context, builder, array_type, array):
 
 def _vector_at(builder, data, offset):
     return builder.bitcast(builder.gep(data, [offset]), VECTOR.as_pointer())
+
+
+def _load_part(builder, data, offset, j):
+    """Read the j-th vector of those that begin at an offset."""
+    loaded = builder.load(_vector_at(builder, data, builder.add(offset, offset.type(LANES * j))))
+    loaded.align = 4
+    return loaded
+
+
+def _multiply_add(builder):
+    """Declare a b + c for vectors, rounded once where the processor can do so."""
+    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fmuladd.v16f32")
 
 
 def _copies(builder, number):

@@ -73,13 +73,11 @@ import numpy as np
 from numba import prange
 
 from minicnn.geometry import Window
-from minicnn.kernels import vectors
 from minicnn.kernels.jit import jit
 from minicnn.kernels.memory import aligned, empty, scratch
-from minicnn.kernels.product import COLUMNS, multiply_packed, multiply_rows, padded_rows
+from minicnn.kernels.product import multiply_packed, multiply_rows, padded_rows
 from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
-    LANES,
     MINUS_INFINITY,
     POSITIONS,
     SQRT2,
@@ -90,6 +88,7 @@ from minicnn.kernels.tiles import (
     tile_grid,
     workspaces,
 )
+from minicnn.kernels.vectors import COLUMNS, LANES
 
 #: The most memory for V and M together, in bytes, where all threads make one pass after the other: it fits into the processor's cache.
 BLOCK_BYTES = 3_000_000
@@ -122,14 +121,14 @@ def pack_kernel(kernel: np.ndarray) -> np.ndarray:
 
     Returns
     -------
-    float32 array (36, panels, channels, 32), as `minicnn.kernels.product` reads it; on processors without AVX-512 (36, channels, filters)
+    float32 array (36, panels, channels, COLUMNS)
+        As `minicnn.kernels.product` reads it.
     """
     channels, filters = (rounded_up(size, step) for size, step in zip(kernel.shape[2:], (LANES, COLUMNS)))
-    width = COLUMNS if vectors.FAST else filters
-    packed = aligned(4 * POSITIONS * channels * filters).view(np.float32).reshape(POSITIONS, filters // width, channels, width)
+    packed = aligned(4 * POSITIONS * channels * filters).view(np.float32).reshape(POSITIONS, -1, channels, COLUMNS)
     packed[:] = 0
     _transform_kernel(np.ascontiguousarray(kernel), packed)
-    return packed if vectors.FAST else packed[:, 0]
+    return packed
 
 
 def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, window: Window, rectify: bool = False) -> np.ndarray:
@@ -159,7 +158,7 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     grid, threads, bytes_each = tile_grid(output.shape), thread_count(), 4 * POSITIONS * (channels + filters)
     tiles = batch * math.prod(grid)
     floor, room = ZERO if rectify else MINUS_INFINITY, workspaces(threads, channels)
-    if vectors.FAST and packed.nbytes <= SHARED_BYTES:
+    if packed.nbytes <= SHARED_BYTES:
         block = padded_rows(max(1, min(-(-tiles // threads), OWN_BYTES // bytes_each)))
         inputs = scratch("inputs", (threads, POSITIONS, block, channels))
         products = scratch("products", (threads, POSITIONS, block, filters))
@@ -170,10 +169,7 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
         transform_inputs(x, grid, window.before, first, count, inputs, room)
-        if vectors.FAST:
-            multiply_packed(inputs, packed, count, products)
-        else:
-            np.matmul(inputs, packed, out=products)
+        multiply_packed(inputs, packed, count, products)
         _transform_outputs(products, biases, floor, grid, first, count, output, room)
     return output
 
@@ -182,7 +178,6 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
 def _transform_kernel(kernel, packed):
     """Compute U of each channel in float64: first G g, then that times G^T."""
     _, _, channels, filters = kernel.shape
-    width = packed.shape[3]
     for c in prange(channels):
         columns = np.empty((6, 3, filters))
         for i in range(6):
@@ -193,10 +188,10 @@ def _transform_kernel(kernel, packed):
         for i in range(6):
             for j in range(6):
                 g0, g1, g2 = KERNEL_TRANSFORM[j]
-                for first in range(0, filters, width):
-                    panel = packed[6 * i + j, first // width, c]
+                for first in range(0, filters, COLUMNS):
+                    panel = packed[6 * i + j, first // COLUMNS, c]
                     c0, c1, c2 = columns[i, 0, first:], columns[i, 1, first:], columns[i, 2, first:]
-                    for f in range(min(width, filters - first)):
+                    for f in range(min(COLUMNS, filters - first)):
                         panel[f] = g0 * c0[f] + g1 * c1[f] + g2 * c2[f]
 
 

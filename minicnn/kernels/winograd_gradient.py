@@ -24,13 +24,12 @@ from minicnn.geometry import Window
 from minicnn.kernels.blas import matrix_product
 from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import scratch
-from minicnn.kernels.product import COLUMNS, multiply_transposed, padded_rows
+from minicnn.kernels.product import multiply_transposed, padded_rows
 from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
     COLUMNS_ROOM,
     HALF,
     HALF_B,
-    LANES,
     POSITIONS,
     TILE,
     TWO,
@@ -44,7 +43,7 @@ from minicnn.kernels.tiles import (
     tile_grid,
     workspaces,
 )
-from minicnn.kernels.vectors import load
+from minicnn.kernels.vectors import COLUMNS, LANES, load
 from minicnn.kernels.winograd import BLOCK_BYTES, KERNEL_TRANSFORM, transform_inputs
 
 
