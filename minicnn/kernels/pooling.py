@@ -48,10 +48,12 @@ def _max_pool_backward(gradient, winners, kernel_size, stride, padding, x_gradie
             oy = top // stride[0]
             if top % stride[0] == 0 and 0 <= oy < out_height:
                 for ox in range(out_width):
-                    for c in range(channels):
-                        ix = winners[image, oy, ox, c] - iy * width
-                        if 0 <= ix < width:  # the winner lies in this row
-                            x_gradient[image, iy, ix, c] += gradient[image, oy, ox, c]
+                    left = ox * stride[1] - padding[1]
+                    above, won = gradient[image, oy, ox], winners[image, oy, ox]
+                    for ix in range(max(left, 0), min(left + kernel_size[1], width)):
+                        pixel, number = x_gradient[image, iy, ix], np.int32(iy * width + ix)
+                        for c in range(channels):
+                            pixel[c] += above[c] if won[c] == number else 0
 
 
 @jit
