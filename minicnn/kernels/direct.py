@@ -25,7 +25,7 @@ import numpy as np
 from numba import prange
 
 from minicnn.geometry import Pair, Window
-from minicnn.kernels.jit import inlined, jit
+from minicnn.kernels.jit import inlined, jit, part
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
 from minicnn.kernels.product import ROWS
@@ -145,20 +145,22 @@ def _convolve(
     )  # fmt: skip
 
 
-@inlined
-def _copy_rows(x, image, top, left, rows, width, copy):
+@part
+def _copy_rows(numbers, shape, image, top, left, rows, width, copy):
     """Copy rows of an image to a place with zeros around them."""
-    _, x_height, x_width, channels = x.shape
+    _, x_height, x_width, channels = shape
     begin = min(max(0, -left), width)
     end = max(min(x_width - left, width), begin)
     for i in range(rows):
-        row = copy[i * width * channels : (i + 1) * width * channels]
-        if 0 <= top + i < x_height:
-            row[: begin * channels] = ZERO
-            row[begin * channels : end * channels] = x[image, top + i, left + begin : left + end].reshape(-1)
-            row[end * channels :] = ZERO
-        else:
-            row[:] = ZERO
+        row = i * width * channels
+        inside = 0 <= top + i < x_height
+        source = ((image * x_height + top + i) * x_width + left) * channels
+        for j in range(begin * channels):
+            copy[row + j] = ZERO
+        for j in range(begin * channels, end * channels):
+            copy[row + j] = numbers[source + j] if inside else ZERO
+        for j in range(end * channels, width * channels):
+            copy[row + j] = ZERO
 
 
 @inlined
@@ -195,7 +197,7 @@ def _convolve_blocks(
             origin = image * height * row_length
             if copied[0] > 0:
                 top = first // per_row * stride[0] - before[0]
-                _copy_rows(x, image, top, -before[1], copied[0], copied[1], copy)
+                _copy_rows(numbers, x.shape, image, top, -before[1], copied[0], copied[1], copy)
                 source, row_length = copy, copied[1] * channels
                 origin = -(first // per_row) * stride[0] * row_length
             for panel in range(packed.shape[1]):

@@ -111,6 +111,11 @@ if in_notebook():  # the command line says so itself, and a program may
     announce_compilation(lambda text: print(text, file=sys.stderr))
 
 
+def part(function: Callable) -> Callable:
+    """Compile a part of several kernels, which they call."""
+    return numba.njit(function)
+
+
 def inlined(function: Callable) -> Callable:
     """Compile a part of a kernel into each kernel that calls it."""
     return numba.njit(inline="always")(function)

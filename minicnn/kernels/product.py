@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from minicnn.kernels.jit import inlined, jit
+from minicnn.kernels.jit import jit, part
 from minicnn.kernels.memory import aligned
 from minicnn.kernels.vectors import COLUMNS, WIDE, add_products, store_sums, zero_sums
 
@@ -47,7 +47,7 @@ def pack_columns(matrices: np.ndarray) -> np.ndarray:
     return packed
 
 
-@inlined
+@part
 def multiply_rows(left, packed, task, rows, products):
     """Multiply the first rows of one position's matrix with one panel of its packed one; arguments as for `multiply_packed`."""
     _, padded, channels = left.shape

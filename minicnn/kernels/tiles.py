@@ -11,7 +11,7 @@ import math
 import numpy as np
 
 from minicnn.geometry import Pair
-from minicnn.kernels.jit import inlined
+from minicnn.kernels.jit import inlined, part
 from minicnn.kernels.memory import scratch
 from minicnn.kernels.vectors import LANES, at_least, load, store, store_part
 
@@ -115,14 +115,15 @@ def find_tile(x, image, top, left, size, copy):
     apart = (channels + LANES - 1) // LANES * LANES
     for i in range(size):
         for j in range(size):
-            pixel = copy[(i * size + j) * apart : (i * size + j + 1) * apart]
-            pixel[:] = ZERO
-            if 0 <= top + i < height and 0 <= left + j < width:
-                pixel[:channels] = x[image, top + i, left + j]
+            pixel = (i * size + j) * apart
+            inside = 0 <= top + i < height and 0 <= left + j < width
+            begin = ((image * height + top + i) * width + left + j) * channels
+            for c in range(apart):
+                copy[pixel + c] = numbers[begin + c] if inside and c < channels else ZERO
     return copy, 0, size * apart, apart
 
 
-@inlined
+@part
 def input_tile(x, number, grid, before, inputs, k, workspace):
     """Fill inputs[:, k] with B^T d B of a tile."""
     _, rows, channels = inputs.shape
@@ -139,7 +140,7 @@ def input_tile(x, number, grid, before, inputs, k, workspace):
             store_line(input_line(t[0], t[1], t[2], t[3], t[4], t[5]), inputs, target, rows * channels)
 
 
-@inlined
+@part
 def output_tile(products, k, bias, floor, number, grid, output, workspace):
     """Turn products[:, k] into a tile of the output, A^T M A plus bias, at least `floor`."""
     _, rows, columns = products.shape

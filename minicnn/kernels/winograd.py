@@ -100,7 +100,7 @@ OWN_BYTES = 600_000
 SHARED_BYTES = 10_000_000
 
 #: G of F(4, 3).
-KERNEL_TRANSFORM = np.array(
+G = np.array(
     [
         [1, 0, 0],
         [1 / 6, SQRT2 / 6, 1 / 3],
@@ -181,13 +181,13 @@ def _transform_kernel(kernel, packed):
     for c in prange(channels):
         columns = np.empty((6, 3, filters))
         for i in range(6):
-            g0, g1, g2 = KERNEL_TRANSFORM[i]
+            g0, g1, g2 = G[i, 0], G[i, 1], G[i, 2]
             for j in range(3):
                 for f in range(filters):
                     columns[i, j, f] = g0 * kernel[0, j, c, f] + g1 * kernel[1, j, c, f] + g2 * kernel[2, j, c, f]
         for i in range(6):
             for j in range(6):
-                g0, g1, g2 = KERNEL_TRANSFORM[j]
+                g0, g1, g2 = G[j, 0], G[j, 1], G[j, 2]
                 for first in range(0, filters, COLUMNS):
                     panel = packed[6 * i + j, first // COLUMNS, c]
                     c0, c1, c2 = columns[i, 0, first:], columns[i, 1, first:], columns[i, 2, first:]

@@ -44,7 +44,7 @@ from minicnn.kernels.tiles import (
     workspaces,
 )
 from minicnn.kernels.vectors import COLUMNS, LANES, load
-from minicnn.kernels.winograd import BLOCK_BYTES, KERNEL_TRANSFORM, transform_inputs
+from minicnn.kernels.winograd import BLOCK_BYTES, G, transform_inputs
 
 
 def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:
@@ -81,8 +81,7 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
         if first:
             total += more
     total = np.ascontiguousarray(total[:, :channels, :filters])
-    both = np.kron(KERNEL_TRANSFORM, KERNEL_TRANSFORM)
-    return matrix_product(both.T.astype(np.float32), total.reshape(POSITIONS, -1)).reshape(3, 3, channels, filters)
+    return matrix_product(np.kron(G, G).T.astype(np.float32), total.reshape(POSITIONS, -1)).reshape(3, 3, channels, filters)
 
 
 @inlined

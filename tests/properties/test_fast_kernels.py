@@ -164,7 +164,7 @@ def test_the_one_dimensional_transforms_are_the_written_matrices(generator):
     """y = A^T [(G g) * (B^T d)], with the code's B and A read off unit vectors."""
     results, output = (np.array(line.py_func(*np.eye(6))) for line in (tiles.input_line, tiles.output_line))
     d, g = generator.standard_normal(6), generator.standard_normal(3)
-    y = output @ ((winograd.KERNEL_TRANSFORM @ g) * (results @ d))
+    y = output @ ((winograd.G @ g) * (results @ d))
     assert y == pytest.approx(np.correlate(d, g, "valid"))
 
 
