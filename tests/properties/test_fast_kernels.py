@@ -319,6 +319,16 @@ def test_memory_that_nobody_needs_is_let_go():
     assert [kept.nbytes for _, kept in memory._unused] == [memory.SMALL]
 
 
+def test_memory_is_let_go_when_nothing_happens(monkeypatch):
+    array = memory.empty((memory.SMALL,), np.uint8)
+    del array
+    memory.free_if_idle()
+    assert memory._unused
+    monkeypatch.setattr(memory, "IDLE_SECONDS", 0)
+    memory.free_if_idle()
+    assert not memory._unused
+
+
 @pytest.mark.skipif(not binding.get_host_cpu_features().get("avx2"), reason="the processor has no AVX2")
 def test_a_processor_without_wide_vectors():
     """What AVX2 computes, with fewer and shorter rows of sums, is the definition too; numba is told to compile for such a processor."""
