@@ -62,14 +62,17 @@ def scratch(name: str, shape: tuple[int, ...]) -> np.ndarray:
     return arrays[name][:size].reshape(shape)
 
 
-def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
-    """Return an array of arbitrary values, like `numpy.empty`, in used memory if there is some of about the right size."""
+def empty(shape: tuple[int, ...], dtype: DTypeLike, lasting: bool = False) -> np.ndarray:
+    """Return an array of arbitrary values, like `numpy.empty`, in used memory if there is some of about the right size.
+
+    An array that is to last, such as filters, takes no memory that is much larger.
+    """
     dtype = np.dtype(dtype)
     count = math.prod(shape)
     size = count * dtype.itemsize
     if size < SMALL:
         return np.empty(shape, dtype)
-    memory = _take(size)
+    memory = _take(size, 1.25 if lasting else MOST_TIMES)
     _watch_for_idleness()
     # The array keeps `handle` alive, and all its views do; when the last is gone, the memory is free again.
     handle = (ctypes.c_char * memory.nbytes).from_buffer(memory.data)
@@ -77,11 +80,11 @@ def empty(shape: tuple[int, ...], dtype: DTypeLike) -> np.ndarray:
     return np.frombuffer(handle, dtype, count).reshape(shape)  # type: ignore[call-overload]  # NumPy's stubs leave ctypes' arrays out
 
 
-def _take(size: int) -> np.ndarray:
+def _take(size: int, times: float) -> np.ndarray:
     """Choose the smallest unused piece of memory that is large enough, but not far too large; or get a new one."""
     if _lock.acquire(blocking=False):
         try:
-            fitting = [i for i, (_, memory) in enumerate(_unused) if size <= memory.nbytes < MOST_TIMES * size]
+            fitting = [i for i, (_, memory) in enumerate(_unused) if size <= memory.nbytes < times * size]
             if fitting:
                 return _unused.pop(min(fitting, key=lambda i: _unused[i][1].nbytes))[1]
         finally:

@@ -14,7 +14,7 @@ import numpy as np
 from numba import prange
 
 from minicnn.kernels.jit import jit, part
-from minicnn.kernels.memory import aligned
+from minicnn.kernels.memory import empty
 from minicnn.kernels.vectors import COLUMNS, WIDE, add_products, store_sums, zero_sums
 
 #: The rows that are computed at a time, and those of a last part that is small.
@@ -39,8 +39,9 @@ def pack_columns(matrices: np.ndarray) -> np.ndarray:
     """Lay out (positions, channels, filters) as (positions, panels, channels, COLUMNS), padded with zeros to whole panels."""
     positions, channels, filters = matrices.shape
     panels = -(-filters // COLUMNS)
-    packed = aligned(4 * positions * panels * channels * COLUMNS).view(np.float32).reshape(positions, panels, channels, COLUMNS)
-    packed[:] = 0
+    packed = empty((positions, panels, channels, COLUMNS), np.float32, lasting=True)
+    if filters % COLUMNS:
+        packed[:] = 0
     for panel in range(panels):
         columns = matrices[:, :, panel * COLUMNS : (panel + 1) * COLUMNS]
         packed[:, panel, :, : columns.shape[2]] = columns

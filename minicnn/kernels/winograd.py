@@ -74,7 +74,7 @@ from numba import prange
 
 from minicnn.geometry import Window
 from minicnn.kernels.jit import jit
-from minicnn.kernels.memory import aligned, empty, scratch
+from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.product import multiply_packed, multiply_rows, padded_rows
 from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
@@ -125,8 +125,9 @@ def pack_kernel(kernel: np.ndarray) -> np.ndarray:
         As `minicnn.kernels.product` reads it.
     """
     channels, filters = (rounded_up(size, step) for size, step in zip(kernel.shape[2:], (LANES, COLUMNS)))
-    packed = aligned(4 * POSITIONS * channels * filters).view(np.float32).reshape(POSITIONS, -1, channels, COLUMNS)
-    packed[:] = 0
+    packed = empty((POSITIONS, filters // COLUMNS, channels, COLUMNS), np.float32, lasting=True)
+    if (channels, filters) != kernel.shape[2:]:
+        packed[:] = 0
     _transform_kernel(np.ascontiguousarray(kernel), packed)
     return packed
 

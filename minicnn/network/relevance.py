@@ -37,6 +37,7 @@ equations 56 to 60. G. Montavon et al., "Layer-Wise Relevance Propagation: An Ov
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import reduce
 from typing import Literal
 
 import numpy as np
@@ -161,8 +162,11 @@ def alpha_beta(alpha: float) -> Rule:
     """Count the terms above 0 alpha times, those below 0 minus (alpha - 1) times, and no bias."""
 
     def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+        positive = _with_weight(layer, np.maximum(layer.weight, 0))
+        if alpha == 1 and (x >= 0).all():  # as after a ReLU
+            return _shared([(x, positive)], relevance)
         above, below = np.maximum(x, 0), np.minimum(x, 0)
-        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
+        negative = _with_weight(layer, np.minimum(layer.weight, 0))
         result = x.dtype.type(alpha) * _shared([(above, positive), (below, negative)], relevance)
         if alpha == 1:
             return result
@@ -193,7 +197,7 @@ def plain_parts(layer: Layer, relevance: np.ndarray, xs: Sequence[np.ndarray]) -
 
 
 def _parts(terms: Sequence[np.ndarray], relevance: np.ndarray) -> tuple[np.ndarray, ...]:
-    divided = _divide(relevance, np.asarray(sum(terms)))
+    divided = _divide(relevance, _total(terms))
     return tuple(term * divided for term in terms)
 
 
@@ -210,8 +214,13 @@ def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
 def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.ndarray:
     """Share relevance out in proportion to the terms of some (input, layer) pairs together."""
     terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]  # after a ReLU there are none below 0
-    divided = _divide(relevance, np.asarray(sum(layer.forward(x)[0] for x, layer in terms)))
-    return np.asarray(sum(x * layer.backward(divided, x) for x, layer in terms))
+    divided = _divide(relevance, _total([layer.forward(x)[0] for x, layer in terms]))
+    return _total([x * layer.backward(divided, x) for x, layer in terms])
+
+
+def _total(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    """Add arrays up; a single one is not copied."""
+    return reduce(np.add, arrays)
 
 
 def _with_weight(layer: Weighted, weight: np.ndarray) -> Weighted:
