@@ -10,7 +10,8 @@
     auto       everything                                 the fast one with the least work, else im2col
     =========  =========================================  =====================================================
 
-An algorithm that cannot do a convolution leaves it to im2col. In float64, as in gradient checks, only depthwise is used beside it.
+An algorithm that cannot do a convolution leaves it to im2col, the direct one depthwise convolutions to theirs. In float64, as in gradient
+checks, only depthwise is used beside it.
 """
 
 from __future__ import annotations
@@ -75,6 +76,8 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
         possible = {"depthwise": 0} if kernel_shape[2:] == (1, channels) else {}
     else:
         possible = _work(x_shape, kernel_shape, window) if dtype == np.float32 else {}
+    if wanted == "direct" and "depthwise" in possible:  # which is as direct
+        return "depthwise"
     if wanted != "auto":
         return wanted if wanted in possible else "im2col"
     return min(possible, key=lambda name: possible[name], default="im2col")

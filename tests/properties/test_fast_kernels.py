@@ -199,6 +199,10 @@ def test_the_choice_of_algorithm():
         assert choose((1, 28, 28, 512), np.float32, vgg, stride) == "im2col"
     with use_algorithm("im2col"):
         assert choose((1, 28, 28, 512), np.float32, vgg, one) == "im2col"
+        assert choose((1, 28, 28, 512), np.float32, (3, 3, 1, 512), one) == "im2col"
+    with use_algorithm("direct"):
+        assert choose((1, 28, 28, 512), np.float32, vgg, one) == "direct"
+        assert choose((1, 28, 28, 512), np.float32, (3, 3, 1, 512), one) == "depthwise"
     assert choose((1, 28, 28, 512), np.float32, vgg, one) == "winograd"
     with pytest.raises(UnknownNameError, match="'fft'.* auto, im2col, direct, depthwise, winograd"), use_algorithm("fft"):
         pass

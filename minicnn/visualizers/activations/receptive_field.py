@@ -68,7 +68,7 @@ def receptive_field(
     field = trunk.receptive_fields()[layer]
     if field is None:
         raise ShapeError(f"each unit of {layer} sees the whole photo; choose a layer before {_first_global(model.network)}")
-    with use_algorithm("im2col"):  # exactly 0 outside the box, which Winograd's tiles are not
+    with use_algorithm("direct"):  # exactly 0 outside the box, which Winograd's tiles are not
         trace = trunk.trace(image)
         output = trace.outputs[layer][0]
         one_channel = unit is not None and len(unit) == 3
