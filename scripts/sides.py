@@ -1,6 +1,7 @@
 """Programs to compare, each in a process of its own: they take turns, and while one works the others sleep."""
 
 import multiprocessing
+import os
 import time
 
 
@@ -17,6 +18,7 @@ class Side:
 
     def __init__(self, make, *arguments, cpu_time=False):
         context = multiprocessing.get_context("spawn")
+        os.environ.pop("GOMP_SPINCOUNT", None)  # minicnn set it for itself here; each side is to find what it would find alone
         self.pipe, theirs = context.Pipe()
         context.Process(target=_serve, args=(theirs, make, arguments, cpu_time), daemon=True).start()
 

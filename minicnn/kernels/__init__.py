@@ -1,7 +1,7 @@
 """The number crunching: plain functions on plain arrays (N, H, W, C), and the only place with numba.
 
-Uses `minicnn.errors` and `minicnn.geometry` only. Nothing here checks its input; the layers do that, and say what the numbers mean.
-What is kept from call to call is memory to use again (`memory`) and filters in the form that an algorithm wants
+Uses `minicnn.errors`, `minicnn.geometry` and `minicnn.notebook` only. Nothing here checks its input; the layers do that, and say what the
+numbers mean. What is kept from call to call is memory to use again (`memory`) and filters in the form that an algorithm wants
 (`convolution.Filters`), never anything about a call.
 """
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import os
 import threading
 from collections.abc import Iterator
 from functools import cache
@@ -53,3 +54,16 @@ def _one_thread() -> Iterator[None]:
             _inside -= 1
             if _inside == 0:
                 _limit.restore_original_limits()
+
+
+def _after_fork() -> None:
+    """In the new process: lift a limit that another thread had set, which is not here to do so."""
+    global _lock, _inside
+    _lock = threading.Lock()
+    if _inside and _limit is not None:
+        _limit.restore_original_limits()
+    _inside = 0
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -2,8 +2,8 @@
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and output
 swapped, so at stride 1 the same table serves it. With another stride the direct and the depthwise algorithm make several convolutions of
-it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters takes
-im2col where Winograd's method does not serve.
+it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters takes im2col, unless the table says
+Winograd's method or the depthwise one.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Filters:
         return Filters, (self.kernel,)  # what is derived depends on the machine
 
     def made(self, make: Callable[[np.ndarray, Window], Made], window: Window) -> Made:
-        """Return what a function makes of the filters for a window; a layer has its own, and that without its padding."""
+        """Return what a function makes of the filters for a window, once for each: with a layer's padding and without."""
         if (make, window) not in self._made:
             self._made[make, window] = make(self.kernel, window)
         return self._made[make, window]

@@ -118,7 +118,7 @@ def kernel_gradient_depthwise(gradient: np.ndarray, x: np.ndarray, window: Windo
 def _convolve(x: np.ndarray, filters: Separate, bias: np.ndarray, floor: float, output: np.ndarray) -> None:
     """Compute an output (N, OH, OW, C) whose rows and columns at the same place modulo the stride have the filters of one phase."""
     kernels, geometry, window = filters
-    x, floor = np.ascontiguousarray(x), x.dtype.type(floor)
+    x, bias, floor = np.ascontiguousarray(x), np.ascontiguousarray(bias), x.dtype.type(floor)
     wide = output.shape[2] >= BLOCK * kernels.shape[1]
     if x.shape[3] >= COLUMNS and wide and x.dtype == kernels.dtype == bias.dtype == np.float32:
         columns = (BLOCK - 1) * window.stride[1] + (kernels.shape[3] - 1) * window.dilation[1] + 1

@@ -47,7 +47,7 @@ def convolve_direct(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, window:
     Parameters
     ----------
     x : float32 array (N, H, W, C)
-    packed : float32 array (1, panels, kh * kw * C, 32)
+    packed : float32 array (1, panels, kh * kw * C, COLUMNS)
         The filters, see `minicnn.kernels.product.pack_columns`.
     bias : float32 array (filters,)
     window : Window
@@ -117,9 +117,9 @@ def _convolve(
 ) -> None:
     """Compute the outputs at start, start + step, start + 2 step ... of an array (N, OH, OW, filters)."""
     down, across = (-(-(size - first) // by) for size, first, by in zip(output.shape[1:3], start, step))
-    if window == Window((1, 1)) and x.shape[:3] == output.shape[:3]:  # all images are one row of pixels
+    if window == Window((1, 1)) and x.shape[:3] == output.shape[:3] and step == (1, 1):  # all images are one row of pixels
         x, output, down, across = x.reshape(1, 1, -1, x.shape[3]), output.reshape(1, 1, -1, output.shape[3]), 1, output.size // len(bias)
-    if down < 1 or across < 1:
+    if min(len(x), down, across) < 1:
         return
     batch, height, width, channels = x.shape
     block = MANY if across >= MANY else FEW

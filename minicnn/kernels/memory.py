@@ -29,7 +29,7 @@ SMALL = 1 << 20
 MOST_KEPT = min(8_000_000_000, psutil.virtual_memory().total // 4)
 
 #: An array may take memory of so many times its size: of the few maps that are alive in a pass, some large ones serve all.
-MOST_TIMES = 8
+MOST_TIMES = 5
 
 #: Unused memory is freed once so many arrays came back after it while it was not needed: two steps or more of anything that goes in steps.
 PATIENCE = 200
@@ -103,7 +103,7 @@ def _give_back(memory: np.ndarray) -> None:
         try:
             now = next(_returns)
             _unused.append((now, memory))
-            while sum(kept.nbytes for _, kept in _unused) > MOST_KEPT or _unused[0][0] < now - PATIENCE:
+            while _unused and (sum(kept.nbytes for _, kept in _unused) > MOST_KEPT or _unused[0][0] < now - PATIENCE):
                 _unused.pop(0)
         finally:
             _lock.release()

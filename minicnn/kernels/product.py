@@ -1,6 +1,6 @@
 """Many small matrix products at once, on explicit vectors.
 
-Winograd's method multiplies, for each of 16 or 36 positions, a matrix of tiles x channels with one of channels x filters. The kernel
+Winograd's method multiplies, for each of 36 positions, a matrix of tiles x channels with one of channels x filters. The kernel
 computes some rows and columns of a product at a time, 14 x 32 with AVX-512: 28 vectors of running sums, two of the right-hand matrix and
 one of the left take 31 of the 32 registers. Each step along the channels takes two loads and 14 broadcasts for 28 multiply-adds, so the
 multipliers are always busy. With AVX2 it is 6 x 16: 12 half vectors, 2 and 1, 15 of 16 registers.

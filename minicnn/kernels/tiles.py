@@ -25,8 +25,8 @@ ZERO, HALF, TWO, FIVE_HALVES = (np.float32(number) for number in (0, 0.5, 2, 2.5
 MINUS_INFINITY = np.float32(-np.inf)
 A, B, TWO_A, HALF_B = (np.float32(number) for number in (SQRT2, 1 / SQRT2, 2 * SQRT2, 0.5 / SQRT2))
 
-#: How many vectors of a workspace the columns take that are transformed.
-COLUMNS_ROOM = POSITIONS * LANES
+#: How many numbers of a workspace the columns of a tile take that are transformed.
+LINES_ROOM = POSITIONS * LANES
 
 
 def rounded_up(count: int, step: int) -> int:
@@ -36,7 +36,7 @@ def rounded_up(count: int, step: int) -> int:
 
 def workspaces(threads: int, channels: int) -> np.ndarray:
     """Return room for each thread: for the columns of a tile that are transformed, and for a copy of its pixels, all channels."""
-    return scratch("tile", (threads, COLUMNS_ROOM + POSITIONS * rounded_up(channels, LANES)))
+    return scratch("tile", (threads, LINES_ROOM + POSITIONS * rounded_up(channels, LANES)))
 
 
 def tile_grid(output_shape: tuple[int, ...]) -> Pair:
@@ -106,7 +106,8 @@ def place_of(number, grid):
 def find_tile(x, image, top, left, size, copy):
     """Tell where a tile of size x size pixels lies: in which array, from which number on, how far apart its rows and its pixels are.
 
-    What is not whole in the image, or has no whole vectors of channels, is copied first, with zeros for what there is not.
+    A tile that reaches beyond the image is copied first, with zeros outside; and so is one whose channels do not fill vectors, with zeros
+    to fill them.
     """
     _, height, width, channels = x.shape
     numbers = x.reshape(-1)
@@ -129,7 +130,7 @@ def input_tile(x, number, grid, before, inputs, k, workspace):
     _, rows, channels = inputs.shape
     image, top, left = place_of(number, grid)
     top, left = top - before[0], left - before[1]
-    pixels, corner, row, apart = find_tile(x, image, top, left, TILE + 2, workspace[COLUMNS_ROOM:])
+    pixels, corner, row, apart = find_tile(x, image, top, left, TILE + 2, workspace[LINES_ROOM:])
     for c in range(0, channels, LANES):
         for j in range(6):
             d = load_line(pixels, corner + j * apart + c, row)

@@ -1,7 +1,8 @@
-"""Sixteen floats at a time: a vector type for numba, for the one loop that needs it.
+"""Sixteen floats at a time: a vector type for numba, for the loops that need it.
 
-Compilers turn simple loops into vector instructions by themselves, and nearly all kernels here rely on that. The inner product of
-`minicnn.kernels.product` does not come out well that way: it must keep its running sums in registers. So it names its vectors. A
+Compilers turn simple loops into vector instructions by themselves, and many kernels here rely on that. The inner product of
+`minicnn.kernels.product` does not come out well that way, as it must keep its running sums in registers; nor do loops over few channels.
+These name their vectors. A
 `Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it. Vectors are added, subtracted and multiplied like
 numbers, and with numbers.
 
@@ -27,7 +28,7 @@ VECTOR = ir.VectorType(ir.FloatType(), LANES)
 
 
 def _wide() -> bool:
-    """Tell whether numba compiles for a processor with AVX-512: this one, unless ``NUMBA_CPU_NAME`` or ``NUMBA_CPU_FEATURES`` say else."""
+    """Tell whether numba compiles for a processor with AVX-512: this one, unless a ``NUMBA_CPU_...`` variable says otherwise."""
     name, features = config.CPU_NAME, config.CPU_FEATURES  # type: ignore[attr-defined]  # set when numba starts
     if features is not None:
         return "+avx512f" in features
@@ -156,7 +157,7 @@ def at_least(typing_context, sums, floor):
 
 @intrinsic
 def add_products(typing_context, sums, array, offset, stride, factors, place):
-    """Return the sums, to each row i of which array[offset + i * stride] times the numbers from factors[place] on is added."""
+    """Add to each row i of sums the numbers from factors[place] on, times the number array[offset + i * stride]."""
 
     def generate(context, builder, signature, arguments):
         sums, _, offset, stride, _, place = arguments

@@ -27,9 +27,9 @@ from minicnn.kernels.memory import scratch
 from minicnn.kernels.product import multiply_transposed, padded_rows
 from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
-    COLUMNS_ROOM,
     HALF,
     HALF_B,
+    LINES_ROOM,
     POSITIONS,
     TILE,
     TWO,
@@ -72,6 +72,8 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     rows, columns = rounded_up(channels, LANES), rounded_up(filters, COLUMNS)
     block = padded_rows(max(1, min(tiles, BLOCK_BYTES // (4 * POSITIONS * (rows + columns)))))
     inputs, outputs = scratch("inputs", (POSITIONS, block, rows)), scratch("products", (POSITIONS, block, columns))
+    if tiles == 0:
+        return np.zeros((3, 3, channels, filters), np.float32)
     total, more = (scratch(name, (POSITIONS, rows, columns)) for name in ("kernel total", "kernel products"))
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
@@ -100,8 +102,8 @@ def _transform_gradients(gradient, grid, first, count, outputs, workspaces):
         workspace = workspaces[thread]
         for k in range(count * thread // threads, count * (thread + 1) // threads):
             image, top, left = place_of(first + k, grid)
-            pixels, corner, row, apart = find_tile(gradient, image, top, left, TILE, workspace[COLUMNS_ROOM:])
-            for f in range(0, filters, LANES):
+            pixels, corner, row, apart = find_tile(gradient, image, top, left, TILE, workspace[LINES_ROOM:])
+            for f in range(0, gradient.shape[3], LANES):
                 for j in range(TILE):
                     y = corner + j * apart + f
                     line = _spread(load(pixels, y), load(pixels, y + row), load(pixels, y + 2 * row), load(pixels, y + 3 * row))

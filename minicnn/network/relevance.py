@@ -36,6 +36,7 @@ equations 56 to 60. G. Montavon et al., "Layer-Wise Relevance Propagation: An Ov
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from functools import reduce
 from typing import Literal
@@ -43,6 +44,7 @@ from typing import Literal
 import numpy as np
 
 from minicnn.errors import MinicnnError
+from minicnn.kernels import current_algorithm, use_algorithm
 from minicnn.layers import (
     LAYERS,
     BatchNorm,
@@ -150,10 +152,11 @@ def epsilon(share: float) -> Rule:
     """Count all terms; the divisor is moved away from 0 by a share of the root mean square of the image's outputs."""
 
     def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
-        z, context = layer.forward(x)
-        mean_square = np.mean(z**2, axis=tuple(range(1, z.ndim)), keepdims=True)
-        stabilizer = z.dtype.type(share) * np.sqrt(mean_square)
-        return x * layer.backward(_divide(relevance, z + np.where(z >= 0, stabilizer, -stabilizer)), context)
+        with _exact_zeros():
+            z, context = layer.forward(x)
+            mean_square = np.mean(z**2, axis=tuple(range(1, z.ndim)), keepdims=True)
+            stabilizer = z.dtype.type(share) * np.sqrt(mean_square)
+            return x * layer.backward(_divide(relevance, z + np.where(z >= 0, stabilizer, -stabilizer)), context)
 
     return rule
 
@@ -214,8 +217,14 @@ def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
 def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.ndarray:
     """Share relevance out in proportion to the terms of some (input, layer) pairs together."""
     terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]  # after a ReLU there are none below 0
-    divided = _divide(relevance, _total([layer.forward(x)[0] for x, layer in terms]))
-    return _total([x * layer.backward(divided, x) for x, layer in terms])
+    with _exact_zeros():
+        divided = _divide(relevance, _total([layer.forward(x)[0] for x, layer in terms]))
+        return _total([x * layer.backward(divided, x) for x, layer in terms])
+
+
+def _exact_zeros() -> contextlib.AbstractContextManager[None]:
+    """Choose an algorithm that gives 0 for sums of zeros; Winograd's may give 1e-7, and relevance is divided by it."""
+    return use_algorithm("direct") if current_algorithm() in ("auto", "winograd") else contextlib.nullcontext()
 
 
 def _total(arrays: Sequence[np.ndarray]) -> np.ndarray:

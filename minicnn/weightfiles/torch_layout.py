@@ -110,7 +110,8 @@ class TorchTensors:
             elif field == LAYER_SCALE and tensor.shape[1:] == (1, 1) and f"{name}.weight" not in tensors:
                 grouped[name] = {"weight": tensor[:, 0, 0]}
             elif field in COUNTS or (tensor.dtype.kind != "f" and tensor.size == 1) or (name in used and self.preprocessing is None):
-                self.ignored += [name] * (field != "num_batches_tracked")
+                if field != "num_batches_tracked":
+                    self.ignored.append(name)
             elif name in left_out - set(used):
                 self.ignored.append(name)
             elif name not in used:

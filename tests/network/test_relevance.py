@@ -100,6 +100,17 @@ def test_where_nothing_contributes_nothing_is_handed_down(case):
         assert not rule(layer, above, np.zeros_like(x)).any()
 
 
+def test_windows_of_zeros_stay_exact_whatever_convolves(generator):
+    """Winograd's tiles, which hold other windows too, give 1e-7 there, and relevance divided by that would be spread over the tile."""
+    layer = Conv2D(np.maximum(generator.standard_normal((3, 3, 64, 64), np.float32), 0), np.ones(64, np.float32), padding=1)
+    x, above = np.zeros((1, 32, 32, 64), np.float32), np.ones((1, 32, 32, 64), np.float32)
+    x[0, 9:13, 9:20] = 1
+    for rule in (relevance.alpha_beta(1.0), relevance.epsilon(0.0), relevance.alpha_beta(2.0)):
+        with minicnn.use_algorithm("im2col"):
+            exact = rule(layer, above, x)
+        assert rule(layer, above, x) == pytest.approx(exact, rel=1e-4, abs=1e-4)
+
+
 @pytest.fixture
 def deep(generator):
     """All kinds of layers, without biases."""

@@ -127,6 +127,31 @@ def test_depthwise(problem, channels, rectify):
     assert close(gradient, exact, kernel_gradient_im2col(abs(found).astype(float), abs(x).astype(float), kernel.shape, window))
 
 
+@pytest.mark.parametrize("batch", [0, 1, 3])
+@pytest.mark.parametrize("size, kernel_size, stride, padding", [((1, 1), 3, 2, 1), ((1, 1), 1, 2, 0), ((2, 1), 3, 2, 1), ((5, 4), 3, 1, 0)])
+@pytest.mark.parametrize("algorithm", ["auto", "direct", "winograd"])
+def test_small_maps_and_empty_batches(batch, size, kernel_size, stride, padding, algorithm, generator):
+    window = Window.of(kernel_size, stride, padding)
+    x = generator.standard_normal((batch, *size, 16), np.float32)
+    kernel = generator.standard_normal((kernel_size, kernel_size, 16, 48), np.float32)
+    exact = convolve_im2col(x.astype(float), kernel.astype(float), np.zeros(48), window)
+    with use_algorithm(algorithm):
+        output = kernels.convolve(x, Filters(kernel), np.zeros(48, np.float32), window)
+        back = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
+        filters = kernels.kernel_gradient(output, x, window)
+    assert output == pytest.approx(exact, abs=1e-4)
+    assert back == pytest.approx(backward_im2col(exact, kernel.astype(float), window, x.shape), abs=2e-2)
+    assert filters == pytest.approx(kernel_gradient_im2col(exact, x.astype(float), kernel.shape, window), abs=2e-2)
+
+
+def test_a_bias_with_gaps(generator):
+    """Not all arrays lie side by side in memory."""
+    x, kernel = generator.standard_normal((1, 16, 16, 64), np.float32), generator.standard_normal((3, 3, 1, 64), np.float32)
+    bias = np.arange(128, dtype=np.float32)[::2]
+    found = kernels.convolve(x, Filters(kernel), bias, Window.of(3, 1, 1))
+    assert found == pytest.approx(kernels.convolve(x, Filters(kernel), bias.copy(), Window.of(3, 1, 1)))
+
+
 def test_one_bank_of_filters_with_two_windows(generator):
     """As a layer has them, with its padding and without."""
     for channels, groups in ((40, 40), (3, 1)):
