@@ -42,14 +42,15 @@ def inserted(layers, after, **more):
 
 
 def test_which_networks_are_the_same_once_merged():
-    """No two but the VGGs, with and without; so the others can be told from their merged form."""
+    """No two but the VGGs, with and without, and those that also come with weights; so the others can be told from their merged form."""
     found = set()
     for name in ARCHITECTURES:
         layers = merged(layers_of(name))
         same = [other.name for other in ARCHITECTURES.values() for merge in (False, True) if is_network(other, layers, None, merge)]
         found.add(tuple(sorted(set(same))))
     several = {names for names in found if len(names) > 1}
-    assert several == {("minivgg", "minivgg-cifar10"), *((f"vgg{n}", f"vgg{n}-bn") for n in (11, 13, 16, 19))}
+    with_weights = {("minivgg", "minivgg-cifar10"), ("resnet20", "resnet20-cifar10")}
+    assert several == {*with_weights, *((f"vgg{n}", f"vgg{n}-bn") for n in (11, 13, 16, 19))}
 
 
 @pytest.mark.parametrize("name", ["resnet20", "mobilenet-v3-small", "shufflenet-v2-x0-5", "minivgg"])

@@ -10,6 +10,7 @@ import pytest
 
 import minicnn
 from minicnn.files.resources import PHOTO_CREDITS, PHOTOS, shipped_file
+from minicnn.layers import BatchNorm
 
 ROOT = Path(__file__).parents[2]
 
@@ -35,7 +36,7 @@ def test_the_convolutions_have_the_published_statistics(model, layer, parameter)
 def test_checksums_in_the_readme():
     text = shipped_file("README.md").read_text()
     stated = re.findall(r"\| `(\S+)` \|.*\| `([0-9a-f]{64})` \|", text)
-    models = {"vgg16-gap.h5", "minivgg-cifar10.h5", "efficientnet-lite0.h5"}
+    models = {"vgg16-gap.h5", "minivgg-cifar10.h5", "resnet20-cifar10.h5", "efficientnet-lite0.h5"}
     assert {name for name, _ in stated} == {*models, "imagenet_class_index.json", "imagenet_synonyms.json"}
     for name, digest in stated:
         assert hashlib.sha256(shipped_file(name).read_bytes()).hexdigest() == digest
@@ -67,17 +68,18 @@ def test_a_moose_is_none_of_the_classes(model):
     assert "Not sure" in model.unsure(ranking)
 
 
-def test_the_small_model_was_trained_as_its_file_says():
-    model = minicnn.load("minivgg-cifar10")
+@pytest.mark.parametrize("name", ["minivgg", "resnet20"])
+def test_the_small_models_were_trained_as_their_files_say(name):
+    model = minicnn.load(f"{name}-cifar10")
     training = json.loads(model.origin.metadata["training"])
-    stated = re.search(r"minicnn train (data/cifar10-train.npz .*) --out", shipped_file("README.md").read_text()).group(1)
-    said = dict(re.findall(r"--(\S+) (\S+)", stated))
-    assert said == {name: "minivgg" if name == "model" else str(training[name.replace("-", "_")]) for name in said} and len(said) == 6
-    with open(ROOT / "weights" / "minivgg-cifar10-log.csv") as file:
+    command = rf"minicnn train (data/cifar10-train.npz --model {name} .*) --out"
+    said = dict(re.findall(r"--(\S+) (\S+)", re.search(command, shipped_file("README.md").read_text()).group(1)))
+    assert said == {option: name if option == "model" else str(training[option.replace("-", "_")]) for option in said} and len(said) >= 5
+    with open(ROOT / "weights" / f"{name}-cifar10-log.csv") as file:
         rows = list(csv.DictReader(file))
     best = max(float(row["validation accuracy"]) for row in rows)
     assert len(rows) == int(said["epochs"]) and f"{best:.1%}".replace("%", " %") in (ROOT / "weights" / "README.md").read_text()
-    assert not any("norm" in name for name in model.network.layers)  # merged
+    assert not model.network.of_type(BatchNorm)  # merged
     assert model.predict(minicnn.shipped_photo("moose"))[0][0] == "deer"
 
 

@@ -10,6 +10,7 @@ from minicnn.visualizers import REGISTRY
 #: By model: each method with its own options, or those of the quick report, and the methods that take too long for a test.
 MODELS = {
     "minivgg-cifar10": (False, ()),
+    "resnet20-cifar10": (True, ()),
     "vgg16-gap": (
         True,
         (
@@ -55,14 +56,15 @@ def arrays_of(model_name, method):
 
 
 def summary(array):
-    """Return an array's type and shape, and the root mean square of each eighth of it."""
+    """Return an array's type and shape, and of each eighth of it the mean and the root mean square."""
     eighths = np.array_split(array.ravel().astype(float), EIGHTHS)
     return {
         "form": f"{array.dtype.str} {'x'.join(map(str, array.shape))}",
+        "means": [float(f"{np.mean(part):.6g}") if part.size else 0.0 for part in eighths],
         "sizes": [float(f"{np.sqrt(np.mean(part**2)):.6g}") if part.size else 0.0 for part in eighths],
     }
 
 
 def tolerance(method):
-    """Tell how far sizes may be off, as a share of the largest: machines round differently, and some methods enlarge that."""
+    """Tell how far means and sizes may be off, as a share of the largest: machines round differently, and some methods enlarge that."""
     return 0.5 if method in ENLARGING else 0.01

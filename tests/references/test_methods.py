@@ -25,7 +25,8 @@ def test_the_numbers_stay(model, method):
         found, wanted = method_numbers.summary(array), recorded[name]
         assert found["form"] == wanted["form"]
         allowed = method_numbers.tolerance(method) * max(wanted["sizes"])
-        np.testing.assert_allclose(found["sizes"], wanted["sizes"], rtol=0, atol=allowed, err_msg=name)
+        for what in ("means", "sizes"):
+            np.testing.assert_allclose(found[what], wanted[what], rtol=0, atol=allowed, err_msg=f"{name}, {what}")
 
 
 def test_every_method_is_recorded():

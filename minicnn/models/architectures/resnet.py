@@ -131,4 +131,13 @@ ARCHITECTURES = (
         Architecture(name, layers, input_size=32, any_size=True, preprocessing="cifar10", class_names=cifar10)
         for name, layers in CIFAR_RESNETS.items()
     ),
+    Architecture(
+        "resnet20-cifar10",
+        CIFAR_RESNETS["resnet20"],
+        input_size=32,
+        any_size=True,
+        preprocessing="cifar10",
+        class_names=cifar10,
+        shipped_weights="resnet20-cifar10.h5",
+    ),
 )
