@@ -4,6 +4,9 @@ import multiprocessing
 import os
 import time
 
+#: Seconds between two turns: threads that wait for more work in a busy loop have given it up by then.
+PAUSE = 0.1
+
 
 class Side:
     """One program, in a process that lives until the end.
@@ -13,7 +16,8 @@ class Side:
     make : function
         Called in the process, as make(*arguments). It returns a function that turns a work into a list of functions to run.
     cpu_time : bool
-        Whether the processor's time is counted, or that of the clock; short runs are then repeated for some milliseconds.
+        Whether the processor's time is counted, or that of the clock. Short runs are repeated, and the mean is told: for some milliseconds,
+        or for a tenth of a second of the clock, so that waking the threads does not count.
     """
 
     def __init__(self, make, *arguments, cpu_time=False):
@@ -40,6 +44,7 @@ def take_turns(sides, work, rounds):
     found, names = {name: [] for name in sides}, list(sides)
     for i in range(rounds + 2):
         for name in names[i % len(names) :] + names[: i % len(names)]:  # nobody always comes after the same rival
+            time.sleep(PAUSE)
             found[name].append(sides[name].seconds(work))
     return {name: seconds[2:] for name, seconds in found.items()}
 
@@ -59,9 +64,9 @@ def _serve(pipe, make, arguments, cpu_time):
 
 
 def _timed(run, cpu_time):
-    clock = time.process_time if cpu_time else time.perf_counter
+    clock, least = (time.process_time, 0.003) if cpu_time else (time.perf_counter, 0.1)
     start, calls = clock(), 0
-    while calls == 0 or (cpu_time and clock() - start < 0.003):
+    while clock() - start < least:
         run()
         calls += 1
     return (clock() - start) / calls
