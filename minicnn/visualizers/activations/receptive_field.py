@@ -40,7 +40,7 @@ def receptive_field(
 
     The box holds all pixels that can change the unit at all; outside it the gradient is exactly 0. Inside, most of the influence comes
     from the middle: the map is the mean size of the gradient, and the ellipse the Gaussian with the same spread. The path goes down
-    from the unit, in every layer to the input that contributes most; in a pooling layer that is the pixel that won. Cost: about 100
+    from the unit, in every layer to the input that contributes most; in a pooling layer that is the pixel that won. Cost: about 50
     forward passes.
 
     Parameters
