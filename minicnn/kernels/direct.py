@@ -152,14 +152,15 @@ def _copy_rows(numbers, shape, image, top, left, rows, width, copy):
     begin = min(max(0, -left), width)
     end = max(min(x_width - left, width), begin)
     for i in range(rows):
-        row = i * width * channels
-        inside = 0 <= top + i < x_height
-        source = ((image * x_height + top + i) * x_width + left) * channels
-        for j in range(begin * channels):
+        row, first, last = i * width * channels, 0, 0
+        if 0 <= top + i < x_height:
+            first, last = begin * channels, end * channels
+            source = ((image * x_height + top + i) * x_width + left) * channels
+            for j in range(first, last):
+                copy[row + j] = numbers[source + j]
+        for j in range(first):
             copy[row + j] = ZERO
-        for j in range(begin * channels, end * channels):
-            copy[row + j] = numbers[source + j] if inside else ZERO
-        for j in range(end * channels, width * channels):
+        for j in range(last, width * channels):
             copy[row + j] = ZERO
 
 
