@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 from numba import prange
 
-from minicnn.kernels.jit import jit, part
+from minicnn.kernels.jit import inlined, jit, part
 from minicnn.kernels.memory import empty
 from minicnn.kernels.vectors import COLUMNS, WIDE, add_products, store_sums, zero_sums
 
@@ -48,28 +48,28 @@ def pack_columns(matrices: np.ndarray) -> np.ndarray:
     return packed
 
 
+@inlined
+def _add_channels(sums, left, start, channels, packed, place):
+    """Add to the sums of some rows, which begin at `start`, the products of all their channels with a panel, which begins at `place`."""
+    for c in range(channels):
+        sums = add_products(sums, left, start + c, channels, packed, place + c * COLUMNS)
+    return sums
+
+
 @part
 def multiply_rows(left, packed, task, rows, products):
     """Multiply the first rows of one position's matrix with one panel of its packed one; arguments as for `multiply_packed`."""
     _, padded, channels = left.shape
     panels = packed.shape[1]
     columns, position, panel = panels * COLUMNS, task // panels, task % panels
-    row, last = position * padded, position * padded + rows
+    place, row, last = task * channels * COLUMNS, position * padded, position * padded + rows
     while row < last:
         target = row * columns + panel * COLUMNS
         if last - row > FEW_ROWS:
-            sums = zero_sums(ROWS)
-            for c in range(channels):
-                offset = (task * channels + c) * COLUMNS
-                sums = add_products(sums, left, row * channels + c, channels, packed, offset)
-            store_sums(sums, products, target, columns)
+            store_sums(_add_channels(zero_sums(ROWS), left, row * channels, channels, packed, place), products, target, columns)
             row += ROWS
         else:
-            few = zero_sums(FEW_ROWS)
-            for c in range(channels):
-                offset = (task * channels + c) * COLUMNS
-                few = add_products(few, left, row * channels + c, channels, packed, offset)
-            store_sums(few, products, target, columns)
+            store_sums(_add_channels(zero_sums(FEW_ROWS), left, row * channels, channels, packed, place), products, target, columns)
             row += FEW_ROWS
 
 
