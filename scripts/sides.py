@@ -1,7 +1,6 @@
 """Programs to compare, each in a process of its own: they take turns, and while one works the others sleep."""
 
 import multiprocessing
-import os
 import time
 
 #: Seconds between two turns: threads that wait for more work in a busy loop have given it up by then.
@@ -22,7 +21,6 @@ class Side:
 
     def __init__(self, make, *arguments, cpu_time=False):
         context = multiprocessing.get_context("spawn")
-        os.environ.pop("GOMP_SPINCOUNT", None)  # minicnn set it for itself here; each side is to find what it would find alone
         self.pipe, theirs = context.Pipe()
         context.Process(target=_serve, args=(theirs, make, arguments, cpu_time), daemon=True).start()
 

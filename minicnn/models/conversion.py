@@ -273,7 +273,8 @@ def _by_known_steps(file: WeightFile, layers: Specs) -> Found | None:
     architecture = (own or others)[0]
     told = {}
     if others:
-        names = " or ".join({other.layers: other.name for other in reversed(others)}.values())  # without those that only add weights
+        plain = [other for other in others if other.shipped_weights is None] or others  # of two that are alike, the one without weights
+        names = " or ".join(other.name for other in plain)
         classes = ", and has its classes" if output_units(layers) == len(architecture.class_names()) else ""
         it = f"{architecture.name}, and not {names}" if own else names
         told["network"] = f"that it is {it} with batch normalizations merged into convolutions{classes}"

@@ -165,11 +165,8 @@ def alpha_beta(alpha: float) -> Rule:
     """Count the terms above 0 alpha times, those below 0 minus (alpha - 1) times, and no bias."""
 
     def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
-        positive = _with_weight(layer, np.maximum(layer.weight, 0))
-        if alpha == 1 and (x >= 0).all():  # as after a ReLU
-            return _shared([(x, positive)], relevance)
         above, below = np.maximum(x, 0), np.minimum(x, 0)
-        negative = _with_weight(layer, np.minimum(layer.weight, 0))
+        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
         result = x.dtype.type(alpha) * _shared([(above, positive), (below, negative)], relevance)
         if alpha == 1:
             return result
