@@ -30,7 +30,7 @@ from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
 from minicnn.kernels.product import ROWS
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import COLUMNS, LANES, add_products, at_least, load, start_sums, store_part, store_sums
+from minicnn.kernels.vectors import COLUMNS, LANES, add_products, at_least, load, start_sums, store, store_part, store_sums
 
 #: The outputs that are computed together: so many where a row has them, else the smaller number.
 MANY, FEW = ROWS, ROWS // 2
@@ -156,7 +156,10 @@ def _copy_rows(numbers, shape, image, top, left, rows, width, copy):
         if 0 <= top + i < x_height:
             first, last = begin * channels, end * channels
             source = ((image * x_height + top + i) * x_width + left) * channels
-            for j in range(first, last):
+            whole = last - (last - first) % LANES
+            for j in range(first, whole, LANES):
+                store(copy, row + j, load(numbers, source + j))
+            for j in range(whole, last):
                 copy[row + j] = numbers[source + j]
         for j in range(first):
             copy[row + j] = ZERO
