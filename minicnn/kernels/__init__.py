@@ -15,6 +15,7 @@ from minicnn.kernels.convolution import (
     kernel_gradient,
 )
 from minicnn.kernels.dense import dense, dense_backward
+from minicnn.kernels.gates import gate_gradient, gated
 from minicnn.kernels.jit import announce_compilation
 from minicnn.kernels.normalization import (
     combined,
@@ -31,7 +32,7 @@ from minicnn.kernels.pooling import (
 )
 from minicnn.kernels.rectifier import relu, relu_backward
 from minicnn.kernels.regions import cut_changed
-from minicnn.kernels.sums import channel_sums
+from minicnn.kernels.sums import channel_sums, image_sums
 from minicnn.kernels.threads import thread_count
 
 __all__ = [
@@ -49,6 +50,9 @@ __all__ = [
     "cut_changed",
     "dense",
     "dense_backward",
+    "gate_gradient",
+    "gated",
+    "image_sums",
     "kernel_gradient",
     "matrix_product",
     "max_pool",

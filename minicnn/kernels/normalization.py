@@ -10,13 +10,13 @@ from numba import prange
 
 from minicnn.kernels.jit import jit
 from minicnn.kernels.memory import empty
-from minicnn.kernels.sums import BLOCK, block_sums, channel_sums
+from minicnn.kernels.sums import BLOCK, block_count, channel_sums
 
 
 def moments(x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute the mean and the variance of each channel, (channels,) each, float64; the variance divides by the number of rows."""
     mean = channel_sums(x) / len(x)
-    sums = block_sums(x)
+    sums = np.zeros((block_count(len(x)), x.shape[1]))
     _squares(x, mean, sums)
     return mean, sums.sum(axis=0) / len(x)
 
@@ -30,7 +30,7 @@ def scale_and_shift(x: np.ndarray, scale: np.ndarray, shift: np.ndarray) -> np.n
 
 def product_sums(gradient: np.ndarray, x: np.ndarray, mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Compute the sums of g and of g (x - mean) for each channel, (channels,) each, float64."""
-    sums = np.stack([block_sums(x), block_sums(x)])
+    sums = np.zeros((2, block_count(len(x)), x.shape[1]))
     _product_sums(gradient, x, mean, sums)
     plain, weighted = sums.sum(axis=1)
     return plain, weighted

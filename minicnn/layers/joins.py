@@ -16,9 +16,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from minicnn import kernels
 from minicnn.errors import ShapeError
 from minicnn.geometry import Window
-from minicnn.layers.base import Context, Layer, Shape, check_gradient_shape, exact_sum
+from minicnn.layers.base import Context, Layer, Shape, check_gradient_shape
 from minicnn.layers.terms import Terms, Unit
 
 
@@ -158,17 +159,12 @@ class Multiply(Join):
     def forward(self, *xs):
         self.output_shape(*(x.shape[1:] for x in xs))
         x, gate = xs
-        return x * _over_the_image(gate), xs
+        return kernels.gated(x, gate), xs
 
     def backward(self, gradient, context):
         x, gate = context
         check_gradient_shape(gradient, x.shape)
-        return gradient * _over_the_image(gate), exact_sum(gradient * x, axis=(1, 2))
-
-
-def _over_the_image(gate: np.ndarray) -> np.ndarray:
-    """View a gate as (N, 1, 1, C)."""
-    return gate.reshape(len(gate), 1, 1, gate.shape[-1])
+        return kernels.gated(gradient, gate), kernels.gate_gradient(gradient, x).astype(gradient.dtype)
 
 
 def _listed(shapes: tuple[Shape, ...]) -> str:

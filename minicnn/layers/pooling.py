@@ -17,7 +17,6 @@ from minicnn.layers.base import (
     Shape,
     check_gradient_shape,
     check_image_shape,
-    exact_sum,
 )
 from minicnn.layers.options import Option, borders, same_as, sides, yes_or_no
 from minicnn.layers.terms import Terms, cut_window, gather
@@ -205,7 +204,7 @@ class GlobalAveragePool2D(Layer):
 
     def forward(self, x):
         check_image_shape(x.shape[1:])
-        return exact_sum(x, axis=(1, 2)) / x.dtype.type(x.shape[1] * x.shape[2]), x
+        return (kernels.image_sums(x) / (x.shape[1] * x.shape[2])).astype(x.dtype), x
 
     def backward(self, gradient, context):
         count, height, width, channels = (x := context).shape
