@@ -216,11 +216,8 @@ class Window:
 
     def output_size(self, height: int, width: int) -> Pair:
         """Count the positions down and across an image; raises ShapeError where no window fits."""
-        down, across = (
-            output_size(size, self.kernel_size[axis], self.stride[axis], self.padding[axis], self.dilation[axis], self.ceil_mode)
-            for axis, size in enumerate((height, width))
-        )
-        return down, across
+        vertical, horizontal = zip(self.kernel_size, self.stride, self.padding, self.dilation)
+        return output_size(height, *vertical, self.ceil_mode), output_size(width, *horizontal, self.ceil_mode)
 
 
 @dataclass(frozen=True)

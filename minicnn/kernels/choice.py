@@ -17,6 +17,7 @@ checks, only depthwise is used beside it.
 from __future__ import annotations
 
 import contextlib
+import functools
 import math
 from collections.abc import Iterator
 from contextvars import ContextVar
@@ -28,7 +29,7 @@ from minicnn.geometry import Window
 from minicnn.kernels import direct
 from minicnn.kernels.product import computed_rows
 from minicnn.kernels.tiles import POSITIONS, TILE, rounded_up
-from minicnn.kernels.vectors import COLUMNS, LANES
+from minicnn.kernels.vectors import LANES
 
 ALGORITHMS = ("auto", "im2col", "direct", "depthwise", "winograd")
 
@@ -83,14 +84,15 @@ def choose(x_shape: tuple[int, ...], dtype: np.dtype, kernel_shape: tuple[int, .
     return min(possible, key=lambda name: possible[name], default="im2col")
 
 
+@functools.lru_cache(maxsize=1000)
 def _work(x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], window: Window) -> dict[str, int]:
     """Estimate, for each fast algorithm that is possible, its work in multiply-adds.
 
-    Both multiply for `COLUMNS` filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it
+    Both multiply for `LANES` filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it
     multiplies the channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters.
     """
     batch, (height, width) = x_shape[0], window.output_size(*x_shape[1:3])
-    channels, filters = kernel_shape[2], rounded_up(kernel_shape[3], COLUMNS)
+    channels, filters = kernel_shape[2], rounded_up(kernel_shape[3], LANES)
     work = {"direct": math.prod(kernel_shape[:2]) * direct.computed_outputs(window, batch, height, width) * channels * filters}
     if window == Window((3, 3), padding=window.padding):
         channels = rounded_up(channels, LANES)

@@ -30,7 +30,7 @@ from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
 from minicnn.kernels.product import ROWS
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import COLUMNS, LANES, add_products, at_least, load, start_sums, store, store_part, store_sums
+from minicnn.kernels.vectors import COLUMNS, LANES, PER_ROW, add_products, at_least, load, start_sums, store, store_part, store_sums
 
 #: The outputs that are computed together: so many where a row has them, else the smaller number.
 MANY, FEW = ROWS, ROWS // 2
@@ -168,17 +168,19 @@ def _copy_rows(numbers, shape, image, top, left, rows, width, copy):
 
 
 @inlined
-def _add_window(sums, source, corner, row_length, step, channels, kernel, dilation, packed, panel):
-    """Add to the sums of neighboring outputs the products of their windows, `step` numbers apart, with a panel of the filters."""
+def _compute(rows, vectors, inputs, kernel, dilation, packed, bias, panel, floor, goal, target, target_step):
+    """Compute neighboring outputs, whose windows lie `step` numbers apart, for as many filters of a panel as `vectors` hold."""
+    source, corner, row_length, step, channels = inputs
     kernel_height, taps, run = kernel
     place = panel * kernel_height * taps * run * COLUMNS
+    sums = start_sums(bias, panel * COLUMNS, rows, vectors)
     for ky in range(kernel_height):
         for kx in range(taps):
             first = corner + ky * dilation[0] * row_length + kx * dilation[1] * channels
             for j in range(run):
                 sums = add_products(sums, source, first + j, step, packed, place)
                 place += COLUMNS
-    return sums
+    store_sums(at_least(sums, floor), goal, target, target_step)
 
 
 @jit
@@ -211,18 +213,16 @@ def _convolve_blocks(
                     target = ((image * out_height + start[0] + oy * step[0]) * out_width + start[1] + ox * step[1]) * filters
                     target += panel * COLUMNS
                     rows, columns = min(block, size[1]), min(COLUMNS, filters - panel * COLUMNS)
-                    apart, onward = stride[1] * channels, step[1] * filters
-                    whole = rows == block and columns == COLUMNS
-                    place, place_step = (target, onward) if whole else (0, COLUMNS)
-                    goal = outputs if whole else tail
-                    if block == MANY:
-                        sums = start_sums(bias, panel * COLUMNS, MANY)
-                        sums = _add_window(sums, source, corner, row_length, apart, channels, kernel, dilation, packed, panel)
-                        store_sums(at_least(sums, floor), goal, place, place_step)
+                    inputs = (source, corner, row_length, stride[1] * channels, channels)
+                    onward, narrow = step[1] * filters, block == MANY and columns <= LANES
+                    whole = rows == block and columns == (LANES if narrow else COLUMNS)
+                    goal, place, place_step = (outputs, target, onward) if whole else (tail, 0, COLUMNS)
+                    if narrow:
+                        _compute(MANY, 1, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
+                    elif block == MANY:
+                        _compute(MANY, PER_ROW, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
                     else:
-                        few = start_sums(bias, panel * COLUMNS, FEW)
-                        few = _add_window(few, source, corner, row_length, apart, channels, kernel, dilation, packed, panel)
-                        store_sums(at_least(few, floor), goal, place, place_step)
+                        _compute(FEW, PER_ROW, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
                     if not whole:
                         for i in range(rows):
                             for j in range(0, columns, LANES):

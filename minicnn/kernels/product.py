@@ -15,7 +15,7 @@ from numba import prange
 
 from minicnn.kernels.jit import inlined, jit, part
 from minicnn.kernels.memory import empty
-from minicnn.kernels.vectors import COLUMNS, WIDE, add_products, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, LANES, PER_ROW, WIDE, add_products, store_sums, zero_sums
 
 #: The rows that are computed at a time, and those of a last part that is small.
 ROWS, FEW_ROWS = (14, 8) if WIDE else (6, 3)
@@ -49,32 +49,35 @@ def pack_columns(matrices: np.ndarray) -> np.ndarray:
 
 
 @inlined
-def _add_channels(sums, left, start, channels, packed, place):
-    """Add to the sums of some rows, which begin at `start`, the products of all their channels with a panel, which begins at `place`."""
+def _multiply(rows, vectors, left, start, channels, packed, place, products, target, columns):
+    """Multiply some rows, which begin at `start`, with as much of a panel, which begins at `place`, as `vectors` hold."""
+    sums = zero_sums(rows, vectors)
     for c in range(channels):
         sums = add_products(sums, left, start + c, channels, packed, place + c * COLUMNS)
-    return sums
+    store_sums(sums, products, target, columns)
 
 
 @part
-def multiply_rows(left, packed, task, rows, products):
+def multiply_rows(left, packed, task, rows, filters, products):
     """Multiply the first rows of one position's matrix with one panel of its packed one; arguments as for `multiply_packed`."""
     _, padded, channels = left.shape
     panels = packed.shape[1]
     columns, position, panel = panels * COLUMNS, task // panels, task % panels
+    narrow = filters - panel * COLUMNS <= LANES
     place, row, last = task * channels * COLUMNS, position * padded, position * padded + rows
     while row < last:
-        target = row * columns + panel * COLUMNS
-        if last - row > FEW_ROWS:
-            store_sums(_add_channels(zero_sums(ROWS), left, row * channels, channels, packed, place), products, target, columns)
-            row += ROWS
+        start, target, many = row * channels, row * columns + panel * COLUMNS, last - row > FEW_ROWS
+        if many and narrow:
+            _multiply(ROWS, 1, left, start, channels, packed, place, products, target, columns)
+        elif many:
+            _multiply(ROWS, PER_ROW, left, start, channels, packed, place, products, target, columns)
         else:
-            store_sums(_add_channels(zero_sums(FEW_ROWS), left, row * channels, channels, packed, place), products, target, columns)
-            row += FEW_ROWS
+            _multiply(FEW_ROWS, PER_ROW, left, start, channels, packed, place, products, target, columns)
+        row += ROWS if many else FEW_ROWS
 
 
 @jit
-def multiply_packed(left, packed, rows, products):
+def multiply_packed(left, packed, rows, filters, products):
     """Multiply the first rows of each position's matrix with that position's packed one.
 
     Parameters
@@ -83,11 +86,13 @@ def multiply_packed(left, packed, rows, products):
     packed : float32 array (positions, panels, channels, COLUMNS)
     rows : int
         Rows that matter; computed are `ROWS` at a time, or a last `FEW_ROWS`, for which the arrays must have room.
+    filters : int
+        Columns that matter; computed are `LANES` at a time.
     products : float32 array (positions, padded rows, panels * COLUMNS)
         Where the products go.
     """
     for task in prange(left.shape[0] * packed.shape[1]):
-        multiply_rows(left, packed, task, rows, products)
+        multiply_rows(left, packed, task, rows, filters, products)
 
 
 @jit
@@ -111,7 +116,7 @@ def multiply_transposed(left, right, rows, products):
     for task in prange(positions * panels):
         position, panel = task // panels, task % panels
         for c in range(0, channels, TRANSPOSED_ROWS):
-            sums = zero_sums(TRANSPOSED_ROWS)
+            sums = zero_sums(TRANSPOSED_ROWS, PER_ROW)
             for row in range(position * padded, position * padded + rows):
                 offset = row * filters + panel * COLUMNS
                 sums = add_products(sums, left, row * channels + c, 1, right, offset)

@@ -6,9 +6,9 @@ These name their vectors. A
 `Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it. Vectors are added, subtracted and multiplied like
 numbers, and with numbers.
 
-Sums are kept as a tuple of vectors, `PER_ROW` for each of several rows, `COLUMNS` numbers together. How many rows are summed at a time
-follows from the processor's registers, which the sums must leave some of: AVX-512 has 32, each for one vector; AVX2 has 16, each for half
-of one.
+Sums are kept as a tuple of rows, each of which is a tuple of `PER_ROW` vectors, `COLUMNS` numbers together; or of one vector, where no
+more numbers are left. How many rows are summed at a time follows from the processor's registers, which the sums must leave some of:
+AVX-512 has 32, each for one vector; AVX2 has 16, each for half of one.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def _wide() -> bool:
 
 WIDE = _wide()
 
-#: How many vectors a row of sums has, and how many numbers.
+#: How many vectors a whole row of sums has, and how many numbers.
 PER_ROW = 2 if WIDE else 1
 COLUMNS = PER_ROW * LANES
 
@@ -114,45 +114,51 @@ def store(typing_context, array, offset, vector):
     return types.void(array, types.intp, float32x16), generate
 
 
-@intrinsic(prefer_literal=True)
-def zero_sums(typing_context, rows):
-    """Make the sums of a number of rows, all zero; `rows` is written as a literal."""
-    count = PER_ROW * rows.literal_value
-
-    def generate(context, builder, signature, arguments):
-        return context.make_tuple(builder, signature.return_type, [ir.Constant(VECTOR, [0.0] * LANES)] * count)
-
-    return types.UniTuple(float32x16, count)(rows), generate
+def _sums_type(rows, vectors):
+    return types.UniTuple(types.UniTuple(float32x16, vectors.literal_value), rows.literal_value)
 
 
 @intrinsic(prefer_literal=True)
-def start_sums(typing_context, array, offset, rows):
-    """Make the sums of a number of rows, each row array[offset : offset + COLUMNS]; `rows` is written as a literal."""
-    count = PER_ROW * rows.literal_value
+def zero_sums(typing_context, rows, vectors):
+    """Make sums that are all zero; the number of rows, and of vectors in each, are written as literals."""
+    sums = _sums_type(rows, vectors)
 
     def generate(context, builder, signature, arguments):
-        array, offset, _ = arguments
-        data = _data(context, builder, signature.args[0], array)
-        row = [_load_part(builder, data, offset, j) for j in range(PER_ROW)]
-        return context.make_tuple(builder, signature.return_type, row * (count // PER_ROW))
+        return ir.Constant(context.get_value_type(sums), None)
 
-    return types.UniTuple(float32x16, count)(array, types.intp, rows), generate
+    return sums(rows, vectors), generate
+
+
+@intrinsic(prefer_literal=True)
+def start_sums(typing_context, array, offset, rows, vectors):
+    """Make sums whose rows are all array[offset : offset + LANES * vectors]; `rows` and `vectors` are written as literals."""
+    sums = _sums_type(rows, vectors)
+
+    def generate(context, builder, signature, arguments):
+        data = _data(context, builder, signature.args[0], arguments[0])
+        row = context.make_tuple(builder, sums.dtype, [_load_part(builder, data, arguments[1], j) for j in range(sums.dtype.count)])
+        return context.make_tuple(builder, sums, [row] * sums.count)
+
+    return sums(array, types.intp, rows, vectors), generate
 
 
 @intrinsic
-def at_least(typing_context, sums, floor):
-    """Return the sums, with what is below a number set to it; NaN stays."""
+def at_least(typing_context, vectors, floor):
+    """Return sums, or a tuple of vectors, with what is below a number set to it; NaN stays."""
 
     def generate(context, builder, signature, arguments):
-        sums, floor = arguments
-        floors = _copies(builder, floor)
-        new = []
-        for i in range(signature.args[0].count):
-            vector = builder.extract_value(sums, i)
-            new.append(builder.select(builder.fcmp_ordered("<", vector, floors), floors, vector))
-        return context.make_tuple(builder, signature.return_type, new)
+        floors = _copies(builder, arguments[1])
 
-    return sums(sums, types.float32), generate
+        def raised(value):
+            if value.type == VECTOR:
+                return builder.select(builder.fcmp_ordered("<", value, floors), floors, value)
+            for i in range(value.type.count):
+                value = builder.insert_value(value, raised(builder.extract_value(value, i)), i)
+            return value
+
+        return raised(arguments[0])
+
+    return vectors(vectors, types.float32), generate
 
 
 @intrinsic
@@ -160,17 +166,15 @@ def add_products(typing_context, sums, array, offset, stride, factors, place):
     """Add to each row i of sums the numbers from factors[place] on, times the number array[offset + i * stride]."""
 
     def generate(context, builder, signature, arguments):
-        sums, _, offset, stride, _, place = arguments
-        multiply_add = _multiply_add(builder)
+        new, _, offset, stride, _, place = arguments
         data, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
-        row = [_load_part(builder, weights, place, j) for j in range(PER_ROW)]
-        new = []
-        for i in range(signature.args[0].count // PER_ROW):
+        row = [_load_part(builder, weights, place, j) for j in range(sums.dtype.count)]
+        for i in range(sums.count):
             number = builder.load(builder.gep(data, [builder.add(offset, builder.mul(stride, stride.type(i)))]))
             copies = _copies(builder, number)
             for j, factor in enumerate(row):
-                new.append(builder.call(multiply_add, [copies, factor, builder.extract_value(sums, PER_ROW * i + j)]))
-        return context.make_tuple(builder, signature.return_type, new)
+                new = _with_product(builder, new, i, j, copies, factor)
+        return new
 
     return sums(sums, array, types.intp, types.intp, factors, types.intp), generate
 
@@ -180,17 +184,14 @@ def add_scaled(typing_context, sums, array, offset, stride, factors, place):
     """Add to each row i of sums the numbers from array[offset + i * stride] on, times those from factors[place] on."""
 
     def generate(context, builder, signature, arguments):
-        sums, _, offset, stride, _, place = arguments
-        multiply_add = _multiply_add(builder)
+        new, _, offset, stride, _, place = arguments
         numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
-        row = [_load_part(builder, weights, place, j) for j in range(PER_ROW)]
-        new = []
-        for i in range(signature.args[0].count // PER_ROW):
+        row = [_load_part(builder, weights, place, j) for j in range(sums.dtype.count)]
+        for i in range(sums.count):
             start = builder.add(offset, builder.mul(stride, stride.type(i)))
             for j, factor in enumerate(row):
-                number = _load_part(builder, numbers, start, j)
-                new.append(builder.call(multiply_add, [number, factor, builder.extract_value(sums, PER_ROW * i + j)]))
-        return context.make_tuple(builder, signature.return_type, new)
+                new = _with_product(builder, new, i, j, _load_part(builder, numbers, start, j), factor)
+        return new
 
     return sums(sums, array, types.intp, types.intp, factors, types.intp), generate
 
@@ -202,26 +203,23 @@ def add_scaled_row(typing_context, sums, array, offset, apart, factors, place, o
     Row i gets, for each k below `taps`, the numbers from array[offset + (i * step + k) * apart] on times those from
     factors[place + k * onward] on. Each number is loaded once for all rows that want it. `taps` and `step` are written as literals.
     """
-    rows, count, apart_rows = sums.count // PER_ROW, taps.literal_value, step.literal_value
+    rows, vectors, count, apart_rows = sums.count, sums.dtype.count, taps.literal_value, step.literal_value
 
     def generate(context, builder, signature, arguments):
-        sums, _, offset, apart, _, place, onward, _, _ = arguments
-        multiply_add = _multiply_add(builder)
+        new, _, offset, apart, _, place, onward, _, _ = arguments
         numbers, weights = (_data(context, builder, signature.args[i], arguments[i]) for i in (1, 4))
 
         def vector(data, start, between, k, j):
             return _load_part(builder, data, builder.add(start, builder.mul(between, between.type(k))), j)
 
-        new = [builder.extract_value(sums, i) for i in range(PER_ROW * rows)]
-        kept = [[vector(weights, place, onward, k, j) for j in range(PER_ROW)] for k in range(count)]
+        kept = [[vector(weights, place, onward, k, j) for j in range(vectors)] for k in range(count)]
         for k in range((rows - 1) * apart_rows + count):
             wanted = [i for i in range(rows) if 0 <= k - i * apart_rows < count]
-            for j in range(PER_ROW):
+            for j in range(vectors):
                 loaded = vector(numbers, offset, apart, k, j) if wanted else None
                 for i in wanted:
-                    place_of_sum = PER_ROW * i + j
-                    new[place_of_sum] = builder.call(multiply_add, [loaded, kept[k - i * apart_rows][j], new[place_of_sum]])
-        return context.make_tuple(builder, signature.return_type, new)
+                    new = _with_product(builder, new, i, j, loaded, kept[k - i * apart_rows][j])
+        return new
 
     return sums(sums, array, types.intp, types.intp, factors, types.intp, types.intp, taps, step), generate
 
@@ -231,12 +229,12 @@ def store_sums(typing_context, sums, array, offset, stride):
     """Write the sums' row i to the flat offset + i * stride of a contiguous float32 array."""
 
     def generate(context, builder, signature, arguments):
-        sums, array, offset, stride = arguments
+        values, array, offset, stride = arguments
         data = _data(context, builder, signature.args[1], array)
-        for i in range(signature.args[0].count // PER_ROW):
-            for j in range(PER_ROW):
+        for i in range(sums.count):
+            for j in range(sums.dtype.count):
                 position = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
-                builder.store(builder.extract_value(sums, PER_ROW * i + j), _vector_at(builder, data, position)).align = 4
+                builder.store(builder.extract_value(values, [i, j]), _vector_at(builder, data, position)).align = 4
         return context.get_dummy_value()
 
     return types.void(sums, array, types.intp, types.intp), generate
@@ -279,9 +277,11 @@ def _load_part(builder, data, offset, j):
     return loaded
 
 
-def _multiply_add(builder):
-    """Declare a b + c for vectors, rounded once where the processor can do so."""
-    return cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fmuladd.v16f32")
+def _with_product(builder, sums, i, j, left, right):
+    """Add left * right to the j-th vector of the sums' row i, rounded once where the processor can do so."""
+    multiply_add = cgutils.get_or_insert_function(builder.module, ir.FunctionType(VECTOR, [VECTOR] * 3), "llvm.fmuladd.v16f32")
+    new = builder.call(multiply_add, [left, right, builder.extract_value(sums, [i, j])])
+    return builder.insert_value(sums, new, [i, j])
 
 
 def _copies(builder, number):

@@ -170,7 +170,7 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
         transform_inputs(x, grid, window.before, first, count, inputs, room)
-        multiply_packed(inputs, packed, count, products)
+        multiply_packed(inputs, packed, count, len(bias), products)
         _transform_outputs(products, biases, floor, grid, first, count, output, room)
     return output
 
@@ -209,7 +209,7 @@ def _convolve_tiles(x, packed, bias, floor, grid, before, output, inputs, produc
             for k in range(count):
                 input_tile(x, first + k, grid, before, v, k, workspace)
             for task in range(POSITIONS * packed.shape[1]):
-                multiply_rows(v, packed, task, count, m)
+                multiply_rows(v, packed, task, count, output.shape[3], m)
             for k in range(count):
                 output_tile(m, k, bias, floor, first + k, grid, output, workspace)
 
