@@ -30,7 +30,7 @@ from minicnn.kernels.jit import inlined, jit
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, phases_of
 from minicnn.kernels.threads import thread_count
-from minicnn.kernels.vectors import COLUMNS, add_scaled, add_scaled_row, at_least, start_sums, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, PER_ROW, add_scaled, add_scaled_row, at_least, start_sums, store_sums, zero_sums
 
 #: The outputs that are computed together.
 BLOCK = 7 if vectors.WIDE else 4
@@ -165,9 +165,9 @@ def _copy_window(numbers, line, left, width, channels, row_length, rows, border)
     """Copy some channels of the pixels of some rows from `left` on, with zeros where there are none; the first row begins at `line`."""
     for row in range(rows[0], rows[1]):
         for i in range(border.shape[1] // COLUMNS):
-            pixel = zero_sums(1)
+            pixel = zero_sums(1, PER_ROW)
             if 0 <= left + i < width:
-                pixel = start_sums(numbers, line + row * row_length + (left + i) * channels, 1)
+                pixel = start_sums(numbers, line + row * row_length + (left + i) * channels, 1, PER_ROW)
             store_sums(pixel, border[row], i * COLUMNS, COLUMNS)
 
 
@@ -219,7 +219,7 @@ def _convolve_blocks(x, kernels, geometry, bias, stride, dilation, floor, output
                 for block in range((count + BLOCK - 1) // BLOCK):
                     ox = min(block * BLOCK, count - BLOCK)
                     left = ox * stride[1] - size[3]
-                    sums = start_sums(bias, first, BLOCK)
+                    sums = start_sums(bias, first, BLOCK, PER_ROW)
                     if left >= 0 and left + (BLOCK - 1) * stride[1] + (size[1] - 1) * dilation[1] < width:
                         corner = line + left * channels
                         sums = _add_windows(
