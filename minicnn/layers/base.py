@@ -220,7 +220,10 @@ class Layer:
         return self.arrays
 
     def fused(self, following: Layer) -> Callable[[np.ndarray], np.ndarray] | None:
-        """Return one function that computes this layer and the one after it in one go, without contexts; None if there is none."""
+        """Return one function that computes this layer and the one after it in one go; None if there is none.
+
+        For the way back this layer then has its input as its context, and the one after it its own output.
+        """
         return None
 
     def absorb(self, norm: Layer) -> Layer | None:

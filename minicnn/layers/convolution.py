@@ -106,7 +106,7 @@ class Conv2D(Weighted):
         return kernels.convolve(x, self._filters, self.bias, self.window), x
 
     def fused(self, following):
-        return self._forward_rectified if type(following).forward is ReLU.forward else None
+        return self._forward_rectified if type(following) is ReLU else None
 
     def _forward_rectified(self, x: np.ndarray) -> np.ndarray:
         self.output_shape(x.shape[1:])

@@ -46,6 +46,7 @@ class Incremental:
 
     def __init__(self, trace: Trace):
         self.network, self.trace = trace.network, trace
+        self._shapes = trace.network.shapes(trace.input.shape[1:])
 
     def __call__(self, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Compute the network's output for several versions of the image.
@@ -62,7 +63,6 @@ class Incremental:
         array (N, ...)
             What `network` gives for the whole changed images.
         """
-        unchanged = {INPUT: self.trace.input, **self.trace.outputs}
         boxes: dict[str, tuple[np.ndarray, np.ndarray]] = {INPUT: (changes, places)}
         whole: dict[str, np.ndarray] = {}
         name = INPUT
@@ -70,16 +70,22 @@ class Incremental:
             sources = self.network.inputs[name]
             window = layer.local_window
             if window is None or not all(source in boxes for source in sources):
-                inputs = [whole[s] if s in whole else self._whole(unchanged[s], *boxes[s]) for s in sources]
+                inputs = [whole[s] if s in whole else self._whole(self._unchanged(s), *boxes[s]) for s in sources]
                 whole[name] = layer.forward(*inputs)[0]
             elif isinstance(layer, Join):
-                boxes[name] = _joined(layer, [unchanged[source][0] for source in sources], [boxes[source] for source in sources])
+                boxes[name] = _joined(layer, [self._unchanged(source)[0] for source in sources], [boxes[source] for source in sources])
+            elif window == Window((1, 1)):
+                changed, corners = boxes[sources[0]]
+                boxes[name] = layer.forward(changed)[0], corners
             else:
-                boxes[name] = _through(layer, window, unchanged[sources[0]][0], unchanged[name].shape[1:3], *boxes[sources[0]])
+                boxes[name] = _through(layer, window, self._unchanged(sources[0])[0], self._shapes[name][:2], *boxes[sources[0]])
             for source in sources:
                 if self.network.last_use[source] == name:
                     whole.pop(source, None)
-        return whole[name] if name in whole else self._whole(unchanged[name], *boxes[name])
+        return whole[name] if name in whole else self._whole(self._unchanged(name), *boxes[name])
+
+    def _unchanged(self, name: str) -> np.ndarray:
+        return self.trace.input if name == INPUT else self.trace.outputs[name]
 
     def _whole(self, below: np.ndarray, changes: np.ndarray, places: np.ndarray) -> np.ndarray:
         """Put each change into a copy of the unchanged layer."""
@@ -97,14 +103,12 @@ def _joined(layer: Join, below: Sequence[np.ndarray], boxes: Sequence[tuple[np.n
 
 
 def _through(
-    layer: Layer, window: Window, below: np.ndarray, output_size: tuple[int, int], changes: np.ndarray, places: np.ndarray
+    layer: Layer, window: Window, below: np.ndarray, output_size: Sequence[int], changes: np.ndarray, places: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Take changes of a layer's input to those of its output: new values, and where their corners lie.
 
     The boxes of a batch get the largest one's size; those at the border are moved inwards, which computes more than changed.
     """
-    if window == Window((1, 1)):
-        return layer.forward(changes)[0], places
     firsts, corners, sides = [], [], []
     for axis in range(2):
         extent, stride, before = window.extent[axis], window.stride[axis], window.before[axis]

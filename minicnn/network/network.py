@@ -12,7 +12,7 @@ what comes back from the layers that took its output. Which these are, `minicnn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -47,6 +47,33 @@ class Step(NamedTuple):
     done: Sequence[str]
 
 
+class Outputs(Mapping[str, np.ndarray]):
+    """Arrays by name: those that are kept, and others that are computed when they are asked for, and then kept.
+
+    Parameters
+    ----------
+    names : iterable of str
+        All, in order.
+    kept : dict of str to array
+    compute : function
+        Makes the array of a name.
+    """
+
+    def __init__(self, names: Iterable[str], kept: dict[str, np.ndarray], compute: Callable[[str], np.ndarray]):
+        self._names, self._kept, self._compute = tuple(names), kept, compute
+
+    def __getitem__(self, name: str) -> np.ndarray:
+        if name not in self._kept:
+            self._kept[name] = self._compute(name)
+        return self._kept[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What one forward pass left behind.
@@ -55,8 +82,9 @@ class Trace:
     ----------
     network : Network
     input : array (N, H, W, C)
-    outputs : dict of str to array
-        Each layer's output, by name, in order.
+    outputs : mapping of str to array
+        Each layer's output, by name, in order. What the pass left out, as a convolution's output that only a ReLU takes, is computed again
+        when it is asked for.
     contexts : dict of str to object
         What each layer's backward pass needs.
     known : dict
@@ -87,8 +115,8 @@ class Trace:
     def after(self, layer: str) -> Trace:
         """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
         head = self.network.split(layer)[1]
-        outputs, contexts = ({name: of[name] for name in head.layers} for of in (self.outputs, self.contexts))
-        return Trace(head, self.outputs[layer], outputs, contexts)
+        outputs = Outputs(head.layers, {}, self.outputs.__getitem__)
+        return Trace(head, self.outputs[layer], outputs, {name: self.contexts[name] for name in head.layers})
 
     @property
     def last(self) -> str:
@@ -150,26 +178,34 @@ class Network(SpatialGraph):
 
     @cached_property
     def _steps(self) -> list[Step]:
-        """What is computed, in order; two layers that can be fused, such as a convolution and the ReLU that alone takes it, are one step.
-
-        The definition is the plain loop of `trace`, and gives the same numbers.
-        """
+        """What is computed, in order; two layers that are fused are one step."""
+        below = {name for name, _ in self._fused.values()}
         steps: list[tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = []
-        fused: dict[str, tuple[tuple[str, ...], Callable[..., np.ndarray]]] = {}
         for name, layer in self.layers.items():
-            taker = self.only_consumer(name)
-            together = None if taker is None or isinstance(self.layers[taker], Join) else layer.described("fused")(self.layers[taker])
-            if name in fused:
-                steps.append((name, *fused[name]))
-            elif taker is None or together is None:
+            if name in self._fused:
+                first, together = self._fused[name]
+                steps.append((name, self.inputs[first], together))
+            elif name not in below:
                 steps.append((name, self.inputs[name], partial(_output, layer)))
-            else:
-                fused[taker] = self.inputs[name], together
         last_use = {source: name for name, sources, _ in steps for source in sources}
         return [
             Step(name, sources, compute, [source for source in dict.fromkeys(sources) if last_use[source] == name])
             for name, sources, compute in steps
         ]
+
+    @cached_property
+    def _fused(self) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
+        """Layers that are computed together with the one below, which nothing else takes: the name of that one, and what computes both.
+
+        So a ReLU with its convolution; see `Layer.fused`.
+        """
+        fused: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {}
+        for name, layer in self.layers.items():
+            taker = self.only_consumer(name)
+            together = None if taker is None or isinstance(self.layers[taker], Join) else layer.described("fused")(self.layers[taker])
+            if taker is not None and together is not None and name not in fused:
+                fused[taker] = name, together
+        return fused
 
     def trace(self, x: np.ndarray, generator: np.random.Generator | None = None) -> Trace:
         """Run forward and keep every layer's output and context.
@@ -186,16 +222,29 @@ class Network(SpatialGraph):
             If a layer cannot take its input; the message names the layer.
         """
         self._check_input(x)
-        outputs: dict[str, np.ndarray] = {}
+        kept: dict[str, np.ndarray] = {}
         contexts: dict[str, Context] = {}
+
+        def inputs(name: str) -> list[np.ndarray]:
+            return [x if source == INPUT else kept[source] for source in self.inputs[name]]
+
+        fused = self._fused if generator is None else {}
+        below = {name for name, _ in fused.values()}
         for name, layer in self.layers.items():
+            if name in below:
+                (contexts[name],) = inputs(name)
+                continue
+            if name in fused:
+                first, together = fused[name]
+                kept[name] = contexts[name] = together(contexts[first])
+                continue
             forward = layer.forward if generator is None else partial(layer.training_forward, generator=generator)
-            made = forward(*[x if source == INPUT else outputs[source] for source in self.inputs[name]])
+            made = forward(*inputs(name))
             if not isinstance(made, tuple) or len(made) != 2:
                 found = type(made).__name__
                 raise MinicnnError(f"{name}: the forward pass of a {type(layer).__name__} returned a {found}; expected (output, context)")
-            outputs[name], contexts[name] = made
-        return Trace(self, x, outputs, contexts)
+            kept[name], contexts[name] = made
+        return Trace(self, x, Outputs(self.layers, kept, lambda name: self.layers[name].forward(*inputs(name))[0]), contexts)
 
     def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
         """Propagate gradients back to the input.

@@ -36,6 +36,20 @@ def test_trace_and_call_agree(network, x):
     assert trace.last == "fc1"
 
 
+def test_a_trace_computes_what_it_left_out(network, x):
+    """A convolution and the ReLU above it are one step; yet the convolution's output can be had."""
+    trace, conv1 = network.trace(x), network.layers["conv1"]
+    plain = conv1.forward(x)[0]
+    assert np.array_equal(trace.outputs["conv1"], plain)
+    assert trace.outputs["conv1"] is trace.outputs["conv1"]
+    assert np.array_equal(trace.outputs["relu1"], np.maximum(plain, 0))
+    seed = {"fc1": np.ones((2, 5))}
+    (alone,) = [gradient for name, gradient in network.gradients(trace, seed).items() if name == "conv1"]
+    assert np.array_equal(alone == 0, (plain <= 0) | (network.gradients(trace, seed)["relu1"] == 0))
+    with pytest.raises(KeyError):
+        trace.outputs["nothing"]
+
+
 def test_split(network, x):
     for name in network.layers:
         trunk, head = network.split(name)
@@ -223,11 +237,11 @@ def test_a_trace_goes_with_its_last_user(network, x):
     """Not when the garbage collector comes: it holds much memory."""
     trace = network.trace(x)
     class_gradients(trace, 1)[1]["relu1"].any()
-    gone = weakref.ref(trace)
+    gone = weakref.ref(trace), weakref.ref(trace.outputs), weakref.ref(trace.outputs["relu1"])
     gc.disable()
     try:
         del trace
-        assert gone() is None
+        assert [each() for each in gone] == [None, None, None]
     finally:
         gc.enable()
 
