@@ -23,6 +23,8 @@ SQRT2 = math.sqrt(2)
 # The constants as float32, so that the compiler does not widen everything to float64.
 ZERO, HALF, TWO, FIVE_HALVES = (np.float32(number) for number in (0, 0.5, 2, 2.5))
 MINUS_INFINITY = np.float32(-np.inf)
+SIXTH, THIRD, MINUS_THIRD = (np.float32(number) for number in (1 / 6, 1 / 3, -1 / 3))
+A_SIXTH, MINUS_A_THIRD = (np.float32(number) for number in (SQRT2 / 6, -SQRT2 / 3))
 A, B, TWO_A, HALF_B = (np.float32(number) for number in (SQRT2, 1 / SQRT2, 2 * SQRT2, 0.5 / SQRT2))
 
 #: How many numbers of a workspace the columns of a tile take that are transformed.
@@ -69,6 +71,14 @@ def output_line(m0, m1, m2, m3, m4, m5):
         TWO * even_a + HALF * even_b,
         TWO_A * odd_a + HALF_B * odd_b + m5,
     )
+
+
+@inlined
+def filter_line(g0, g1, g2):
+    """G g of F(4, 3)."""
+    even_a, odd_a = SIXTH * g0 + THIRD * g2, A_SIXTH * g1
+    even_b, odd_b = MINUS_THIRD * (g0 + g0 + g2), MINUS_A_THIRD * g1
+    return g0, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, g2
 
 
 @inlined

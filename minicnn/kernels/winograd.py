@@ -80,15 +80,16 @@ from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
     MINUS_INFINITY,
     POSITIONS,
-    SQRT2,
     ZERO,
+    filter_line,
     input_tile,
     output_tile,
     rounded_up,
+    store_line,
     tile_grid,
     workspaces,
 )
-from minicnn.kernels.vectors import COLUMNS, LANES
+from minicnn.kernels.vectors import COLUMNS, LANES, load
 
 #: The most memory for V and M together, in bytes, where all threads make one pass after the other: it fits into the processor's cache.
 BLOCK_BYTES = 3_000_000
@@ -98,18 +99,6 @@ OWN_BYTES = 600_000
 
 #: The most memory of U that is read again and again, by each thread for each of its blocks of tiles.
 SHARED_BYTES = 10_000_000
-
-#: G of F(4, 3).
-G = np.array(
-    [
-        [1, 0, 0],
-        [1 / 6, SQRT2 / 6, 1 / 3],
-        [1 / 6, -SQRT2 / 6, 1 / 3],
-        [-2 / 3, -SQRT2 / 3, -1 / 3],
-        [-2 / 3, SQRT2 / 3, -1 / 3],
-        [0, 0, 1],
-    ]
-)
 
 
 def pack_kernel(kernel: np.ndarray) -> np.ndarray:
@@ -128,7 +117,10 @@ def pack_kernel(kernel: np.ndarray) -> np.ndarray:
     packed = empty((POSITIONS, filters // COLUMNS, channels, COLUMNS), np.float32, lasting=True)
     if (channels, filters) != kernel.shape[2:]:
         packed[:] = 0
-    _transform_kernel(np.ascontiguousarray(kernel), packed)
+        kernel = np.pad(kernel, [(0, 0), (0, 0), (0, 0), (0, -kernel.shape[3] % LANES)])
+    kernel = np.ascontiguousarray(kernel).view()
+    kernel.setflags(write=False)  # as a layer's weights are; numba compiles a kernel for each kind
+    _transform_kernel(kernel, packed, workspaces(thread_count(), 0))
     return packed
 
 
@@ -176,24 +168,24 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
 
 
 @jit
-def _transform_kernel(kernel, packed):
-    """Compute U of each channel in float64: first G g, then that times G^T."""
+def _transform_kernel(kernel, packed, workspaces):
+    """Fill `packed` with G g G^T of filters (3, 3, channels, filters): sixteen filters at a time, down the columns, then along the rows."""
     _, _, channels, filters = kernel.shape
-    for c in prange(channels):
-        columns = np.empty((6, 3, filters))
-        for i in range(6):
-            g0, g1, g2 = G[i, 0], G[i, 1], G[i, 2]
-            for j in range(3):
-                for f in range(filters):
-                    columns[i, j, f] = g0 * kernel[0, j, c, f] + g1 * kernel[1, j, c, f] + g2 * kernel[2, j, c, f]
-        for i in range(6):
-            for j in range(6):
-                g0, g1, g2 = G[j, 0], G[j, 1], G[j, 2]
-                for first in range(0, filters, COLUMNS):
-                    panel = packed[6 * i + j, first // COLUMNS, c]
-                    c0, c1, c2 = columns[i, 0, first:], columns[i, 1, first:], columns[i, 2, first:]
-                    for f in range(min(COLUMNS, filters - first)):
-                        panel[f] = g0 * c0[f] + g1 * c1[f] + g2 * c2[f]
+    numbers, apart, threads = kernel.reshape(-1), channels * filters, len(workspaces)
+    _, panels, packed_channels, columns = packed.shape
+    for thread in prange(threads):
+        workspace = workspaces[thread]
+        for c in range(channels * thread // threads, channels * (thread + 1) // threads):
+            for f in range(0, filters, LANES):
+                for j in range(3):
+                    g = j * apart + c * filters + f
+                    line = filter_line(load(numbers, g), load(numbers, g + 3 * apart), load(numbers, g + 6 * apart))
+                    store_line(line, workspace, j * LANES, 3 * LANES)
+                for i in range(6):
+                    w = 3 * i * LANES
+                    line = filter_line(load(workspace, w), load(workspace, w + LANES), load(workspace, w + 2 * LANES))
+                    place = ((6 * i * panels + f // columns) * packed_channels + c) * columns + f % columns
+                    store_line(line, packed, place, panels * packed_channels * columns)
 
 
 @jit

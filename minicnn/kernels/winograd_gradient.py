@@ -31,6 +31,7 @@ from minicnn.kernels.tiles import (
     HALF_B,
     LINES_ROOM,
     POSITIONS,
+    SQRT2,
     TILE,
     TWO,
     TWO_A,
@@ -44,7 +45,19 @@ from minicnn.kernels.tiles import (
     workspaces,
 )
 from minicnn.kernels.vectors import COLUMNS, LANES, load
-from minicnn.kernels.winograd import BLOCK_BYTES, G, transform_inputs
+from minicnn.kernels.winograd import BLOCK_BYTES, transform_inputs
+
+#: G of F(4, 3), written out; `filter_line` multiplies with it.
+G = np.array(
+    [
+        [1, 0, 0],
+        [1 / 6, SQRT2 / 6, 1 / 3],
+        [1 / 6, -SQRT2 / 6, 1 / 3],
+        [-2 / 3, -SQRT2 / 3, -1 / 3],
+        [-2 / 3, SQRT2 / 3, -1 / 3],
+        [0, 0, 1],
+    ]
+)
 
 
 def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window) -> np.ndarray:

@@ -190,10 +190,12 @@ def test_kernel_gradient(problem, block_bytes):
 
 
 def test_the_one_dimensional_transforms_are_the_written_matrices(generator):
-    """y = A^T [(G g) * (B^T d)], with the code's B and A read off unit vectors."""
+    """y = A^T [(G g) * (B^T d)], with the code's B, G and A read off unit vectors."""
     results, output = (np.array(line.py_func(*np.eye(6))) for line in (tiles.input_line, tiles.output_line))
+    filters = np.array(tiles.filter_line.py_func(*np.eye(3)))
+    assert filters == pytest.approx(winograd_gradient.G, abs=1e-7)
     d, g = generator.standard_normal(6), generator.standard_normal(3)
-    y = output @ ((winograd.G @ g) * (results @ d))
+    y = output @ ((filters @ g) * (results @ d))
     assert y == pytest.approx(np.correlate(d, g, "valid"))
 
 
