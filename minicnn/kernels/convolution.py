@@ -2,8 +2,7 @@
 
 Backward to the images is a convolution as well, of the gradient with the filters turned by 180 degrees and their axes of input and output
 swapped, so at stride 1 the same table serves it. With another stride the direct and the depthwise algorithm make several convolutions of
-it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters takes im2col, unless the table says
-Winograd's method or the depthwise one.
+it (`minicnn.kernels.phases`); else it goes back the way that im2col came. The gradient of the filters has the same algorithms.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from minicnn.geometry import Window
-from minicnn.kernels.choice import choose, common_type
+from minicnn.kernels.choice import choose, common_type, gradient_work
 from minicnn.kernels.depthwise import (
     backward_depthwise,
     backward_filters,
@@ -26,6 +25,7 @@ from minicnn.kernels.depthwise import (
     kernel_gradient_depthwise,
 )
 from minicnn.kernels.direct import backward_direct, backward_joined, convolve_direct
+from minicnn.kernels.direct_gradient import kernel_gradient_direct
 from minicnn.kernels.im2col import (
     backward_im2col,
     convolve_im2col,
@@ -169,9 +169,11 @@ def kernel_gradient(gradient: np.ndarray, x: np.ndarray, window: Window, groups:
     array (kh, kw, C / groups, filters)
     """
     kernel_shape = (*window.kernel_size, x.shape[3] // groups, gradient.shape[3])
-    algorithm = choose(x.shape, common_type(gradient, x), kernel_shape, window)
+    algorithm = choose(x.shape, common_type(gradient, x), kernel_shape, window, gradient_work)
     if algorithm == "depthwise":
         return kernel_gradient_depthwise(gradient, x, window)
-    if algorithm != "winograd":
-        return kernel_gradient_im2col(gradient, x, kernel_shape, window)
-    return kernel_gradient_winograd(gradient, x, window)
+    if algorithm == "winograd":
+        return kernel_gradient_winograd(gradient, x, window)
+    if algorithm == "direct":
+        return kernel_gradient_direct(gradient, x, window)
+    return kernel_gradient_im2col(gradient, x, kernel_shape, window)

@@ -146,7 +146,7 @@ def _convolve(
 
 
 @part
-def _copy_rows(numbers, shape, image, top, left, rows, width, copy):
+def copy_rows(numbers, shape, image, top, left, rows, width, copy):
     """Copy rows of an image to a place with zeros around them."""
     _, x_height, x_width, channels = shape
     begin = min(max(0, -left), width)
@@ -203,7 +203,7 @@ def _convolve_blocks(
             origin = image * height * row_length
             if copied[0] > 0:
                 top = first // per_row * stride[0] - before[0]
-                _copy_rows(numbers, x.shape, image, top, -before[1], copied[0], copied[1], copy)
+                copy_rows(numbers, x.shape, image, top, -before[1], copied[0], copied[1], copy)
                 source, row_length = copy, copied[1] * channels
                 origin = -(first // per_row) * stride[0] * row_length
             for panel in range(packed.shape[1]):

@@ -227,17 +227,35 @@ def add_scaled_row(typing_context, sums, array, offset, apart, factors, place, o
 @intrinsic
 def store_sums(typing_context, sums, array, offset, stride):
     """Write the sums' row i to the flat offset + i * stride of a contiguous float32 array."""
+    return types.void(sums, array, types.intp, types.intp), _storing(sums, lambda builder, new, old: new)
+
+
+@intrinsic
+def add_sums(typing_context, sums, array, offset, stride):
+    """Add the sums' row i to what is at the flat offset + i * stride of a contiguous float32 array."""
+
+    def added(builder, new, old):
+        loaded = builder.load(old)
+        loaded.align = 4
+        return builder.fadd(new, loaded)
+
+    return types.void(sums, array, types.intp, types.intp), _storing(sums, added)
+
+
+def _storing(sums, made):
+    """Generate code that writes each vector of sums, or what is made of it and of the place where it goes."""
 
     def generate(context, builder, signature, arguments):
         values, array, offset, stride = arguments
         data = _data(context, builder, signature.args[1], array)
         for i in range(sums.count):
             for j in range(sums.dtype.count):
-                position = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
-                builder.store(builder.extract_value(values, [i, j]), _vector_at(builder, data, position)).align = 4
+                start = builder.add(builder.add(offset, builder.mul(stride, stride.type(i))), offset.type(LANES * j))
+                place = _vector_at(builder, data, start)
+                builder.store(made(builder, builder.extract_value(values, [i, j]), place), place).align = 4
         return context.get_dummy_value()
 
-    return types.void(sums, array, types.intp, types.intp), generate
+    return generate
 
 
 @intrinsic

@@ -83,7 +83,8 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     tiles = batch * math.prod(grid)
     # Transformed and multiplied are whole vectors of channels and filters; what is beyond ours is left out at the end.
     rows, columns = rounded_up(channels, LANES), rounded_up(filters, COLUMNS)
-    block = padded_rows(max(1, min(tiles, BLOCK_BYTES // (4 * POSITIONS * (rows + columns)))))
+    most = max(BLOCK_BYTES, 4 * POSITIONS * rows * columns // 2)
+    block = padded_rows(max(1, min(tiles, most // (4 * POSITIONS * (rows + columns)))))
     inputs, outputs = scratch("inputs", (POSITIONS, block, rows)), scratch("products", (POSITIONS, block, columns))
     if tiles == 0:
         return np.zeros((3, 3, channels, filters), np.float32)

@@ -197,13 +197,15 @@ class Network(SpatialGraph):
     def _fused(self) -> dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]]:
         """Layers that are computed together with the one below, which nothing else takes: the name of that one, and what computes both.
 
-        So a ReLU with its convolution; see `Layer.fused`.
+        So a ReLU with its convolution; see `Layer.fused`. Layers that do something else in training stay alone.
         """
         fused: dict[str, tuple[str, Callable[[np.ndarray], np.ndarray]]] = {}
         for name, layer in self.layers.items():
             taker = self.only_consumer(name)
-            together = None if taker is None or isinstance(self.layers[taker], Join) else layer.described("fused")(self.layers[taker])
-            if taker is not None and together is not None and name not in fused:
+            if taker is None or name in fused or not all(_same_in_training(self.layers[each]) for each in (name, taker)):
+                continue
+            together = layer.described("fused")(self.layers[taker])
+            if together is not None:
                 fused[taker] = name, together
         return fused
 
@@ -228,14 +230,13 @@ class Network(SpatialGraph):
         def inputs(name: str) -> list[np.ndarray]:
             return [x if source == INPUT else kept[source] for source in self.inputs[name]]
 
-        fused = self._fused if generator is None else {}
-        below = {name for name, _ in fused.values()}
+        below = {name for name, _ in self._fused.values()}
         for name, layer in self.layers.items():
             if name in below:
                 (contexts[name],) = inputs(name)
                 continue
-            if name in fused:
-                first, together = fused[name]
+            if name in self._fused:
+                first, together = self._fused[name]
                 kept[name] = contexts[name] = together(contexts[first])
                 continue
             forward = layer.forward if generator is None else partial(layer.training_forward, generator=generator)
@@ -378,6 +379,10 @@ class Network(SpatialGraph):
             found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
             raise ShapeError(f"the network got {found}; expected a float32 or float64 array (N, height, width, channels)")
         self.shapes(x.shape[1:])
+
+
+def _same_in_training(layer: Layer) -> bool:
+    return type(layer).training_forward is Layer.training_forward
 
 
 def _output(layer: Layer, *xs: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_info
 from minicnn import Network, kernels, use_algorithm
 from minicnn.errors import UnknownNameError
 from minicnn.geometry import Window
-from minicnn.kernels import Filters, direct, memory, tiles, winograd, winograd_gradient
+from minicnn.kernels import Filters, direct, direct_gradient, memory, tiles, winograd, winograd_gradient
 from minicnn.kernels.choice import choose
 from minicnn.kernels.im2col import (
     backward_im2col,
@@ -112,8 +112,13 @@ def test_direct(problem, rectify, copied_bytes):
             found = kernels.convolve(x, Filters(kernel), bias, window, rectify)
             assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
             back = kernels.convolve_backward(found, Filters(kernel), window, x.shape)
+        patch.setattr(direct_gradient, "COPIED_BYTES", copied_bytes)
+        with use_algorithm("direct"):
+            gradient = kernels.kernel_gradient(found, x, window)
     exact = backward_im2col(found.astype(float), kernel.astype(float), window, x.shape)
     assert close(back, exact, backward_im2col(abs(found).astype(float), abs(kernel).astype(float), window, x.shape))
+    exact = kernel_gradient_im2col(found.astype(float), x.astype(float), kernel.shape, window)
+    assert close(gradient, exact, kernel_gradient_im2col(abs(found).astype(float), abs(x).astype(float), kernel.shape, window))
 
 
 @given(windows(), st.sampled_from([1, 3, 32, 40]), st.booleans())
@@ -184,7 +189,8 @@ def test_kernel_gradient(problem, block_bytes):
     gradient = convolve_im2col(x, kernel, bias, window)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(winograd_gradient, "BLOCK_BYTES", block_bytes)
-        found = kernels.kernel_gradient(gradient, x, window)
+        with use_algorithm("winograd"):
+            found = kernels.kernel_gradient(gradient, x, window)
     exact = kernel_gradient_im2col(gradient.astype(float), x.astype(float), kernel.shape, window)
     assert close(found, exact, kernel_gradient_im2col(abs(gradient).astype(float), abs(x).astype(float), kernel.shape, window))
 
