@@ -154,9 +154,9 @@ def epsilon(share: float) -> Rule:
     def rule(layer: Layer, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
         with _exact_zeros():
             z, context = layer.forward(x)
-            mean_square = np.mean(z**2, axis=tuple(range(1, z.ndim)), keepdims=True)
-            stabilizer = z.dtype.type(share) * np.sqrt(mean_square)
-            return x * layer.backward(_divide(relevance, z + np.where(z >= 0, stabilizer, -stabilizer)), context)
+        mean_square = np.mean(z**2, axis=tuple(range(1, z.ndim)), keepdims=True)
+        stabilizer = z.dtype.type(share) * np.sqrt(mean_square)
+        return x * layer.backward(_divide(relevance, z + np.where(z >= 0, stabilizer, -stabilizer)), context)
 
     return rule
 
@@ -165,8 +165,11 @@ def alpha_beta(alpha: float) -> Rule:
     """Count the terms above 0 alpha times, those below 0 minus (alpha - 1) times, and no bias."""
 
     def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
+        positive = _with_weight(layer, np.maximum(layer.weight, 0))
+        if alpha == 1 and x.min() >= 0:  # after a ReLU no term has a weight below 0
+            return _shared([(x, positive)], relevance)
+        negative = _with_weight(layer, np.minimum(layer.weight, 0))
         above, below = np.maximum(x, 0), np.minimum(x, 0)
-        positive, negative = (_with_weight(layer, clip(layer.weight, 0)) for clip in (np.maximum, np.minimum))
         result = x.dtype.type(alpha) * _shared([(above, positive), (below, negative)], relevance)
         if alpha == 1:
             return result
@@ -213,10 +216,10 @@ def passed_on(layer: Layer, relevance: np.ndarray, context) -> np.ndarray:
 
 def _shared(terms: list[tuple[np.ndarray, Layer]], relevance: np.ndarray) -> np.ndarray:
     """Share relevance out in proportion to the terms of some (input, layer) pairs together."""
-    terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]  # after a ReLU there are none below 0
+    terms = [(x, layer) for x, layer in terms if x.any()] or terms[:1]
     with _exact_zeros():
         divided = _divide(relevance, _total([layer.forward(x)[0] for x, layer in terms]))
-        return _total([x * layer.backward(divided, x) for x, layer in terms])
+    return _total([x * layer.backward(divided, x) for x, layer in terms])
 
 
 def _exact_zeros() -> contextlib.AbstractContextManager[None]:

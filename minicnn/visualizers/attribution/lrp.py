@@ -111,7 +111,7 @@ def _noted(name: str, rule: Rule | None, changes: dict[str, float]) -> Rule:
     def wrapped(layer: Layer, relevance: np.ndarray, context) -> Any:
         below = layer.backward(relevance, context) if rule is None else rule(layer, relevance, context)
         parts = below if isinstance(below, tuple) else (below,)
-        changes[name] = sum(float(part.sum(dtype=np.float64)) for part in parts) - float(relevance.sum(dtype=np.float64))
+        changes[name] = 0.0 if below is relevance else sum(float(part.sum()) for part in parts) - float(relevance.sum())
         return below
 
     return wrapped
