@@ -167,20 +167,27 @@ def copy_rows(numbers, shape, image, top, left, rows, width, copy):
             copy[row + j] = ZERO
 
 
-@inlined
-def _compute(rows, vectors, inputs, kernel, dilation, packed, bias, panel, floor, goal, target, target_step):
-    """Compute neighboring outputs, whose windows lie `step` numbers apart, for as many filters of a panel as `vectors` hold."""
-    source, corner, row_length, step, channels = inputs
-    kernel_height, taps, run = kernel
-    place = panel * kernel_height * taps * run * COLUMNS
-    sums = start_sums(bias, panel * COLUMNS, rows, vectors)
-    for ky in range(kernel_height):
-        for kx in range(taps):
-            first = corner + ky * dilation[0] * row_length + kx * dilation[1] * channels
-            for j in range(run):
-                sums = add_products(sums, source, first + j, step, packed, place)
-                place += COLUMNS
-    store_sums(at_least(sums, floor), goal, target, target_step)
+def _computing(rows, vectors):
+    """Make the part of the kernel that computes so many neighboring outputs, for as many filters of a panel as `vectors` hold."""
+
+    @part
+    def compute(inputs, kernel, dilation, packed, bias, panel, floor, goal, target, target_step):
+        source, corner, row_length, step, channels = inputs
+        kernel_height, taps, run = kernel
+        place = panel * kernel_height * taps * run * COLUMNS
+        sums = start_sums(bias, panel * COLUMNS, rows, vectors)
+        for ky in range(kernel_height):
+            for kx in range(taps):
+                first = corner + ky * dilation[0] * row_length + kx * dilation[1] * channels
+                for j in range(run):
+                    sums = add_products(sums, source, first + j, step, packed, place)
+                    place += COLUMNS
+        store_sums(at_least(sums, floor), goal, target, target_step)
+
+    return compute
+
+
+_many_narrow, _many, _few = _computing(MANY, 1), _computing(MANY, PER_ROW), _computing(FEW, PER_ROW)
 
 
 @jit
@@ -218,11 +225,11 @@ def _convolve_blocks(
                     whole = rows == block and columns == (LANES if narrow else COLUMNS)
                     goal, place, place_step = (outputs, target, onward) if whole else (tail, 0, COLUMNS)
                     if narrow:
-                        _compute(MANY, 1, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
+                        _many_narrow(inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
                     elif block == MANY:
-                        _compute(MANY, PER_ROW, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
+                        _many(inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
                     else:
-                        _compute(FEW, PER_ROW, inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
+                        _few(inputs, kernel, dilation, packed, bias, panel, floor, goal, place, place_step)
                     if not whole:
                         for i in range(rows):
                             for j in range(0, columns, LANES):
