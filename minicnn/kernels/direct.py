@@ -25,7 +25,7 @@ import numpy as np
 from numba import prange
 
 from minicnn.geometry import Pair, Window
-from minicnn.kernels.jit import inlined, jit, part
+from minicnn.kernels.jit import jit, part
 from minicnn.kernels.memory import empty, scratch
 from minicnn.kernels.phases import Phases, squares_to_pixels
 from minicnn.kernels.product import ROWS

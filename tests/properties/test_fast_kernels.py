@@ -39,10 +39,14 @@ def problems(draw):
     return x, kernel, generator.standard_normal(filters, np.float32), Window.of(3, 1, padding)
 
 
-def close(found, exact, terms):
+#: Of the largest sum of terms. Winograd's method also rounds what of a filter lies outside a small image, and takes it away again.
+ROUNDING, WINOGRADS_ROUNDING = 1e-5, 4e-5
+
+
+def close(found, exact, terms, rounding=ROUNDING):
     """Compare within rounding; `terms` is the same computation with absolute values, as sums may cancel."""
     assert found.dtype == np.float32 and found.shape == exact.shape
-    return np.abs(found - exact).max() <= 1e-5 * terms.max()
+    return np.abs(found - exact).max() <= rounding * terms.max()
 
 
 def exact_convolution(x, kernel, bias, window, rectify=False):
@@ -56,7 +60,7 @@ def exact_convolution(x, kernel, bias, window, rectify=False):
 def test_winograd_is_convolution(problem, rectify):
     x, kernel, bias, window = problem
     found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel), bias, window, rectify)
-    assert close(found, *exact_convolution(x, kernel, bias, window, rectify))
+    assert close(found, *exact_convolution(x, kernel, bias, window, rectify), rounding=WINOGRADS_ROUNDING)
 
 
 @given(problems(), st.integers(1, 1_000_000), st.sampled_from([0, winograd.SHARED_BYTES]))
@@ -69,7 +73,7 @@ def test_winograd_in_blocks(problem, block_bytes, shared_bytes):
         patch.setattr(winograd, "OWN_BYTES", block_bytes)
         patch.setattr(winograd, "SHARED_BYTES", shared_bytes)
         found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel), bias, window)
-    assert close(found, *exact_convolution(x, kernel, bias, window))
+    assert close(found, *exact_convolution(x, kernel, bias, window), rounding=WINOGRADS_ROUNDING)
 
 
 @given(problems())
@@ -80,7 +84,9 @@ def test_winograd_backward(problem):
         output = kernels.convolve(x, Filters(kernel), bias, window)
         found = kernels.convolve_backward(output, Filters(kernel), window, x.shape)
     exact = backward_im2col(output.astype(float), kernel.astype(float), window, x.shape)
-    assert close(found, exact, backward_im2col(abs(output).astype(float), abs(kernel).astype(float), window, x.shape))
+    assert close(
+        found, exact, backward_im2col(abs(output).astype(float), abs(kernel).astype(float), window, x.shape), rounding=WINOGRADS_ROUNDING
+    )
 
 
 @st.composite
