@@ -23,7 +23,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy.special import erf, expit
+import scipy  # its parts are loaded when they are first used
 
 from minicnn import kernels
 from minicnn.errors import MinicnnError
@@ -141,10 +141,10 @@ class Sigmoid(Nonlinearity):
     word = "sigmoid"
 
     def value(self, x):
-        return expit(x)
+        return scipy.special.expit(x)
 
     def slope_at(self, x):
-        return expit(x) * expit(-x)
+        return scipy.special.expit(x) * scipy.special.expit(-x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,11 +172,11 @@ class SiLU(Nonlinearity):
     word = "silu"
 
     def value(self, x):
-        return x * expit(x)
+        return x * scipy.special.expit(x)
 
     def slope_at(self, x):
-        share = expit(x)
-        return share + x * share * expit(-x)
+        share = scipy.special.expit(x)
+        return share + x * share * scipy.special.expit(-x)
 
 
 @dataclass(frozen=True, eq=False)
@@ -214,7 +214,7 @@ class GELU(Nonlinearity):
 
     def _probability(self, x):
         if self.approximate == "none":
-            return (1 + erf(x / np.sqrt(2))) / 2
+            return (1 + scipy.special.erf(x / np.sqrt(2))) / 2
         return (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
 
 
