@@ -77,9 +77,7 @@ class Filters:
     @cached_property
     def rotated(self) -> Filters:
         """The filters turned by 180 degrees, input and output channels swapped: those of the backward pass."""
-        turned = np.ascontiguousarray(self.kernel[::-1, ::-1].transpose(0, 1, 3, 2))
-        turned.setflags(write=False)  # as a layer's weights are; numba compiles a kernel for each kind
-        return Filters(turned)
+        return Filters(self.kernel[::-1, ::-1].transpose(0, 1, 3, 2))
 
 
 def _packed_phases(kernel: np.ndarray, window: Window) -> Phases:

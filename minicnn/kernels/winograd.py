@@ -117,10 +117,10 @@ def pack_kernel(kernel: np.ndarray) -> np.ndarray:
     packed = empty((POSITIONS, filters // COLUMNS, channels, COLUMNS), np.float32, lasting=True)
     if (channels, filters) != kernel.shape[2:]:
         packed[:] = 0
-        kernel = np.pad(kernel, [(0, 0), (0, 0), (0, 0), (0, -kernel.shape[3] % LANES)])
-    kernel = np.ascontiguousarray(kernel).view()
-    kernel.setflags(write=False)  # as a layer's weights are; numba compiles a kernel for each kind
-    _transform_kernel(kernel, packed, workspaces(thread_count(), 0))
+    vectors = empty((*kernel.shape[:3], rounded_up(kernel.shape[3], LANES)), np.float32)
+    vectors[..., kernel.shape[3] :] = 0
+    vectors[..., : kernel.shape[3]] = kernel
+    _transform_kernel(vectors, packed, workspaces(thread_count(), 0))
     return packed
 
 
