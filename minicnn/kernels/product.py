@@ -15,7 +15,7 @@ from numba import prange
 
 from minicnn.kernels.jit import inlined, jit, part
 from minicnn.kernels.memory import empty
-from minicnn.kernels.vectors import COLUMNS, LANES, PER_ROW, WIDE, add_products, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, PER_ROW, WIDE, add_products, store_sums, zero_sums
 
 #: The rows that are computed at a time, and those of a last part that is small.
 ROWS, FEW_ROWS = (14, 8) if WIDE else (6, 3)
@@ -58,15 +58,29 @@ def _multiply(rows, vectors, left, start, channels, packed, place, products, tar
 
 
 @part
-def multiply_rows(left, packed, task, rows, filters, products):
-    """Multiply the first rows of one position's matrix with one panel of its packed one; arguments as for `multiply_packed`."""
+def multiply_rows(left, packed, position, panel, rows, narrow, products, column):
+    """Multiply the first rows of one position's matrix with one panel of that position's packed one.
+
+    Parameters
+    ----------
+    left : float32 array (positions, padded rows, channels)
+    packed : float32 array (positions, panels, channels, COLUMNS)
+    position, panel : int
+    rows : int
+        Rows that matter; computed are `ROWS` at a time, or a last `FEW_ROWS`, for which the arrays must have room.
+    narrow : bool
+        Whether only the panel's first `LANES` columns matter.
+    products : float32 array (positions, padded rows, columns)
+        Where the products go.
+    column : int
+        The first column that they go to.
+    """
     _, padded, channels = left.shape
-    panels = packed.shape[1]
-    columns, position, panel = panels * COLUMNS, task // panels, task % panels
-    narrow = filters - panel * COLUMNS <= LANES
-    place, row, last = task * channels * COLUMNS, position * padded, position * padded + rows
+    columns = products.shape[2]
+    place = (position * packed.shape[1] + panel) * channels * COLUMNS
+    row, last = position * padded, position * padded + rows
     while row < last:
-        start, target, many = row * channels, row * columns + panel * COLUMNS, last - row > FEW_ROWS
+        start, target, many = row * channels, row * columns + column, last - row > FEW_ROWS
         if many and narrow:
             _multiply(ROWS, 1, left, start, channels, packed, place, products, target, columns)
         elif many:
@@ -74,25 +88,6 @@ def multiply_rows(left, packed, task, rows, filters, products):
         else:
             _multiply(FEW_ROWS, PER_ROW, left, start, channels, packed, place, products, target, columns)
         row += ROWS if many else FEW_ROWS
-
-
-@jit
-def multiply_packed(left, packed, rows, filters, products):
-    """Multiply the first rows of each position's matrix with that position's packed one.
-
-    Parameters
-    ----------
-    left : float32 array (positions, padded rows, channels)
-    packed : float32 array (positions, panels, channels, COLUMNS)
-    rows : int
-        Rows that matter; computed are `ROWS` at a time, or a last `FEW_ROWS`, for which the arrays must have room.
-    filters : int
-        Columns that matter; computed are `LANES` at a time.
-    products : float32 array (positions, padded rows, panels * COLUMNS)
-        Where the products go.
-    """
-    for task in prange(left.shape[0] * packed.shape[1]):
-        multiply_rows(left, packed, task, rows, filters, products)
 
 
 @jit

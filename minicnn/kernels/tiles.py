@@ -152,14 +152,14 @@ def input_tile(x, number, grid, before, inputs, k, workspace):
 
 
 @part
-def output_tile(products, k, bias, floor, number, grid, output, workspace):
-    """Turn products[:, k] into a tile of the output, A^T M A plus bias, at least `floor`."""
+def output_tile(products, k, first, last, bias, floor, number, grid, output, workspace):
+    """Turn products[:, k] into a tile of the output's filters from `first` up to `last`, A^T M A plus bias, at least `floor`."""
     _, rows, columns = products.shape
     _, height, width, filters = output.shape
     image, top, left = place_of(number, grid)
-    for f in range(0, filters, LANES):
+    for f in range(first, last, LANES):
         for j in range(6):
-            m = load_line(products, (j * rows + k) * columns + f, 6 * rows * columns)
+            m = load_line(products, (j * rows + k) * columns + f - first, 6 * rows * columns)
             s = output_line(m[0], m[1], m[2], m[3], m[4], m[5])
             for i in range(4):
                 store(workspace, (6 * i + j) * LANES, s[i])

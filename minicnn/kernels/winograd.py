@@ -51,9 +51,9 @@ matrix product:
     M[position] (tiles x filters) = V[position] (tiles x channels)  U[position] (channels x filters)
 
 So a convolution is three passes: transform the input's tiles (V), multiply, transform the products (M) into the output's tiles. U is made
-once for each layer. V and M are made for some tiles at a time. If U fits into the processor's cache, each thread takes some tiles at a
-time through all three passes, so that V and M need not leave the cache of its core. If not, all threads together make one pass after the
-other, for more tiles: then each reads its part of U once for all of these. `minicnn.kernels.tiles` transforms the tiles.
+once for each layer. V and M are made for some tiles at a time, and each thread takes its tiles through all three passes, so that they need
+not leave the cache of its core. If U does not fit into the processor's cache and the tiles are few, the threads share out the filters
+instead of the tiles: then each reads only its own part of U. `minicnn.kernels.tiles` transforms the tiles.
 
 **What to know.** A tile's outputs share all of its inputs, so rounding is not local: a very large number, or a NaN, at one pixel also
 reaches outputs of the same tile whose windows do not hold it (the large one by its rounding error). And as the choice of algorithm
@@ -75,7 +75,7 @@ from numba import prange
 from minicnn.geometry import Window
 from minicnn.kernels.jit import jit
 from minicnn.kernels.memory import empty, scratch
-from minicnn.kernels.product import multiply_packed, multiply_rows, padded_rows
+from minicnn.kernels.product import multiply_rows, padded_rows
 from minicnn.kernels.threads import thread_count
 from minicnn.kernels.tiles import (
     MINUS_INFINITY,
@@ -91,14 +91,14 @@ from minicnn.kernels.tiles import (
 )
 from minicnn.kernels.vectors import COLUMNS, LANES, load
 
-#: The most memory for V and M together, in bytes, where all threads make one pass after the other: it fits into the processor's cache.
-BLOCK_BYTES = 3_000_000
-
-#: The most memory for V and M of one thread that takes its tiles through all passes: it fits into the cache of a core.
+#: The most memory for V and M of one thread, in bytes: it fits into the cache of a core. Where U does not, they take half as much as it.
 OWN_BYTES = 600_000
 
-#: The most memory of U that is read again and again, by each thread for each of its blocks of tiles.
+#: The most memory of U, in bytes, that each thread reads again and again, for each of its blocks of tiles.
 SHARED_BYTES = 10_000_000
+
+#: With so many tiles for each thread, reading a larger U does not count either.
+MANY_TILES = 64
 
 
 def pack_kernel(kernel: np.ndarray) -> np.ndarray:
@@ -145,25 +145,22 @@ def convolve_winograd(x: np.ndarray, packed: np.ndarray, bias: np.ndarray, windo
     batch, height, width, channels = x.shape
     x = np.ascontiguousarray(x)
     output = empty((batch, *window.output_size(height, width), len(bias)), np.float32)
-    channels, filters = rounded_up(channels, LANES), rounded_up(len(bias), COLUMNS)
-    biases = np.zeros(filters, np.float32)
+    channels, panels, threads = rounded_up(channels, LANES), packed.shape[1], thread_count()
+    biases = np.zeros(panels * COLUMNS, np.float32)
     biases[: len(bias)] = bias
-    grid, threads, bytes_each = tile_grid(output.shape), thread_count(), 4 * POSITIONS * (channels + filters)
+    grid = tile_grid(output.shape)
     tiles = batch * math.prod(grid)
-    floor, room = ZERO if rectify else MINUS_INFINITY, workspaces(threads, channels)
-    if packed.nbytes <= SHARED_BYTES:
-        block = padded_rows(max(1, min(-(-tiles // threads), OWN_BYTES // bytes_each)))
-        inputs = scratch("inputs", (threads, POSITIONS, block, channels))
-        products = scratch("products", (threads, POSITIONS, block, filters))
-        _convolve_tiles(x, packed, biases, floor, grid, window.before, output, inputs, products, room)
-        return output
-    block = padded_rows(max(1, min(tiles, max(BLOCK_BYTES, packed.nbytes // 2) // bytes_each)))
-    inputs, products = scratch("inputs", (POSITIONS, block, channels)), scratch("products", (POSITIONS, block, filters))
-    for first in range(0, tiles, block):
-        count = min(block, tiles - first)
-        transform_inputs(x, grid, window.before, first, count, inputs, room)
-        multiply_packed(inputs, packed, count, len(bias), products)
-        _transform_outputs(products, biases, floor, grid, first, count, output, room)
+    fits = packed.nbytes <= SHARED_BYTES
+    own_panels = panels if fits or tiles >= MANY_TILES * threads else -(-panels // threads)
+    groups = -(-panels // own_panels)
+    bytes_each = 4 * POSITIONS * (channels + own_panels * COLUMNS)
+    most = OWN_BYTES if fits else max(OWN_BYTES, packed.nbytes // groups // 2)
+    block = padded_rows(max(1, min(-(-tiles // (threads // groups)), most // bytes_each)))
+    workers = threads // groups * groups
+    inputs = scratch("inputs", (workers, POSITIONS, block, channels))
+    products = scratch("products", (workers, POSITIONS, block, own_panels * COLUMNS))
+    floor = ZERO if rectify else MINUS_INFINITY
+    _convolve_tiles(x, packed, biases, floor, grid, window.before, output, inputs, products, groups, workspaces(workers, channels))
     return output
 
 
@@ -189,36 +186,21 @@ def _transform_kernel(kernel, packed, workspaces):
 
 
 @jit
-def _convolve_tiles(x, packed, bias, floor, grid, before, output, inputs, products, workspaces):
-    """Take each thread's share of the tiles through all passes, some at a time."""
-    threads, block = inputs.shape[0], inputs.shape[2]
-    tiles = len(output) * grid[0] * grid[1]
-    for thread in prange(threads):
-        v, m, workspace = inputs[thread], products[thread], workspaces[thread]
-        last = tiles * (thread + 1) // threads
-        for first in range(tiles * thread // threads, last, block):
+def _convolve_tiles(x, packed, bias, floor, grid, before, output, inputs, products, groups, workspaces):
+    """Take each worker's share of the tiles through all passes, some at a time, for its group of the panels."""
+    workers, block, filters = len(inputs), inputs.shape[2], output.shape[3]
+    tiles, own_columns = len(output) * grid[0] * grid[1], products.shape[3]
+    shares = workers // groups
+    for worker in prange(workers):
+        v, m, workspace, share = inputs[worker], products[worker], workspaces[worker], worker // groups
+        start = worker % groups * own_columns
+        stop, last = min(start + own_columns, filters), tiles * (share + 1) // shares
+        for first in range(tiles * share // shares, last, block):
             count = min(block, last - first)
             for k in range(count):
                 input_tile(x, first + k, grid, before, v, k, workspace)
-            for task in range(POSITIONS * packed.shape[1]):
-                multiply_rows(v, packed, task, count, output.shape[3], m)
+            for position in range(POSITIONS):
+                for f in range(start, stop, COLUMNS):
+                    multiply_rows(v, packed, position, f // COLUMNS, count, filters - f <= LANES, m, f - start)
             for k in range(count):
-                output_tile(m, k, bias, floor, first + k, grid, output, workspace)
-
-
-@jit
-def transform_inputs(x, grid, before, first, count, inputs, workspaces):
-    """Fill inputs[:, 0 ... count] with B^T d B of the tiles from `first` on."""
-    threads = len(workspaces)
-    for thread in prange(threads):
-        for k in range(count * thread // threads, count * (thread + 1) // threads):
-            input_tile(x, first + k, grid, before, inputs, k, workspaces[thread])
-
-
-@jit
-def _transform_outputs(products, bias, floor, grid, first, count, output, workspaces):
-    """Turn products[:, 0 ... count] into A^T M A plus bias, at least `floor`: the output's tiles from `first` on."""
-    threads = len(workspaces)
-    for thread in prange(threads):
-        for k in range(count * thread // threads, count * (thread + 1) // threads):
-            output_tile(products, k, bias, floor, first + k, grid, output, workspaces[thread])
+                output_tile(m, k, start, stop, bias, floor, first + k, grid, output, workspace)

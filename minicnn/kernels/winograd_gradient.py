@@ -38,6 +38,7 @@ from minicnn.kernels.tiles import (
     A,
     B,
     find_tile,
+    input_tile,
     place_of,
     rounded_up,
     store_line,
@@ -45,7 +46,9 @@ from minicnn.kernels.tiles import (
     workspaces,
 )
 from minicnn.kernels.vectors import COLUMNS, LANES, load
-from minicnn.kernels.winograd import BLOCK_BYTES, transform_inputs
+
+#: The most memory for V and dM together, in bytes: it fits into the processor's cache. Where dU is larger, they take half as much as it.
+BLOCK_BYTES = 3_000_000
 
 #: G of F(4, 3), written out; `filter_line` multiplies with it.
 G = np.array(
@@ -91,7 +94,7 @@ def kernel_gradient_winograd(gradient: np.ndarray, x: np.ndarray, window: Window
     total, more = (scratch(name, (POSITIONS, rows, columns)) for name in ("kernel total", "kernel products"))
     for first in range(0, tiles, block):
         count = min(block, tiles - first)
-        transform_inputs(x, grid, window.before, first, count, inputs, workspaces(threads, rows))
+        _transform_inputs(x, grid, window.before, first, count, inputs, workspaces(threads, rows))
         _transform_gradients(gradient, grid, first, count, outputs, workspaces(threads, columns))
         multiply_transposed(inputs, outputs, count, more if first else total)
         if first:
@@ -106,6 +109,15 @@ def _spread(y0, y1, y2, y3):
     even_a, odd_a = y0 + TWO * y2, A * y1 + TWO_A * y3
     even_b, odd_b = y0 + HALF * y2, B * y1 + HALF_B * y3
     return y0, even_a + odd_a, even_a - odd_a, even_b + odd_b, even_b - odd_b, y3
+
+
+@jit
+def _transform_inputs(x, grid, before, first, count, inputs, workspaces):
+    """Fill inputs[:, 0 ... count] with B^T d B of the tiles from `first` on."""
+    threads = len(workspaces)
+    for thread in prange(threads):
+        for k in range(count * thread // threads, count * (thread + 1) // threads):
+            input_tile(x, first + k, grid, before, inputs, k, workspaces[thread])
 
 
 @jit

@@ -66,10 +66,9 @@ def test_winograd_is_convolution(problem, rectify):
 @given(problems(), st.integers(1, 1_000_000), st.sampled_from([0, winograd.SHARED_BYTES]))
 @settings(deadline=None, max_examples=30)
 def test_winograd_in_blocks(problem, block_bytes, shared_bytes):
-    """Few tiles at a time give the same, and tiles that go through each pass together."""
+    """Few tiles at a time give the same, and filters that are shared out among the threads."""
     x, kernel, bias, window = problem
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd, "BLOCK_BYTES", block_bytes)
         patch.setattr(winograd, "OWN_BYTES", block_bytes)
         patch.setattr(winograd, "SHARED_BYTES", shared_bytes)
         found = winograd.convolve_winograd(x, winograd.pack_kernel(kernel), bias, window)
