@@ -22,6 +22,8 @@ def as_torch(network, form, inplace=True):
     modules, channels = {}, None
     for name, layer in network.layers.items():
         if isinstance(layer, Conv2D):
+            if layer.groups > 1 or layer.window.dilation != (1, 1) or any(before != after for before, after in layer.window.padding):
+                raise TypeError(f"{name} has groups, a dilation or an uneven padding, for which there is no module here")
             channels = layer.weight.shape[3]
             module = torch.nn.Conv2d(*layer.weight.shape[2:], layer.window.kernel_size, layer.window.stride, layer.window.before)
             module.weight.data, module.bias.data = torch.tensor(layer.weight.transpose(3, 2, 0, 1).copy()), torch.tensor(layer.bias)

@@ -81,7 +81,7 @@ def current_algorithm() -> str:
 def output_work(x_shape: tuple[int, ...], kernel_shape: tuple[int, ...], window: Window) -> Work:
     """Estimate, for each fast algorithm that is possible, its work for the output in multiply-adds.
 
-    Both multiply for `LANES` filters at a time. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it
+    Both compute whole vectors of `LANES` filters. Winograd's method has 36 positions for each tile of 4x4 outputs, at each of which it
     multiplies the channels with the filters, reads these from memory, and transforms the numbers of all channels and of all filters.
     """
     batch, (height, width) = x_shape[0], window.output_size(*x_shape[1:3])

@@ -203,7 +203,7 @@ def _convolve_blocks(
     chunks = (blocks + chunk - 1) // chunk
     tasks = batch * chunks
     for thread in prange(threads):
-        copy, tail = copies[thread, block * COLUMNS :], copies[thread, : block * COLUMNS]
+        tail, copy = copies[thread, : block * COLUMNS], copies[thread, block * COLUMNS :]  # for a block that is no whole one, and for rows
         for task in range(tasks * thread // threads, tasks * (thread + 1) // threads):
             image, first = task // chunks, task % chunks * chunk
             source, row_length = numbers, width * channels
@@ -222,6 +222,7 @@ def _convolve_blocks(
                     rows, columns = min(block, size[1]), min(COLUMNS, filters - panel * COLUMNS)
                     inputs = (source, corner, row_length, stride[1] * channels, channels)
                     onward, narrow = step[1] * filters, block == MANY and columns <= LANES
+                    # A block that has more outputs or filters than there are goes to `tail` first.
                     whole = rows == block and columns == (LANES if narrow else COLUMNS)
                     goal, place, place_step = (outputs, target, onward) if whole else (tail, 0, COLUMNS)
                     if narrow:

@@ -46,6 +46,7 @@ def kernel_gradient_direct(gradient: np.ndarray, x: np.ndarray, window: Window) 
     kernel_height, kernel_width = window.kernel_size
     taps, run = (1, kernel_width * channels) if window.dilation[1] == 1 else (kernel_width, channels)
     needed = (width - 1) * window.stride[1] + window.extent[1]
+    # Rows of outputs that are taken at a time: as many as fit into the cache, but at least one.
     fitting = (COPIED_BYTES // (4 * needed * channels) - window.extent[0]) // window.stride[0]
     rows = max(1, min(height, -(-batch * height // threads), fitting))
     # Behind the last row lie the numbers that a last block of a window's numbers takes too many; what comes of them is left out.

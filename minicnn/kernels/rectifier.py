@@ -16,10 +16,10 @@ def relu(x: np.ndarray) -> np.ndarray:
     return output
 
 
-def relu_backward(gradient: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Compute the gradient where x > 0, else 0."""
-    x_gradient = empty(x.shape, gradient.dtype)
-    _relu_backward(np.ascontiguousarray(gradient).reshape(-1), np.ascontiguousarray(x).reshape(-1), x_gradient.reshape(-1))
+def relu_backward(gradient: np.ndarray, output: np.ndarray) -> np.ndarray:
+    """Compute the gradient where the output is above 0, as the input is there; else 0."""
+    x_gradient = empty(output.shape, gradient.dtype)
+    _relu_backward(np.ascontiguousarray(gradient).reshape(-1), np.ascontiguousarray(output).reshape(-1), x_gradient.reshape(-1))
     return x_gradient
 
 
@@ -30,6 +30,6 @@ def _relu(x, output):
 
 
 @jit
-def _relu_backward(gradient, x, x_gradient):
-    for i in prange(x.size):
-        x_gradient[i] = gradient[i] if x[i] > 0 else 0
+def _relu_backward(gradient, output, x_gradient):
+    for i in prange(output.size):
+        x_gradient[i] = gradient[i] if output[i] > 0 else 0

@@ -2,12 +2,11 @@
 
 Compilers turn simple loops into vector instructions by themselves, and many kernels here rely on that. The inner product of
 `minicnn.kernels.product` does not come out well that way, as it must keep its running sums in registers; nor do loops over few channels.
-These name their vectors. A
-`Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it. Vectors are added, subtracted and multiplied like
-numbers, and with numbers.
+These name their vectors. A `Float32x16` is what an AVX-512 register holds; on other processors LLVM splits it. Vectors are added,
+subtracted and multiplied like numbers, and with numbers.
 
-Sums are kept as a tuple of rows, each of which is a tuple of `PER_ROW` vectors, `COLUMNS` numbers together; or of one vector, where no
-more numbers are left. How many rows are summed at a time follows from the processor's registers, which the sums must leave some of:
+Sums are kept as a tuple of rows, each of which is a tuple of `PER_ROW` vectors, `COLUMNS` numbers together; or of one vector, where at most
+`LANES` numbers are left. How many rows are summed at a time follows from the processor's registers, which the sums must leave some of:
 AVX-512 has 32, each for one vector; AVX2 has 16, each for half of one.
 """
 

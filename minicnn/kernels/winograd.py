@@ -56,7 +56,8 @@ not leave the cache of its core. If U does not fit into the processor's cache an
 instead of the tiles: then each reads only its own part of U. `minicnn.kernels.tiles` transforms the tiles.
 
 **What to know.** A tile's outputs share all of its inputs, so rounding is not local: a very large number, or a NaN, at one pixel also
-reaches outputs of the same tile whose windows do not hold it (the large one by its rounding error). And as the choice of algorithm
+reaches outputs of the same tile whose windows do not hold it (the large one by its rounding error). For the same reason an output whose
+window holds nothing but zeros may be 1e-8 instead of 0, and a ReLU above it then lets gradients through. And as the choice of algorithm
 depends on the batch, so do the last digits. Where that matters, pin im2col.
 
 References

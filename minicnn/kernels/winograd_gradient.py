@@ -50,7 +50,7 @@ from minicnn.kernels.vectors import COLUMNS, LANES, load
 #: The most memory for V and dM together, in bytes: it fits into the processor's cache. Where dU is larger, they take half as much as it.
 BLOCK_BYTES = 3_000_000
 
-#: G of F(4, 3), written out; `filter_line` multiplies with it.
+#: G of F(4, 3), as `minicnn.kernels.tiles.filter_line` applies it.
 G = np.array(
     [
         [1, 0, 0],

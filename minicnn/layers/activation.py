@@ -22,13 +22,14 @@ class ReLU(Elementwise):
     relevance = "unchanged"
 
     def forward(self, x):
-        return kernels.relu(x), x
+        y = kernels.relu(x)
+        return y, y  # which is above 0 where x is
 
     def backward(self, gradient, context):
-        x = context
-        check_gradient_shape(gradient, x.shape)
-        return kernels.relu_backward(gradient, x)
+        y = context
+        check_gradient_shape(gradient, y.shape)
+        return kernels.relu_backward(gradient, y)
 
     def decisions(self, context):
-        x = context
-        return x > 0
+        y = context
+        return y > 0

@@ -222,7 +222,8 @@ class Layer:
     def fused(self, following: Layer) -> Callable[[np.ndarray], np.ndarray] | None:
         """Return one function that computes this layer and the one after it in one go; None if there is none.
 
-        For the way back this layer then has its input as its context, and the one after it its own output.
+        In a trace the context of this layer is then its input, and that of the one after it is that layer's output; the backward passes of
+        both must work with these.
         """
         return None
 

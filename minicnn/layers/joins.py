@@ -159,7 +159,7 @@ class Multiply(Join):
     def forward(self, *xs):
         self.output_shape(*(x.shape[1:] for x in xs))
         x, gate = xs
-        return kernels.gated(x, gate), xs
+        return kernels.gated(x, gate), xs  # x * gate, at every position
 
     def backward(self, gradient, context):
         x, gate = context

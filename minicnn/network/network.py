@@ -12,7 +12,7 @@ what comes back from the layers that took its output. Which these are, `minicnn.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from typing import Any, NamedTuple
@@ -21,17 +21,20 @@ import numpy as np
 from numpy.typing import DTypeLike
 
 from minicnn.errors import MinicnnError, ShapeError, UnknownNameError
+from minicnn.kernels import current_algorithm
 from minicnn.layers import Join, Layer
 from minicnn.layers.base import Context
 from minicnn.network.gradients import Gradients, Walk
 from minicnn.network.graph import INPUT
+from minicnn.network.outputs import Outputs
 from minicnn.network.spatial import SpatialGraph
 from minicnn.pictures.tables import folded_table
 
 __all__ = ["Network", "Rule", "Rules", "Trace"]
 
 #: Another way to go backward through one layer: (layer, gradient, context) -> gradient of the input, or of a join a tuple of them. Rules
-#: may count on the context of convolutions, dense layers, average pools and joins: it is the layer's input, or inputs.
+#: may count on the context of convolutions, dense layers, average pools and joins, which is the layer's input, or inputs, and on that of
+#: ReLUs, which is the layer's output.
 Rule = Callable[[Any, np.ndarray, Context], Any]
 
 #: Rules by the type of the layers, for its subclasses too, or by the name of one.
@@ -47,33 +50,6 @@ class Step(NamedTuple):
     done: Sequence[str]
 
 
-class Outputs(Mapping[str, np.ndarray]):
-    """Arrays by name: those that are kept, and others that are computed when they are asked for, and then kept.
-
-    Parameters
-    ----------
-    names : iterable of str
-        All, in order.
-    kept : dict of str to array
-    compute : function
-        Makes the array of a name.
-    """
-
-    def __init__(self, names: Iterable[str], kept: dict[str, np.ndarray], compute: Callable[[str], np.ndarray]):
-        self._names, self._kept, self._compute = tuple(names), kept, compute
-
-    def __getitem__(self, name: str) -> np.ndarray:
-        if name not in self._kept:
-            self._kept[name] = self._compute(name)
-        return self._kept[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._names)
-
-    def __len__(self) -> int:
-        return len(self._names)
-
-
 @dataclass(frozen=True, eq=False)
 class Trace:
     """What one forward pass left behind.
@@ -82,9 +58,9 @@ class Trace:
     ----------
     network : Network
     input : array (N, H, W, C)
-    outputs : mapping of str to array
-        Each layer's output, by name, in order. What the pass left out, as a convolution's output that only a ReLU takes, is computed again
-        when it is asked for.
+    outputs : Outputs
+        A mapping: each layer's output, by name, in order. What the pass left out, as a convolution's output that only a ReLU takes, is
+        computed when it is asked for.
     contexts : dict of str to object
         What each layer's backward pass needs.
     known : dict
@@ -93,7 +69,7 @@ class Trace:
 
     network: Network
     input: np.ndarray
-    outputs: Mapping[str, np.ndarray]
+    outputs: Outputs
     contexts: Mapping[str, Context]
     known: dict[Hashable, Any] = field(default_factory=dict, repr=False)
 
@@ -101,7 +77,7 @@ class Trace:
         return f"Trace(input {self.input.shape}, {len(self.outputs)} layers, {self.last if self.outputs else 'output'} {self.result.shape})"
 
     def _repr_html_(self) -> str:
-        rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs[name].shape)} for name in self.outputs]
+        rows = [{"layer": name, "what": repr(self.network.layers[name]), "output": str(self.outputs.shape(name))} for name in self.outputs]
         return folded_table(repr(self), rows)
 
     def inputs_of(self, layer: str) -> tuple[np.ndarray, ...]:
@@ -113,10 +89,9 @@ class Trace:
         return self.inputs_of(layer)[0]
 
     def after(self, layer: str) -> Trace:
-        """Return the same pass through the layers above one: its input is that layer's output, and nothing is computed again."""
+        """Return the same pass through the layers above one: its input is that layer's output, and no layer above runs again."""
         head = self.network.split(layer)[1]
-        outputs = Outputs(head.layers, {}, self.outputs.__getitem__)
-        return Trace(head, self.outputs[layer], outputs, {name: self.contexts[name] for name in head.layers})
+        return Trace(head, self.outputs[layer], self.outputs.of(head.layers), {name: self.contexts[name] for name in head.layers})
 
     @property
     def last(self) -> str:
@@ -179,13 +154,12 @@ class Network(SpatialGraph):
     @cached_property
     def _steps(self) -> list[Step]:
         """What is computed, in order; two layers that are fused are one step."""
-        below = {name for name, _ in self._fused.values()}
         steps: list[tuple[str, tuple[str, ...], Callable[..., np.ndarray]]] = []
         for name, layer in self.layers.items():
             if name in self._fused:
                 first, together = self._fused[name]
                 steps.append((name, self.inputs[first], together))
-            elif name not in below:
+            elif name not in self._left_out:
                 steps.append((name, self.inputs[name], partial(_output, layer)))
         last_use = {source: name for name, sources, _ in steps for source in sources}
         return [
@@ -209,12 +183,18 @@ class Network(SpatialGraph):
                 fused[taker] = name, together
         return fused
 
+    @cached_property
+    def _left_out(self) -> frozenset[str]:
+        """The layers that are fused with the one above, so that their own output does not appear."""
+        return frozenset(below for below, _ in self._fused.values())
+
     def trace(self, x: np.ndarray, generator: np.random.Generator | None = None) -> Trace:
-        """Run forward and keep every layer's output and context.
+        """Run forward and keep what the way back needs, and the layers' outputs.
 
         Parameters
         ----------
         x : array (N, H, W, C), float32 or float64
+            Kept, not copied: do not write into it as long as the trace is used.
         generator : numpy.random.Generator, optional
             If given, layers behave as in training, and those that are random (dropout) draw from it.
 
@@ -226,26 +206,18 @@ class Network(SpatialGraph):
         self._check_input(x)
         kept: dict[str, np.ndarray] = {}
         contexts: dict[str, Context] = {}
-
-        def inputs(name: str) -> list[np.ndarray]:
-            return [x if source == INPUT else kept[source] for source in self.inputs[name]]
-
-        below = {name for name, _ in self._fused.values()}
+        left_out: dict[str, np.ndarray] = {}
         for name, layer in self.layers.items():
-            if name in below:
-                (contexts[name],) = inputs(name)
-                continue
-            if name in self._fused:
-                first, together = self._fused[name]
-                kept[name] = contexts[name] = together(contexts[first])
-                continue
-            forward = layer.forward if generator is None else partial(layer.training_forward, generator=generator)
-            made = forward(*inputs(name))
-            if not isinstance(made, tuple) or len(made) != 2:
-                found = type(made).__name__
-                raise MinicnnError(f"{name}: the forward pass of a {type(layer).__name__} returned a {found}; expected (output, context)")
-            kept[name], contexts[name] = made
-        return Trace(self, x, Outputs(self.layers, kept, lambda name: self.layers[name].forward(*inputs(name))[0]), contexts)
+            inputs = [x if source == INPUT else kept[source] for source in self.inputs[name] if source not in left_out]
+            if name in self._left_out:
+                (left_out[name],) = (contexts[name],) = inputs
+            elif name in self._fused:
+                below, together = self._fused[name]
+                kept[name] = contexts[name] = together(left_out[below])
+            else:
+                forward = layer.forward if generator is None else partial(layer.training_forward, generator=generator)
+                kept[name], contexts[name] = _checked(name, layer, forward(*inputs))
+        return Trace(self, x, Outputs(self.layers, kept, left_out, current_algorithm()), contexts)
 
     def backward(self, trace: Trace, seeds: Mapping[str, np.ndarray], rules: Rules | None = None) -> np.ndarray:
         """Propagate gradients back to the input.
@@ -299,8 +271,8 @@ class Network(SpatialGraph):
             raise UnknownNameError("there is no gradient to start from; give seeds as {layer name: gradient}")
         for name, seed in seeds.items():
             self.check_name(name)
-            if seed.shape != trace.outputs[name].shape:
-                raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs[name].shape}")
+            if seed.shape != trace.outputs.shape(name):
+                raise ShapeError(f"the seed for {name} has shape {seed.shape}; expected its output's, {trace.outputs.shape(name)}")
 
     def _walk_back(self, contexts: Mapping[str, Context], seeds: Mapping[str, np.ndarray], rules: Rules) -> Walk:
         """Yield (layer, gradient of its output) from the last seeded layer down to the first, then (None, gradient of the input).
@@ -379,6 +351,14 @@ class Network(SpatialGraph):
             found = f"an array of shape {x.shape} and type {x.dtype}" if isinstance(x, np.ndarray) else f"a {type(x).__name__}"
             raise ShapeError(f"the network got {found}; expected a float32 or float64 array (N, height, width, channels)")
         self.shapes(x.shape[1:])
+
+
+def _checked(name: str, layer: Layer, made: Any) -> tuple[np.ndarray, Context]:
+    """Return what a forward pass made; raises MinicnnError if that is no pair."""
+    if not isinstance(made, tuple) or len(made) != 2:
+        found = type(made).__name__
+        raise MinicnnError(f"{name}: the forward pass of a {type(layer).__name__} returned a {found}; expected (output, context)")
+    return made
 
 
 def _same_in_training(layer: Layer) -> bool:

@@ -127,7 +127,7 @@ def _from_input(rule: Rule, x: np.ndarray) -> Rule:
 
 def _check_same_shape(name: str, layer: Layer, trace: Trace) -> None:
     """Raise MinicnnError if relevance cannot pass a layer unchanged."""
-    before, after = trace.input_of(name).shape, trace.outputs[name].shape
+    before, after = trace.input_of(name).shape, trace.outputs.shape(name)
     if before != after:
         raise MinicnnError(
             f'{name}, a {type(layer).__name__}, says relevance = "unchanged", but makes shape {after} of {before}; expected the same shape'
@@ -166,7 +166,7 @@ def alpha_beta(alpha: float) -> Rule:
 
     def rule(layer: Weighted, relevance: np.ndarray, x: np.ndarray) -> np.ndarray:
         positive = _with_weight(layer, np.maximum(layer.weight, 0))
-        if alpha == 1 and x.min() >= 0:  # after a ReLU no term has a weight below 0
+        if alpha == 1 and not (x < 0).any():  # as after a ReLU; then weights below 0 take no part
             return _shared([(x, positive)], relevance)
         negative = _with_weight(layer, np.minimum(layer.weight, 0))
         above, below = np.maximum(x, 0), np.minimum(x, 0)

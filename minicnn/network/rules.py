@@ -5,7 +5,7 @@ The three ways through a ReLU, y = max(x, 0), given the gradient g that arrives 
     ==============  =====================  ===================================================
     backward        passes g where         reads
     ==============  =====================  ===================================================
-    gradient        x > 0                  the input: this is the derivative
+    gradient        x > 0, so y > 0        the output: this is the derivative
     deconvnet       g > 0                  the gradient: as if the ReLU were applied going down
     guided          x > 0 and g > 0        both
     ==============  =====================  ===================================================

@@ -1,11 +1,12 @@
 import gc
+import pickle
 import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from minicnn import Network, he_initialized
+from minicnn import Network, he_initialized, use_algorithm
 from minicnn.errors import ShapeError, UnknownNameError
 from minicnn.layers import Conv2D, Dense, Dropout, Flatten, MaxPool2D, ReLU
 from minicnn.network.objectives import class_gradients, class_score
@@ -48,6 +49,25 @@ def test_a_trace_computes_what_it_left_out(network, x):
     assert np.array_equal(alone == 0, (plain <= 0) | (network.gradients(trace, seed)["relu1"] == 0))
     with pytest.raises(KeyError):
         trace.outputs["nothing"]
+
+
+def test_what_a_trace_left_out_is_as_the_pass_would_have_it(network, x):
+    float32 = network.astype(np.float32)
+    with use_algorithm("im2col"):
+        trace = float32.trace(x.astype(np.float32))
+    assert np.array_equal(np.maximum(trace.outputs["conv1"], 0), trace.outputs["relu1"])
+
+
+def test_outputs_are_a_mapping(network, x):
+    trace = network.trace(x)
+    assert "conv1" in trace.outputs and "nothing" not in trace.outputs
+    assert trace.outputs.shape("conv1") == (2, 6, 8, 4) and repr(trace.outputs).startswith("Outputs of conv1 (2, 6, 8, 4), relu1")
+    above = trace.after("relu1").outputs
+    assert list(above) == ["pool1", "flatten", "drop1", "fc1"] and "conv1" not in above
+    with pytest.raises(KeyError):
+        above["conv1"]
+    copy = pickle.loads(pickle.dumps(trace.outputs))
+    assert all(np.array_equal(copy[name], output) for name, output in trace.outputs.items())
 
 
 def test_split(network, x):
