@@ -22,7 +22,7 @@ def layer_outputs(model: Model, image: Traced, layer: LayerName | None = None) -
 
     Each picture is one layer's answer to the photo, the mean over all its channels. The first layers keep the photo's edges and
     colors; each pooling layer halves the picture; the last ones only say roughly where something of interest is. Every picture has its
-    own color scale. Cost: about 1.5 forward passes.
+    own color scale. Cost: about 2.5 forward passes.
 
     Parameters
     ----------
