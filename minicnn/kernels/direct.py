@@ -128,12 +128,11 @@ def _convolve(
     needed = (max(across, block) - 1) * window.stride[1] + kernel_width
     copied = top != 0 or left != 0 or (down - 1) * window.stride[0] + kernel_height > height or needed > width
     chunk = min(down * per_row, -(-batch * down * per_row // threads))
-    rows = 0
-    if copied:  # whole rows, as many as fit into the cache
+    copied_rows = 0
+    if copied:  # whole rows of outputs, as many as have windows that fit into the cache
         rows = max(1, min(chunk // per_row, (COPIED_BYTES // (4 * needed * channels) - kernel_height) // window.stride[0] + 1))
-        chunk = rows * per_row
-        rows = (rows - 1) * window.stride[0] + kernel_height
-    copies = scratch("rows", (threads, block * COLUMNS + rows * needed * channels))
+        chunk, copied_rows = rows * per_row, (rows - 1) * window.stride[0] + kernel_height
+    copies = scratch("rows", (threads, block * COLUMNS + copied_rows * needed * channels))
     panels = -(-len(bias) // COLUMNS)
     biases = np.zeros(panels * COLUMNS, np.float32)
     biases[: len(bias)] = bias
@@ -141,7 +140,7 @@ def _convolve(
     taps, run = (1, window.kernel_size[1] * channels) if touching else (window.kernel_size[1], channels)
     _convolve_blocks(
         np.ascontiguousarray(x), packed, biases, (window.kernel_size[0], taps, run), window.stride, window.before, window.dilation, floor,
-        output, start, step, (down, across), block, chunk, (rows, needed), copies, threads,
+        output, start, step, (down, across), block, chunk, (copied_rows, needed), copies, threads,
     )  # fmt: skip
 
 

@@ -57,15 +57,15 @@ def kernel_gradient_direct(gradient: np.ndarray, x: np.ndarray, window: Window) 
 
 
 @inlined
-def _add_block(vectors, inputs, gradient, size, step, sums, place):
+def _add_block(vectors, inputs, outputs, sums, place, step):
     """Add to the sums of `ROWS` numbers of a window's row, at `place`, what comes from some rows of outputs."""
     source, corner, row_length, apart = inputs
-    first, rows, width, filters = size
+    gradients, first, rows, width, filters = outputs
     block = zero_sums(ROWS, vectors)
     for oy in range(rows):
         for ox in range(width):
-            number = corner + oy * row_length + ox * apart
-            block = add_products(block, source, number, 1, gradient, first + (oy * width + ox) * filters)
+            pixel, output = corner + oy * row_length + ox * apart, first + (oy * width + ox) * filters
+            block = add_products(block, source, pixel, 1, gradients, output)
     add_sums(block, sums, place, step)
 
 
@@ -91,9 +91,9 @@ def _add_positions(gradient, x, stride, before, dilation, rows_at_once, needed, 
                         corner = (ky * dilation[0] * needed + kx * dilation[1]) * channels + j
                         inputs = (copy, corner, stride[0] * needed * channels, stride[1] * channels)
                         for f in range(0, filters, COLUMNS):
-                            size = ((image * height + top) * width * filters + f, rows, width, filters)
+                            outputs = (gradients, (image * height + top) * width * filters + f, rows, width, filters)
                             place = ((ky * taps + kx) * padded_run + j) * columns + f
                             if filters - f <= LANES:
-                                _add_block(1, inputs, gradients, size, columns, own, place)
+                                _add_block(1, inputs, outputs, own, place, columns)
                             else:
-                                _add_block(PER_ROW, inputs, gradients, size, columns, own, place)
+                                _add_block(PER_ROW, inputs, outputs, own, place, columns)
