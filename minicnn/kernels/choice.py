@@ -42,7 +42,7 @@ TRANSFORMING = 16
 
 #: For the gradient of the filters, what a channel's and a filter's sum takes beside the tiles, and the transforms of one number: measured
 #: with 16 to 512 channels on maps of 8 to 112.
-SUMMING, SPREADING = 64, 48
+SUMMING, SPREADING = 64, 32
 
 #: By algorithm, multiply-adds.
 Work = dict[str, int]

@@ -11,11 +11,10 @@ The right-hand matrix is stored in panels of so many columns, (position, panel, 
 from __future__ import annotations
 
 import numpy as np
-from numba import prange
 
-from minicnn.kernels.jit import inlined, jit, part
+from minicnn.kernels.jit import inlined, part
 from minicnn.kernels.memory import empty
-from minicnn.kernels.vectors import COLUMNS, PER_ROW, WIDE, add_products, store_sums, zero_sums
+from minicnn.kernels.vectors import COLUMNS, PER_ROW, WIDE, add_products, add_sums, store_sums, zero_sums
 
 #: The rows that are computed at a time, and those of a last part that is small.
 ROWS, FEW_ROWS = (14, 8) if WIDE else (6, 3)
@@ -90,29 +89,46 @@ def multiply_rows(left, packed, position, panel, rows, narrow, products, column)
         row += ROWS if many else FEW_ROWS
 
 
-@jit
-def multiply_transposed(left, right, rows, products):
-    """Multiply, for each position, the transpose of one matrix with another: sums over their first rows.
+@inlined
+def _add_rows(vectors, left, first, apart, right, start, columns, rows, fresh, sums, place, step):
+    """Add to `TRANSPOSED_ROWS` rows of sums the products of as many columns of the left matrix with `vectors` of the right one."""
+    block = zero_sums(TRANSPOSED_ROWS, vectors)
+    for row in range(rows):
+        block = add_products(block, left, first + row * apart, 1, right, start + row * columns)
+    if fresh:
+        store_sums(block, sums, place, step)
+    else:
+        add_sums(block, sums, place, step)
+
+
+@part
+def add_transposed(left, right, position, rows, column, narrow, fresh, sums, target):
+    """Add to sums the product of the transpose of one position's matrix with some columns of that position's other one.
 
     Parameters
     ----------
     left : float32 array (positions, padded rows, channels)
         The number of channels is a multiple of `TRANSPOSED_ROWS`.
-    right : float32 array (positions, padded rows, filters)
-        The number of filters is a multiple of `COLUMNS`.
+    right : float32 array (positions, padded rows, columns)
+    position : int
     rows : int
         Rows that are summed over.
-    products : float32 array (positions, channels, filters)
-        Where the products go.
+    column : int
+        The first of `COLUMNS` columns of the right matrix.
+    narrow : bool
+        Whether only the first `LANES` of them matter.
+    fresh : bool
+        Whether to write the sums, and not to add to them.
+    sums : float32 array (positions, channels, columns of all)
+    target : int
+        The first column that the sums go to.
     """
-    positions, padded, channels = left.shape
-    filters = right.shape[2]
-    panels = filters // COLUMNS
-    for task in prange(positions * panels):
-        position, panel = task // panels, task % panels
-        for c in range(0, channels, TRANSPOSED_ROWS):
-            sums = zero_sums(TRANSPOSED_ROWS, PER_ROW)
-            for row in range(position * padded, position * padded + rows):
-                offset = row * filters + panel * COLUMNS
-                sums = add_products(sums, left, row * channels + c, 1, right, offset)
-            store_sums(sums, products, (position * channels + c) * filters + panel * COLUMNS, filters)
+    _, padded, channels = left.shape
+    columns, step = right.shape[2], sums.shape[2]
+    start = position * padded * columns + column
+    for c in range(0, channels, TRANSPOSED_ROWS):
+        first, place = position * padded * channels + c, (position * channels + c) * step + target
+        if narrow:
+            _add_rows(1, left, first, channels, right, start, columns, rows, fresh, sums, place, step)
+        else:
+            _add_rows(PER_ROW, left, first, channels, right, start, columns, rows, fresh, sums, place, step)

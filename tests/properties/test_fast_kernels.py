@@ -187,13 +187,14 @@ def test_nan_stays(rectify, generator):
         assert np.isnan(output[0, 10 // window.stride[0], 10 // window.stride[1]]).all()
 
 
-@given(problems(), st.integers(1, 100_000))
+@given(problems(), st.integers(1, 100_000), st.sampled_from([0, winograd_gradient.OWN_SUMS_BYTES]))
 @settings(deadline=None)
-def test_kernel_gradient(problem, block_bytes):
+def test_kernel_gradient(problem, block_bytes, own_sums_bytes):
     x, kernel, bias, window = problem
     gradient = convolve_im2col(x, kernel, bias, window)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(winograd_gradient, "BLOCK_BYTES", block_bytes)
+        patch.setattr(winograd_gradient, "OWN_BYTES", block_bytes)
+        patch.setattr(winograd_gradient, "OWN_SUMS_BYTES", own_sums_bytes)
         with use_algorithm("winograd"):
             found = kernels.kernel_gradient(gradient, x, window)
     exact = kernel_gradient_im2col(gradient.astype(float), x.astype(float), kernel.shape, window)
